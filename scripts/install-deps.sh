@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs what a fresh Debian 12 machine needs to build, test and run the project.
+set -euo pipefail
+packages=(
+  cmake ninja-build g++ ccache git pkg-config
+  libonnx-dev libprotobuf-dev protobuf-compiler libhwy-dev libexpected-dev libeigen3-dev libfmt-dev
+  libcli11-dev nlohmann-json3-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libonnx-testdata llvm-19-tools openssl
+  python3 python3-numpy python3-onnx python3-sklearn
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+"${as_root[@]}" apt-get update
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
