@@ -1,0 +1,29 @@
+// What each op demands, in one place: called by the builder, the text verifier and the bytecode loader alike.
+#pragma once
+
+#include <span>
+
+#include "ir/core/OpKind.h"
+#include "ir/core/Type.h"
+
+namespace sd {
+
+// The type of the op's result from its operands' types and its attributes, or what is wrong with them, naming the
+// violated constraint ("C2: ..."; docs/ir.md lists them per op). For ops whose result type is not determined
+// (share.constant, share.input: the scale is free) `declared` supplies it and is checked; for others it must be null or
+// equal. Ops without a result give Type{}. Never reads outside `operands`, never overflows, whatever the attributes
+// hold.
+Expected<Type> resultType(OpKind kind, std::span<const Type> operands, const Attrs &attrs,
+                          const Type *declared = nullptr);
+
+// Size of an output axis of a convolution or pool; error if it is not positive. `padBegin`, `padEnd` >= 0.
+struct WindowAxis {
+  std::int64_t size, kernel, stride, padBegin, padEnd, dilation;
+  bool ceilMode = false;
+};
+Expected<std::int64_t> windowOutputs(const WindowAxis &axis);
+
+// Numpy broadcasting of two shapes.
+Expected<Shape> broadcastShapes(const Shape &a, const Shape &b);
+
+} // namespace sd
