@@ -17,15 +17,16 @@ namespace sd {
 inline constexpr std::size_t kFrameHeaderBytes = 8;
 
 struct Traffic {
-  std::uint64_t bytesSent = 0, bytesReceived = 0;       // headers included
+  // Headers included; a message counts as sent when send() takes it, as received when receive() returns it.
+  std::uint64_t bytesSent = 0, bytesReceived = 0;
   std::uint64_t messagesSent = 0, messagesReceived = 0;
   Traffic operator-(const Traffic &) const;
   Traffic &operator+=(const Traffic &);
   bool operator==(const Traffic &) const = default;
 };
 
-// One stream of a connection. send() may return before the bytes have left; receive() waits at most the
-// connection's timeout. Both are safe to call from different threads, each from one thread at a time.
+// One stream of a connection. send() may return before the bytes have left; receive() waits while bytes of the peer
+// keep coming, and at most the connection's timeout when none do. Both are safe to call from different threads, each from one thread at a time.
 class Channel {
 public:
   virtual ~Channel() = default;
@@ -47,13 +48,14 @@ class Connection {
 public:
   virtual ~Connection() = default;
 
-  // The stream `id`, made at first use by each side; the connection outlives its channels.
+  // The stream `id` (not 0xffff), made at first use by each side; the connection outlives its channels.
   virtual Channel &stream(std::uint16_t id) = 0;
 
   virtual Traffic traffic() const = 0; // of all streams
   virtual std::string peerName() const = 0; // for messages: "127.0.0.1:7766", "the other thread"
 
-  // Ends the session: the peer's pending and later receives fail with `reason`, as do this side's.
+  // Ends the session: this side's receives fail, and the peer's once it has read what was sent before; its errors
+  // tell `reason`. Destroying a connection closes it without one.
   virtual void close(std::string_view reason) = 0;
 };
 

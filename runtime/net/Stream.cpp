@@ -1,0 +1,119 @@
+#include "runtime/net/Stream.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sd {
+
+Expected<void> StreamedConnection::Stream::send(std::uint16_t tag, std::span<const std::uint8_t> payload) {
+  if (payload.size() > kMaxFrameBytes)
+    return fail("a message of {} bytes is too long for one frame (at most {})", payload.size(), kMaxFrameBytes);
+  SD_TRY(connection_.checkOpen());
+  SD_TRY(connection_.sendFrame({static_cast<std::uint32_t>(payload.size()), id_, tag}, payload));
+  const std::lock_guard lock(connection_.mutex_);
+  ++traffic_.messagesSent;
+  traffic_.bytesSent += kFrameHeaderBytes + payload.size();
+  return {};
+}
+
+Expected<void> StreamedConnection::Stream::receive(std::uint16_t tag, std::span<std::uint8_t> payload) {
+  std::unique_lock lock(connection_.mutex_);
+  Posted posted{tag, payload};
+  posted_ = &posted;
+  Expected<void> arrived = await(lock, tag);
+  posted_ = nullptr;
+  SD_TRY(std::move(arrived));
+  if (posted.state == Posted::State::Done) {
+    countReceived(payload.size());
+    return {};
+  }
+  SD_ASSIGN(const Message message, take(lock, tag, payload.size(), payload.size()));
+  lock.unlock();
+  if (message.size > 0) std::memcpy(payload.data(), message.bytes.get(), message.size);
+  return {};
+}
+
+Expected<std::vector<std::uint8_t>> StreamedConnection::Stream::receiveUpTo(std::uint16_t tag, std::size_t limit) {
+  std::unique_lock lock(connection_.mutex_);
+  SD_TRY(await(lock, tag));
+  SD_ASSIGN(const Message message, take(lock, tag, 0, limit));
+  lock.unlock();
+  return std::vector<std::uint8_t>(message.bytes.get(), message.bytes.get() + message.size);
+}
+
+Traffic StreamedConnection::Stream::traffic() const {
+  const std::lock_guard lock(connection_.mutex_);
+  return traffic_;
+}
+
+// Waits until the posted buffer is full or a message is in the queue.
+Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
+  if (!queue_.empty() && connection_.state_ != State::EndedHere) return {};
+  ++connection_.waiting_;
+  connection_.wakeIfHeld();
+  const Clock::time_point start = Clock::now();
+  Expected<void> result;
+  while (result) {
+    const bool filling = posted_ != nullptr && posted_->state == Posted::State::Filling;
+    if (posted_ != nullptr && posted_->state == Posted::State::Done) break;
+    if (!filling && connection_.state_ == State::EndedHere) {
+      result = fail("{}", connection_.endMessage_);
+      break;
+    }
+    if (!filling && !queue_.empty()) break;
+    if (!filling && connection_.state_ == State::PeerEnded) {
+      result = fail("{}", connection_.endMessage_);
+      break;
+    }
+    result = waitOnce(lock, start, tag);
+  }
+  --connection_.waiting_;
+  return result;
+}
+
+Expected<void> StreamedConnection::Stream::waitOnce(std::unique_lock<std::mutex> &lock, Clock::time_point start,
+                                                    std::uint16_t tag) {
+  if (connection_.state_ != State::Open) { // the transport is about to hand the posted buffer back
+    changed_.wait(lock);
+    return {};
+  }
+  const Clock::time_point lastArrival{Clock::duration(connection_.lastArrival_.load(std::memory_order_relaxed))};
+  const Clock::time_point deadline = std::max(start, lastArrival) + connection_.options_.timeout;
+  if (Clock::now() < deadline) {
+    changed_.wait_until(lock, deadline);
+    return {};
+  }
+  const std::string reason = fmt::format("nothing came for {} s while waiting for tag {} of stream {}",
+                                         static_cast<double>(connection_.options_.timeout.count()) / 1000, tag, id_);
+  lock.unlock();
+  connection_.close(reason);
+  lock.lock();
+  return {};
+}
+
+Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::unique_lock<std::mutex> &lock,
+                                                                       std::uint16_t tag, std::size_t least,
+                                                                       std::size_t most) {
+  Message message = std::move(queue_.front());
+  queue_.pop_front();
+  connection_.unread_ -= message.size;
+  connection_.wakeIfHeld();
+  if (message.tag == tag && message.size >= least && message.size <= most) {
+    countReceived(message.size);
+    return message;
+  }
+  lock.unlock();
+  const std::string reason =
+      fmt::format("stream {} expected tag {} with {}{} bytes and got tag {} with {} bytes; do both sides run the same "
+                  "program and version?",
+                  id_, tag, least == most ? "" : "up to ", most, message.tag, message.size);
+  connection_.close(reason);
+  return fail("{}: {}", connection_.peerName_, reason);
+}
+
+void StreamedConnection::Stream::countReceived(std::size_t payloadBytes) {
+  ++traffic_.messagesReceived;
+  traffic_.bytesReceived += kFrameHeaderBytes + payloadBytes;
+}
+
+} // namespace sd

@@ -1,0 +1,169 @@
+#include "runtime/net/StreamedConnection.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cctype>
+#include <new>
+
+#include "runtime/net/Stream.h"
+
+namespace sd {
+namespace {
+
+// Beyond receiveLimit plus this, unread messages end the session: someone sends what no one will ask for.
+constexpr std::size_t kUnreadMargin = std::size_t{2} << 30;
+
+// The peer's words go to a terminal or a log: text only, and not too much of it.
+std::string printable(std::string_view text) {
+  std::string clean(text.substr(0, kMaxReasonBytes));
+  for (char &c : clean)
+    if (!std::isprint(static_cast<unsigned char>(c))) c = ' ';
+  return clean;
+}
+
+} // namespace
+
+StreamedConnection::StreamedConnection(std::string peerName, const ConnectionOptions &options)
+    : peerName_(std::move(peerName)), options_(options) {}
+
+StreamedConnection::~StreamedConnection() = default;
+
+Channel &StreamedConnection::stream(std::uint16_t id) {
+  assert(id != kControlStream);
+  const std::lock_guard lock(mutex_);
+  std::unique_ptr<Stream> &slot = streams_[id];
+  if (!slot) slot = std::make_unique<Stream>(*this, id);
+  return *slot;
+}
+
+Traffic StreamedConnection::traffic() const {
+  const std::lock_guard lock(mutex_);
+  Traffic sum;
+  for (const auto &[id, stream] : streams_)
+    sum += stream->traffic_;
+  return sum;
+}
+
+void StreamedConnection::close(std::string_view reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool wasOpen = state_ == State::Open;
+    endLocked(State::EndedHere, reason.empty() ? fmt::format("the session with {} was closed here", peerName_)
+                                               : fmt::format("the session with {} has ended: {}", peerName_, reason));
+    if (!wasOpen) return;
+  }
+  sendClose(reason.substr(0, kMaxReasonBytes));
+}
+
+void StreamedConnection::endedByPeer(std::string_view reason) {
+  const std::lock_guard lock(mutex_);
+  endLocked(State::PeerEnded, reason.empty() ? fmt::format("{} ended the session", peerName_)
+                                             : fmt::format("{} ended the session: {}", peerName_, printable(reason)));
+}
+
+void StreamedConnection::endLost(std::string message) {
+  const std::lock_guard lock(mutex_);
+  endLocked(State::PeerEnded, std::move(message));
+}
+
+void StreamedConnection::endLocked(State state, std::string message) {
+  if (state_ == State::EndedHere) return;
+  if (state_ == State::Open) endMessage_ = std::move(message); // the first cause is the one to tell
+  state_ = state;
+  for (const auto &[id, stream] : streams_)
+    stream->changed_.notify_all();
+  held_ = false;
+  wake();
+}
+
+Expected<void> StreamedConnection::checkOpen() const {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::Open) return fail("{}", endMessage_);
+  return {};
+}
+
+bool StreamedConnection::ended() const {
+  const std::lock_guard lock(mutex_);
+  return state_ != State::Open;
+}
+
+void StreamedConnection::noteArrival() {
+  lastArrival_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+bool StreamedConnection::holdsBack() {
+  const std::lock_guard lock(mutex_);
+  held_ = mustHoldBack();
+  return held_;
+}
+
+void StreamedConnection::wakeIfHeld() {
+  if (!held_ || mustHoldBack()) return;
+  held_ = false;
+  wake();
+}
+
+StreamedConnection::Waiting::Waiting(StreamedConnection &connection) : connection_(connection) {
+  const std::lock_guard lock(connection_.mutex_);
+  ++connection_.waiting_;
+  connection_.wakeIfHeld();
+}
+
+StreamedConnection::Waiting::~Waiting() {
+  const std::lock_guard lock(connection_.mutex_);
+  --connection_.waiting_;
+}
+
+Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHeader &header) {
+  if (header.stream == kControlStream || header.length > kMaxFrameBytes)
+    return fail("{} sent a frame of {} bytes on stream {}, which no version of this protocol does; is it the right "
+                "program, and the link sound?",
+                peerName_, header.length, header.stream);
+  auto &stream = static_cast<Stream &>(this->stream(header.stream));
+  std::unique_lock lock(mutex_);
+  if (state_ != State::Open) return fail("{}", endMessage_);
+  Incoming incoming;
+  incoming.stream = &stream;
+  Stream::Posted *posted = stream.posted_;
+  if (posted != nullptr && posted->state == Stream::Posted::State::Waiting && stream.queue_.empty() &&
+      posted->tag == header.tag && posted->target.size() == header.length) {
+    posted->state = Stream::Posted::State::Filling;
+    incoming.posted = true;
+    incoming.target = posted->target;
+    return incoming;
+  }
+  if (unread_ + header.length > options_.receiveLimit + kUnreadMargin)
+    return fail("{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
+                peerName_, unread_ >> 20);
+  unread_ += header.length;
+  lock.unlock();
+  incoming.message = {header.tag, header.length,
+                      std::unique_ptr<std::uint8_t[]>(new (std::nothrow) std::uint8_t[header.length])};
+  if (!incoming.message.bytes) {
+    abandon(std::move(incoming));
+    return fail("no memory for a message of {} bytes from {}", header.length, peerName_);
+  }
+  incoming.target = {incoming.message.bytes.get(), header.length};
+  return incoming;
+}
+
+void StreamedConnection::finish(Incoming incoming) {
+  noteArrival();
+  const std::lock_guard lock(mutex_);
+  if (incoming.posted)
+    incoming.stream->posted_->state = Stream::Posted::State::Done;
+  else
+    incoming.stream->queue_.push_back(std::move(incoming.message));
+  incoming.stream->changed_.notify_one();
+}
+
+void StreamedConnection::abandon(Incoming incoming) {
+  const std::lock_guard lock(mutex_);
+  if (incoming.posted)
+    incoming.stream->posted_->state = Stream::Posted::State::Waiting;
+  else
+    unread_ -= incoming.message.size;
+  incoming.stream->changed_.notify_one();
+}
+
+} // namespace sd

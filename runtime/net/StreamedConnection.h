@@ -1,0 +1,99 @@
+// What all transports share: the streams of a connection, their unread messages, the checks of receive(), timeouts,
+// counters and the end of a session. A transport moves frames; it derives from this class.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "runtime/net/Frame.h"
+
+namespace sd {
+
+struct ConnectionOptions {
+  // A wait during which nothing at all comes from the peer, or nothing can be sent to it, ends the session after this.
+  std::chrono::milliseconds timeout{60'000};
+  // From this many unread bytes on the peer is held back, unless a thread here is waiting for something else.
+  std::size_t receiveLimit = std::size_t{256} << 20;
+  // send() waits while this many bytes have not left yet.
+  std::size_t sendLimit = std::size_t{64} << 20;
+};
+
+class StreamedConnection : public Connection {
+public:
+  Channel &stream(std::uint16_t id) final;
+  Traffic traffic() const final;
+  std::string peerName() const final { return peerName_; }
+  void close(std::string_view reason) final;
+
+protected:
+  using Clock = std::chrono::steady_clock;
+
+  struct Message {
+    std::uint16_t tag = 0;
+    std::size_t size = 0;
+    std::unique_ptr<std::uint8_t[]> bytes;
+  };
+  class Stream;
+  // A message on its way in: `target` is the waiting receiver's own buffer where one waits, else `message`.
+  struct Incoming {
+    Stream *stream = nullptr;
+    std::span<std::uint8_t> target;
+    Message message;
+    bool posted = false;
+  };
+
+  StreamedConnection(std::string peerName, const ConnectionOptions &options);
+  ~StreamedConnection() override;
+
+  // For the transport to implement. None is called with the lock held, except wake().
+  virtual Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) = 0;
+  virtual void sendClose(std::string_view reason) = 0; // best effort; called at most once
+  virtual void wake() = 0;                             // the answer of holdsBack() or ended() has changed
+
+  // For the transport to call. Each begun message is finished or abandoned, soon if the session has ended.
+  Expected<Incoming> begin(const FrameHeader &header);
+  void finish(Incoming incoming);
+  void abandon(Incoming incoming);
+  bool holdsBack();                          // should no more be read now? If so, wake() follows when this changes
+  void noteArrival();                        // bytes came from the peer: timeouts start again
+  void endedByPeer(std::string_view reason); // what it sent before can still be received
+  void endLost(std::string message);         // the link broke: the same, with this side's own words
+  Expected<void> checkOpen() const;
+  bool ended() const;
+  const ConnectionOptions &options() const { return options_; }
+
+  // While one exists, a thread here waits and the peer is not held back, lest both sides wait for each other.
+  class Waiting {
+  public:
+    explicit Waiting(StreamedConnection &connection);
+    ~Waiting();
+    Waiting(const Waiting &) = delete;
+    Waiting &operator=(const Waiting &) = delete;
+
+  private:
+    StreamedConnection &connection_;
+  };
+
+private:
+  enum class State { Open, PeerEnded, EndedHere };
+
+  void endLocked(State state, std::string message);
+  bool mustHoldBack() const { return state_ == State::Open && unread_ >= options_.receiveLimit && waiting_ == 0; }
+  void wakeIfHeld();
+
+  const std::string peerName_;
+  const ConnectionOptions options_;
+  mutable std::mutex mutex_; // guards all that follows, and the streams' members
+  std::map<std::uint16_t, std::unique_ptr<Stream>> streams_;
+  State state_ = State::Open;
+  std::string endMessage_;
+  std::size_t unread_ = 0; // bytes of messages that wait in streams
+  int waiting_ = 0;
+  bool held_ = false;
+  std::atomic<Clock::rep> lastArrival_{0};
+};
+
+} // namespace sd
