@@ -1,0 +1,30 @@
+// Convolution over Z_2^32 with 1, 2 or 3 spatial dimensions, strides, dilations, groups and padding.
+#pragma once
+
+#include <span>
+
+#include "ir/core/Ring.h"
+#include "runtime/kernels/ThreadPool.h"
+#include "runtime/kernels/Window.h"
+
+namespace sd {
+
+struct ConvShape {
+  std::int64_t batch = 1, groups = 1;
+  std::int64_t inChannels = 1, outChannels = 1; // of all groups together
+  Shape input;                                  // spatial extents
+  Window window;
+
+  Shape output() const { return outputExtents(input, window); }
+  std::int64_t inputSize() const;
+  std::int64_t weightSize() const;
+  std::int64_t outputSize() const;
+  std::int64_t multiplyAdds() const;
+};
+
+// y = W x + bias: x is [batch, inChannels, input...], w [outChannels, inChannels / groups, kernel...], bias
+// [outChannels] or empty, y [batch, outChannels, output...]. Padding is with zeros.
+void convolve(ThreadPool &pool, const ConvShape &shape, std::span<const Ring> x, std::span<const Ring> w,
+              std::span<const Ring> bias, std::span<Ring> y);
+
+} // namespace sd

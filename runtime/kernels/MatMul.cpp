@@ -1,0 +1,114 @@
+#include "runtime/kernels/MatMul.h"
+
+#include <algorithm>
+#include <cassert>
+#include <memory>
+
+#include "runtime/kernels/Tile.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::int64_t kRowChunk = 32;
+constexpr std::int64_t kTaskWork = 1 << 17;
+constexpr std::int64_t kFewRows = 4; // up to so many, the product is bound by reading b, once a row
+
+std::int64_t divideUp(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+using Buffer = std::unique_ptr<Ring[]>;
+
+// in is [rows, columns], out [columns, rows].
+Buffer transposed(ThreadPool &pool, std::span<const Ring> in, std::int64_t rows, std::int64_t columns) {
+  auto out = std::make_unique_for_overwrite<Ring[]>(in.size());
+  constexpr std::int64_t block = 16;
+  pool.parallelRanges(divideUp(columns, block), divideUp(1 << 14, rows * block),
+                      [&](std::int64_t begin, std::int64_t end) {
+                        for (std::int64_t c = begin * block; c < std::min(end * block, columns); c += block)
+                          for (std::int64_t r = 0; r < rows; ++r)
+                            for (std::int64_t i = c; i < std::min({c + block, end * block, columns}); ++i)
+                              out[i * rows + r] = in[r * columns + i];
+                      });
+  return out;
+}
+
+// y = a b with b row-major, in tiles. Columns that do not fill a unit are copied out to have room behind them.
+void multiplyTiles(ThreadPool &pool, const MatMulShape &shape, const Ring *a, const Ring *b, Ring *y) {
+  const std::int64_t tiles = divideUp(shape.n, kTileColumns), chunks = divideUp(shape.m, kRowChunk);
+  const std::int64_t lastColumn = (tiles - 1) * kTileColumns, lastWidth = shape.n - lastColumn;
+  const std::int64_t lastStride = divideUp(lastWidth, kColumnUnit) * kColumnUnit;
+  auto last = std::make_unique<Ring[]>(shape.k * lastStride);
+  for (std::int64_t i = 0; i < shape.k; ++i)
+    std::copy_n(b + i * shape.n + lastColumn, lastWidth, last.get() + i * lastStride);
+
+  static constexpr std::int64_t noOffset[] = {0};
+  const std::int64_t grain = divideUp(kTaskWork, std::min(shape.m, kRowChunk) * kTileColumns * shape.k);
+  pool.parallelRanges(tiles * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
+    alignas(64) Ring out[kRowChunk * kTileColumns];
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t tile = task / chunks, firstRow = task % chunks * kRowChunk;
+      const std::int64_t rows = std::min(kRowChunk, shape.m - firstRow);
+      const bool isLast = tile == tiles - 1;
+      const std::int64_t columns = isLast ? lastWidth : kTileColumns;
+      multiplyTile({.w = a + firstRow * shape.k,
+                    .wStride = shape.k,
+                    .x = isLast ? last.get() : b + tile * kTileColumns,
+                    .xStride = isLast ? lastStride : shape.n,
+                    .channels = shape.k,
+                    .offsets = noOffset,
+                    .y = out,
+                    .yStride = kTileColumns},
+                   rows, columns);
+      for (std::int64_t r = 0; r < rows; ++r)
+        std::copy_n(out + r * kTileColumns, columns, y + (firstRow + r) * shape.n + tile * kTileColumns);
+    }
+  });
+}
+
+} // namespace
+
+void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const Ring> a, std::span<const Ring> b,
+            std::span<Ring> y) {
+  const std::int64_t m = shape.m, n = shape.n, k = shape.k;
+  assert(std::int64_t(a.size()) == m * k && std::int64_t(b.size()) == k * n && std::int64_t(y.size()) == m * n);
+  if (y.empty()) return;
+  if (k == 0) return std::fill(y.begin(), y.end(), 0), void();
+
+  Buffer aRows, bRows;
+  const Ring *left = a.data(), *right = b.data();
+  if (shape.transposeA && m > 1 && k > 1) left = (aRows = transposed(pool, a, k, m)).get();
+
+  if (shape.transposeB && m <= kFewRows) {
+    pool.parallelRanges(n, divideUp(kTaskWork / 2, k * m), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = 0; i < m; ++i)
+        dotRows(right + begin * k, k, left + i * k, k, y.subspan(i * n + begin, end - begin));
+    });
+    return;
+  }
+  if (m <= kFewRows && !shape.transposeB) {
+    pool.parallelRanges(divideUp(n, kColumnUnit), divideUp(kTaskWork / 2, k * m * kColumnUnit),
+                        [&](std::int64_t begin, std::int64_t end) {
+                          const std::int64_t first = begin * kColumnUnit, last = std::min(end * kColumnUnit, n);
+                          for (std::int64_t i = 0; i < m; ++i)
+                            combineRows(left + i * k, k, right + first, n, y.subspan(i * n + first, last - first));
+                        });
+    return;
+  }
+  if (n == 1) {
+    pool.parallelRanges(m, divideUp(kTaskWork / 2, k), [&](std::int64_t begin, std::int64_t end) {
+      dotRows(left + begin * k, k, right, k, y.subspan(begin, end - begin));
+    });
+    return;
+  }
+  if (shape.transposeB) right = (bRows = transposed(pool, b, n, k)).get();
+  multiplyTiles(pool, shape, left, right, y.data());
+}
+
+void addToRows(std::span<const Ring> bias, std::span<Ring> y) {
+  assert(!bias.empty() && y.size() % bias.size() == 0);
+  for (std::size_t start = 0; start < y.size(); start += bias.size())
+    for (std::size_t j = 0; j < bias.size(); ++j)
+      y[start + j] += bias[j];
+}
+
+} // namespace sd

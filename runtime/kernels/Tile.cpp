@@ -1,0 +1,184 @@
+#include "runtime/kernels/Tile.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/kernels/Tile.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, as it asks.
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace sd::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// At most 16 lanes, so that kTileColumns is three vectors or more.
+using Lanes = hn::CappedTag<Ring, 16>;
+
+// Accumulators that fit the register file: 8 x 3 with 32 registers, 4 x 2 with 16.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
+inline constexpr int kRows = 8, kVectors = 3;
+#else
+inline constexpr int kRows = 4, kVectors = 2;
+#endif
+
+template <int Rows, int Vectors>
+HWY_INLINE void tileKernel(const TileProduct &tile, std::int64_t row, std::int64_t column) {
+  const Lanes d;
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t taps = static_cast<std::int64_t>(tile.offsets.size());
+  hn::Vec<Lanes> sum[Rows][Vectors];
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v)
+      sum[m][v] = hn::Zero(d);
+
+  const Ring *w = tile.w + row * tile.wStride;
+  const Ring *x = tile.x + column;
+  for (std::int64_t c = 0; c < tile.channels; ++c, x += tile.xStride) {
+    for (std::int64_t t = 0; t < taps; ++t, ++w) {
+      const Ring *in = x + tile.offsets[t];
+      hn::Vec<Lanes> values[Vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v)
+        values[v] = hn::LoadU(d, in + v * lanes);
+#pragma GCC unroll 8
+      for (int m = 0; m < Rows; ++m) {
+        const auto weight = hn::Set(d, w[m * tile.wStride]);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v)
+          sum[m][v] = hn::Add(sum[m][v], hn::Mul(weight, values[v]));
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v)
+      hn::StoreU(sum[m][v], d, tile.y + (row + m) * tile.yStride + column + v * lanes);
+}
+
+template <int Vectors>
+HWY_INLINE void tileColumn(const TileProduct &tile, std::int64_t rows, std::int64_t column) {
+  std::int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows)
+    tileKernel<kRows, Vectors>(tile, row, column);
+  if constexpr (kRows > 4) {
+    if (row + 4 <= rows) {
+      tileKernel<4, Vectors>(tile, row, column);
+      row += 4;
+    }
+  }
+  switch (rows - row) {
+  case 3:
+    return tileKernel<3, Vectors>(tile, row, column);
+  case 2:
+    return tileKernel<2, Vectors>(tile, row, column);
+  case 1:
+    return tileKernel<1, Vectors>(tile, row, column);
+  default:
+    return;
+  }
+}
+
+void multiplyTileImpl(const TileProduct &tile, std::int64_t rows, std::int64_t columns) {
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(Lanes()));
+  std::int64_t column = 0;
+  while (column < columns) {
+    std::int64_t vectors = std::min<std::int64_t>(kVectors, (columns - column + lanes - 1) / lanes);
+    if constexpr (kVectors >= 3) {
+      if (vectors == 3) tileColumn<3>(tile, rows, column);
+    }
+    if (vectors == 2) tileColumn<2>(tile, rows, column);
+    if (vectors == 1) tileColumn<1>(tile, rows, column);
+    column += vectors * lanes;
+  }
+}
+
+template <int Rows>
+HWY_INLINE void dotKernel(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, Ring *y) {
+  const Lanes d;
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  hn::Vec<Lanes> sum[Rows];
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; ++r)
+    sum[r] = hn::Zero(d);
+  std::int64_t i = 0;
+  for (; i + lanes <= k; i += lanes) {
+    const auto value = hn::LoadU(d, x + i);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r)
+      sum[r] = hn::Add(sum[r], hn::Mul(value, hn::LoadU(d, w + r * wStride + i)));
+  }
+  for (int r = 0; r < Rows; ++r) {
+    Ring total = hn::GetLane(hn::SumOfLanes(d, sum[r]));
+    for (std::int64_t j = i; j < k; ++j)
+      total += w[r * wStride + j] * x[j];
+    y[r] = total;
+  }
+}
+
+void dotRowsImpl(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, std::span<Ring> y) {
+  std::int64_t row = 0, rows = static_cast<std::int64_t>(y.size());
+  for (; row + 4 <= rows; row += 4)
+    dotKernel<4>(w + row * wStride, wStride, x, k, y.data() + row);
+  for (; row < rows; ++row)
+    dotKernel<1>(w + row * wStride, wStride, x, k, y.data() + row);
+}
+
+template <int Rows>
+HWY_INLINE void combineKernel(const Ring *x, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
+  const Lanes d;
+  const std::size_t lanes = hn::Lanes(d);
+  hn::Vec<Lanes> factor[Rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r)
+    factor[r] = hn::Set(d, x[r]);
+  std::size_t i = 0;
+  for (; i + lanes <= y.size(); i += lanes) {
+    auto sum = hn::LoadU(d, y.data() + i);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r)
+      sum = hn::Add(sum, hn::Mul(factor[r], hn::LoadU(d, w + r * wStride + i)));
+    hn::StoreU(sum, d, y.data() + i);
+  }
+  for (; i < y.size(); ++i)
+    for (int r = 0; r < Rows; ++r)
+      y[i] += x[r] * w[r * wStride + i];
+}
+
+void combineRowsImpl(const Ring *x, std::int64_t k, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
+  std::fill(y.begin(), y.end(), 0);
+  std::int64_t row = 0;
+  for (; row + 8 <= k; row += 8)
+    combineKernel<8>(x + row, w + row * wStride, wStride, y);
+  for (; row < k; ++row)
+    combineKernel<1>(x + row, w + row * wStride, wStride, y);
+}
+
+} // namespace sd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sd {
+
+HWY_EXPORT(multiplyTileImpl);
+HWY_EXPORT(dotRowsImpl);
+HWY_EXPORT(combineRowsImpl);
+
+void multiplyTile(const TileProduct &tile, std::int64_t rows, std::int64_t columns) {
+  HWY_DYNAMIC_DISPATCH(multiplyTileImpl)(tile, rows, columns);
+}
+
+void dotRows(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, std::span<Ring> y) {
+  HWY_DYNAMIC_DISPATCH(dotRowsImpl)(w, wStride, x, k, y);
+}
+
+void combineRows(const Ring *x, std::int64_t k, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
+  HWY_DYNAMIC_DISPATCH(combineRowsImpl)(x, k, w, wStride, y);
+}
+
+} // namespace sd
+#endif
