@@ -9,12 +9,24 @@
 namespace sd {
 
 // The type of the op's result from its operands' types and its attributes, or what is wrong with them, naming the
-// violated constraint ("C2: ..."; docs/ir.md lists them per op). For ops whose result type is not determined
-// (share.constant, share.input: the scale is free) `declared` supplies it and is checked; for others it must be null or
-// equal. Ops without a result give Type{}. Never reads outside `operands`, never overflows, whatever the attributes
-// hold.
+// violated constraint ("nn.conv: C2: ..."; G for those of all ops; docs/ir.md lists them). For ops whose result type is
+// not determined (share.constant, share.input: the scale is free) `declared` supplies it and is checked; for others it
+// must be null or equal. Ops without a result give Type{}. Never reads outside `operands`, never overflows, whatever
+// the attributes hold.
 Expected<Type> resultType(OpKind kind, std::span<const Type> operands, const Attrs &attrs,
                           const Type *declared = nullptr);
+
+// Dimensions of at least 1, limits of rank, size and scale.
+Expected<void> checkType(const Type &type);
+
+// The rows of Constraints.def.
+struct Constraint {
+  OpKind kind;
+  int number;
+  std::string_view text;
+};
+std::span<const Constraint> allConstraints();
+std::span<const std::string_view> generalConstraints(); // G1, G2, ...
 
 // Size of an output axis of a convolution or pool; error if it is not positive. `padBegin`, `padEnd` >= 0.
 struct WindowAxis {

@@ -1,0 +1,116 @@
+// Rules of the nn ops.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "ir/core/Rules.h"
+
+namespace sd::rules {
+
+namespace {
+
+Expected<Type> clear(Expected<Shape> shape) {
+  SD_ASSIGN(Shape dims, std::move(shape));
+  return Type::clear(std::move(dims));
+}
+
+Expected<Type> broadcast(const Case &c) {
+  auto shape = broadcastShapes(c.in[0].shape, c.in[1].shape);
+  if (!shape) return broken(1, "{}", shape.error().message);
+  return Type::clear(*std::move(shape));
+}
+
+Expected<Type> alongAxis(const Case &c) {
+  const Shape &x = c.in[0].shape;
+  if (!within(c.attrs.i(Attr::Axis), 0, static_cast<std::int64_t>(x.size()) - 1))
+    return broken(1, "{} has no axis {}", toString(x), c.attrs.i(Attr::Axis));
+  return Type::clear(x);
+}
+
+} // namespace
+
+Expected<Type> ruleInput(const Case &c) {
+  if (c.attrs.str(Attr::Name).empty()) return broken(1, "the name is empty");
+  if (c.attrs.has(Attr::Low) != c.attrs.has(Attr::High)) return broken(2, "'low' and 'high' come together");
+  if (c.attrs.has(Attr::Low)) {
+    const double low = c.attrs.f(Attr::Low), high = c.attrs.f(Attr::High);
+    if (!std::isfinite(low) || !std::isfinite(high) || low > high)
+      return broken(2, "the range {} to {} is not one", low, high);
+  }
+  return Type::clear(c.attrs.ints(Attr::Dims));
+}
+
+Expected<Type> ruleConstant(const Case &c) {
+  auto &value = c.attrs.floats(Attr::Value);
+  auto count = checkedElementCount(value.shape);
+  if (!count) return broken(1, "{}", count.error().message);
+  if (*count != value.size()) return broken(1, "{} elements for shape {}", value.size(), toString(value.shape));
+  return Type::clear(value.shape);
+}
+
+Expected<Type> ruleIdentity(const Case &c) { return c.in[0]; }
+Expected<Type> ruleConv(const Case &c) { return clear(convShape(c)); }
+Expected<Type> ruleMatMul(const Case &c) { return clear(matMulShape(c)); }
+
+Expected<Type> ruleBatchNorm(const Case &c) {
+  const Shape &x = c.in[0].shape;
+  if (x.size() < 2) return broken(1, "x {} has no channels", toString(x));
+  for (auto &each : c.in.subspan(1))
+    if (each.shape != Shape{x[1]}) return broken(2, "a parameter is {}, not {}", toString(each.shape), x[1]);
+  const double epsilon = c.attrs.f(Attr::Epsilon);
+  if (!std::isfinite(epsilon) || epsilon < 0) return broken(3, "epsilon is {}", epsilon);
+  return c.in[0];
+}
+
+Expected<Type> ruleAdd(const Case &c) { return broadcast(c); }
+Expected<Type> ruleSub(const Case &c) { return broadcast(c); }
+Expected<Type> ruleMul(const Case &c) { return broadcast(c); }
+Expected<Type> ruleDiv(const Case &c) { return broadcast(c); }
+Expected<Type> ruleRelu(const Case &c) { return c.in[0]; }
+Expected<Type> ruleMaxPool(const Case &c) { return clear(poolShape(c)); }
+
+Expected<Type> ruleAvgPool(const Case &c) {
+  SD_ASSIGN(Shape shape, poolShape(c));
+  if (!within(c.attrs.i(Attr::CountIncludePad), 0, 1))
+    return broken(6, "count_include_pad is {}", c.attrs.i(Attr::CountIncludePad));
+  return Type::clear(std::move(shape));
+}
+
+Expected<Type> ruleReshape(const Case &c) { return clear(reshapeShape(c)); }
+Expected<Type> ruleTranspose(const Case &c) { return clear(transposeShape(c)); }
+Expected<Type> ruleConcat(const Case &c) { return clear(concatShape(c)); }
+Expected<Type> ruleGather(const Case &c) { return clear(gatherShape(c)); }
+
+Expected<Type> rulePad(const Case &c) {
+  SD_ASSIGN(Shape shape, padShape(c));
+  if (std::isnan(c.attrs.f(Attr::Fill))) return broken(2, "fill is NaN");
+  return Type::clear(std::move(shape));
+}
+
+Expected<Type> ruleSoftmax(const Case &c) { return alongAxis(c); }
+Expected<Type> ruleLogSoftmax(const Case &c) { return alongAxis(c); }
+Expected<Type> ruleSigmoid(const Case &c) { return c.in[0]; }
+
+Expected<Type> ruleArgMax(const Case &c) {
+  SD_ASSIGN(Type result, alongAxis(c));
+  for (auto attr : {Attr::KeepDims, Attr::SelectLast})
+    if (!within(c.attrs.i(attr), 0, 1)) return broken(2, "'{}' is {}", findAttr(attr)->text, c.attrs.i(attr));
+  const std::int64_t axis = c.attrs.i(Attr::Axis);
+  if (c.attrs.i(Attr::KeepDims))
+    result.shape[axis] = 1;
+  else
+    result.shape.erase(result.shape.begin() + axis);
+  return result;
+}
+
+Expected<Type> ruleReturn(const Case &c) {
+  const auto &names = c.attrs.strings(Attr::Names);
+  if (names.size() != c.in.size()) return broken(1, "{} names for {} operands", names.size(), c.in.size());
+  std::set<std::string_view> seen;
+  for (auto &name : names)
+    if (name.empty() || !seen.insert(name).second)
+      return broken(2, "{}", name.empty() ? "a name is empty" : fmt::format("the name '{}' stands twice", name));
+  return Type{};
+}
+
+} // namespace sd::rules
