@@ -1,0 +1,153 @@
+#include "ir/core/ProtocolCost.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+namespace sd {
+namespace {
+
+constexpr std::uint32_t kWord = 32;
+
+// Message k carries its sender's part of levels k and k + 1 (level 0: the opening of the leaves).
+std::vector<std::uint32_t> compareMessages(const CompareShape &shape, const CompareTree &tree) {
+  const int depth = static_cast<int>(tree.levels.size());
+  const int last = depth + 2; // levels 1 .. depth, the sign, then P1's re-masked share
+  const auto bitsOf = [&](int level, int party) -> std::uint32_t {
+    if (level == 0) return party ? 0 : shape.bits() + kWord + (shape.truncation ? 2 : 0);
+    if (level <= depth) return static_cast<std::uint32_t>(tree.levels[level - 1].wires);
+    if (level == depth + 1) return 1;
+    return level == last && party ? kWord : 0;
+  };
+  std::vector<std::uint32_t> messages;
+  for (int k = 0; k < last || (k == last && last % 2); ++k)
+    messages.push_back(bitsOf(k, k % 2) + bitsOf(k + 1, k % 2));
+  return messages;
+}
+
+void addLeaf(ProtocolCost &cost, const CompareTree &tree) {
+  for (const auto &digit : tree.digits) {
+    cost.ots += digit.bits;
+    cost.offlineBitsToP0 += digit.bits * digit.tables() << (digit.bits - 1);
+    cost.dealerBits += digit.tablePlanes();
+  }
+}
+
+// Two one-bit payloads a product: rest0 last1 under the choice rest0, last0 rest1 under the choice last0. A wire's mask
+// is its OT's own choice bit; a product's share is not, and costs a bit to say so.
+void addTree(ProtocolCost &cost, const CompareTree &tree) {
+  for (const auto &level : tree.levels) {
+    std::set<int> choices;
+    for (const auto &product : level.products) {
+      choices.insert(product.rest);
+      choices.insert(product.last);
+      cost.offlineBitsToP0 += 2;
+      cost.dealerBits += 1;
+    }
+    for (const int node : choices) {
+      cost.ots += 1;
+      if (node >= level.wires) cost.offlineBitsToP1 += 1;
+    }
+  }
+}
+
+} // namespace
+
+std::uint64_t ProtocolCost::onlineBytes(int sender, std::uint64_t elements) const {
+  std::uint64_t bytes = 0;
+  for (int k = sender; k < messages(); k += 2)
+    bytes += messageBytes(k, elements);
+  return bytes;
+}
+
+Expected<void> check(const CompareShape &shape) {
+  if (shape.truncation < 0 || shape.truncation > kMaxTruncation)
+    return fail("a truncation by {} bits; 0 to {} are possible", shape.truncation, kMaxTruncation);
+  if (shape.bound <= shape.truncation || shape.bound > 30)
+    return fail("a bound of 2^{} for a truncation by {} bits; the exponent must be above that and at most 30",
+                shape.bound, shape.truncation);
+  if (shape.schedule.digit < 1 || shape.schedule.digit > 4)
+    return fail("comparison digits of {} bits; 1 to 4 are possible", shape.schedule.digit);
+  if (shape.schedule.radix < 2 || shape.schedule.radix > 4)
+    return fail("a comparison tree of radix {}; 2 to 4 are possible", shape.schedule.radix);
+  return {};
+}
+
+ProtocolCost inputCost() {
+  ProtocolCost cost;
+  cost.messageBits = {0, kWord};
+  return cost;
+}
+
+ProtocolCost outputCost() {
+  ProtocolCost cost;
+  cost.messageBits = {kWord};
+  return cost;
+}
+
+ProtocolCost truncateCost(int truncation) {
+  ProtocolCost cost;
+  cost.messageBits = {1, kWord};
+  cost.ots = 1;
+  cost.offlineBitsToP0 = truncation;
+  cost.dealerBits = truncation;
+  return cost;
+}
+
+ProtocolCost compareCost(const CompareShape &shape) {
+  const CompareTree tree = CompareTree::make(shape.bits(), shape.schedule);
+  ProtocolCost cost;
+  cost.messageBits = compareMessages(shape, tree);
+  addLeaf(cost, tree);
+  addTree(cost, tree);
+  // The selection: lam q1 under P0's choice l0, a random OT under P1's choice l1; for t > 0 two payloads of t bits
+  // under one choice of P0's, and one under another.
+  cost.ots += 1;
+  cost.reverseOts = 1;
+  cost.offlineBitsToP0 += kWord;
+  cost.dealerBits += kWord;
+  if (shape.truncation) {
+    cost.ots += 2;
+    cost.offlineBitsToP0 += 3 * shape.truncation;
+    cost.dealerBits += 3 * shape.truncation;
+  }
+  return cost;
+}
+
+// Two parties: alpha s and beta r mod 2^32, bit by bit of the factor that its receiver P0 holds; the payload of bit i
+// needs 32 - i bits.
+ProtocolCost productCost() {
+  ProtocolCost cost;
+  cost.messageBits = {2 * kWord, kWord};
+  cost.ots = 2 * kWord;
+  cost.offlineBitsToP0 = 2 * (kWord * (kWord + 1) / 2);
+  cost.dealerBits = kWord;
+  return cost;
+}
+
+double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network) {
+  std::uint64_t onlineBits = 0;
+  for (const auto bits : cost.messageBits)
+    onlineBits += bits;
+  const double offline =
+      cost.offlineBits() / network.bitsPerSecond + (cost.ots + cost.reverseOts) * network.nanosecondsPerOt * 1e-9;
+  const double element = static_cast<double>(onlineBits) / network.bitsPerSecond + network.offlineWeight * offline;
+  return cost.roundTrips() * network.roundTripSeconds + static_cast<double>(elements) * element;
+}
+
+CompareSchedule bestSchedule(int truncation, int bound, std::uint64_t elements, const NetworkProfile &network) {
+  CompareSchedule best;
+  auto least = std::pair{std::numeric_limits<int>::max(), 0.0};
+  for (int digit = 1; digit <= 4; ++digit)
+    for (int radix = 2; radix <= 4; ++radix) {
+      const ProtocolCost cost = compareCost({truncation, bound, {digit, radix}});
+      const auto price = std::pair{cost.roundTrips(), estimateSeconds(cost, elements, network)};
+      if (price < least) {
+        least = price;
+        best = {digit, radix};
+      }
+    }
+  return best;
+}
+
+} // namespace sd

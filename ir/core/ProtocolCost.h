@@ -1,0 +1,74 @@
+// What one interactive op costs, from its public parameters alone: the message chart, the correlations, the OTs.
+// The compiler chooses schedules by it, the runtime lays out its messages by it, and tests compare it with the
+// transport's counters: they are equal, to the byte.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ir/core/CompareTree.h"
+#include "ir/core/Error.h"
+
+namespace sd {
+
+inline constexpr int kMaxTruncation = 24; // t of a truncation; a comparison has at least one bit left
+
+struct ProtocolCost {
+  // Bits an element of message k; the service P0 sends the even ones, the hospital P1 the odd ones. 0: not sent.
+  // An op's part of a message is padded to whole bytes once, behind its last element.
+  std::vector<std::uint32_t> messageBits;
+
+  // Offline, two parties, per element: bits beside those of the OT extension itself, and the correlated OTs.
+  std::uint32_t offlineBitsToP0 = 0, offlineBitsToP1 = 0;
+  std::uint32_t ots = 0;        // P0 receives
+  std::uint32_t reverseOts = 0; // P1 receives
+
+  // Offline with a dealer, per element: corrections from the dealer to P1, beside the seeds.
+  std::uint32_t dealerBits = 0;
+
+  int messages() const { return static_cast<int>(messageBits.size()); }
+  int roundTrips() const { return (messages() + 1) / 2; }
+  std::uint64_t messageBytes(int k, std::uint64_t elements) const { return (messageBits[k] * elements + 7) / 8; }
+  std::uint64_t onlineBytes(int sender, std::uint64_t elements) const;
+  std::uint64_t onlineBytes(std::uint64_t elements) const {
+    return onlineBytes(0, elements) + onlineBytes(1, elements);
+  }
+  std::uint32_t offlineBits() const { return offlineBitsToP0 + offlineBitsToP1; }
+};
+
+// max(y, 0) / 2^t for |y| <= 2^bound - 2^t.
+struct CompareShape {
+  int truncation = 0; // t, 0 to kMaxTruncation
+  int bound = 30;     // t < bound <= 30
+  CompareSchedule schedule;
+  int bits() const { return bound - truncation; } // of the comparison
+  bool operator==(const CompareShape &) const = default;
+};
+
+// Names the first parameter that is out of its limits.
+Expected<void> check(const CompareShape &shape);
+
+ProtocolCost inputCost();
+ProtocolCost outputCost();
+ProtocolCost truncateCost(int truncation); // 1 <= truncation
+ProtocolCost compareCost(const CompareShape &shape);
+ProtocolCost productCost();
+
+// What a schedule is chosen for.
+struct NetworkProfile {
+  double roundTripSeconds = 0.002;
+  double bitsPerSecond = 1e9;
+  double nanosecondsPerOt = 10;
+  double offlineWeight = 0.5; // what an offline second counts beside an online one
+  static NetworkProfile lan() { return {}; }
+  static NetworkProfile wan() { return {0.040, 1e8, 10, 0.5}; }
+};
+
+// Seconds of one op over `elements`, online and, by their weight, offline.
+double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network);
+
+// Among the schedules of least round trips (latency can't be prepared ahead), the one of least estimated time; the
+// first in (digit, radix) order among equals.
+CompareSchedule bestSchedule(int truncation, int bound, std::uint64_t elements, const NetworkProfile &network);
+
+} // namespace sd

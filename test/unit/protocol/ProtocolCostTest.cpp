@@ -1,0 +1,100 @@
+#include "ir/core/ProtocolCost.h"
+
+#include <gmock/gmock.h>
+
+namespace sd {
+namespace {
+
+ProtocolCost costOf(int t, int digit, int radix, int bound = 30) { return compareCost({t, bound, {digit, radix}}); }
+
+std::uint32_t bitsFrom(const ProtocolCost &cost, int sender) {
+  std::uint32_t bits = 0;
+  for (int k = sender; k < cost.messages(); k += 2)
+    bits += cost.messageBits[k];
+  return bits;
+}
+
+// The figures of docs/protocols.md, section 3: bits by direction, offline bits, OTs, for the schedules it lists.
+TEST(ProtocolCost, matchesTheDocumentedTable) {
+  struct Row {
+    int t, digit, radix, toP1, toP0, messages;
+  };
+  for (const Row &row :
+       {Row{10, 4, 3, 67, 45, 4}, Row{10, 3, 3, 71, 49, 4}, Row{10, 2, 4, 79, 57, 4}, Row{0, 3, 4, 87, 57, 4}}) {
+    const ProtocolCost cost = costOf(row.t, row.digit, row.radix);
+    EXPECT_EQ(bitsFrom(cost, 0), static_cast<std::uint32_t>(row.toP1)) << row.t << ' ' << row.digit << ' ' << row.radix;
+    EXPECT_EQ(bitsFrom(cost, 1), static_cast<std::uint32_t>(row.toP0)) << row.t << ' ' << row.digit << ' ' << row.radix;
+    EXPECT_EQ(cost.messages(), row.messages);
+  }
+}
+
+TEST(ProtocolCost, tenBitTruncationMeetsItsBudgets) {
+  const ProtocolCost cost = costOf(10, 3, 3);
+  EXPECT_LE(cost.onlineBytes(1000000), 15500000u);
+  EXPECT_LE(cost.offlineBits() + (cost.ots + cost.reverseOts) * 0.5, 40 * 8);
+  EXPECT_LE(cost.dealerBits, 45u * 8);
+  EXPECT_EQ(cost.roundTrips(), 2);
+}
+
+TEST(ProtocolCost, roundTripsGrowWithTheTree) {
+  EXPECT_EQ(costOf(26, 4, 2).roundTrips(), 1) << "one digit, no tree";
+  EXPECT_EQ(costOf(22, 4, 2).roundTrips(), 2);
+  EXPECT_EQ(costOf(10, 1, 2).roundTrips(), 4) << "20 bits in five levels";
+  EXPECT_EQ(truncateCost(10).roundTrips(), 1);
+  EXPECT_EQ(truncateCost(10).onlineBytes(8), 33u);
+  EXPECT_EQ(productCost().onlineBytes(10), 120u);
+  EXPECT_EQ(inputCost().onlineBytes(1, 3), 12u);
+  EXPECT_EQ(outputCost().onlineBytes(0, 3), 12u);
+}
+
+TEST(ProtocolCost, partsArePaddedToBytesOnce) {
+  const ProtocolCost cost = costOf(10, 3, 3);
+  for (int k = 0; k < cost.messages(); ++k)
+    EXPECT_EQ(cost.messageBytes(k, 7), (7u * cost.messageBits[k] + 7) / 8);
+}
+
+TEST(ProtocolCost, refusesShapesOutsideTheFamily) {
+  EXPECT_TRUE(check({0, 1, {1, 2}}));
+  EXPECT_TRUE(check({24, 30, {4, 4}}));
+  EXPECT_THAT(check({25, 30, {4, 4}}).error().message, testing::HasSubstr("25 bits"));
+  EXPECT_THAT(check({10, 10, {4, 4}}).error().message, testing::HasSubstr("2^10"));
+  EXPECT_THAT(check({10, 31, {4, 4}}).error().message, testing::HasSubstr("2^31"));
+  EXPECT_THAT(check({10, 30, {5, 4}}).error().message, testing::HasSubstr("5 bits"));
+  EXPECT_THAT(check({10, 30, {0, 4}}).error().message, testing::HasSubstr("0 bits"));
+  EXPECT_THAT(check({10, 30, {4, 1}}).error().message, testing::HasSubstr("radix 1"));
+  EXPECT_THAT(check({10, 30, {4, 5}}).error().message, testing::HasSubstr("radix 5"));
+}
+
+TEST(ProtocolCost, bestScheduleFollowsTheNetwork) {
+  EXPECT_EQ(bestSchedule(10, 30, 100000, NetworkProfile::lan()), (CompareSchedule{3, 3}));
+  EXPECT_EQ(bestSchedule(26, 30, 1, NetworkProfile::lan()).digit, 4) << "one digit saves a round trip";
+  EXPECT_EQ(bestSchedule(10, 30, 100000, {0, 1e15, 100, 1}).digit, 4) << "wide digits have the fewest OTs";
+  EXPECT_LT(bestSchedule(10, 30, 100000, {0, 1e6, 0, 1}).digit, 4) << "wide tables cost bytes";
+}
+
+TEST(CompareTree, everyProductIsBuiltFromEarlierNodes) {
+  for (int bits = 1; bits <= 31; ++bits)
+    for (int digit = 1; digit <= 4; ++digit)
+      for (int radix = 2; radix <= 4; ++radix) {
+        const CompareTree tree = CompareTree::make(bits, {digit, radix});
+        int covered = 0;
+        for (const auto &d : tree.digits) {
+          EXPECT_EQ(d.firstBit, covered);
+          covered += d.bits;
+        }
+        EXPECT_EQ(covered, bits);
+        std::size_t inputs = tree.digits.size();
+        for (const auto &level : tree.levels) {
+          for (std::size_t p = 0; p < level.products.size(); ++p) {
+            EXPECT_LT(level.products[p].rest, level.wires + static_cast<int>(p));
+            EXPECT_LT(level.products[p].last, level.wires);
+          }
+          EXPECT_EQ(static_cast<std::size_t>(level.groups.back().first + level.groups.back().size), inputs);
+          inputs = level.groups.size();
+        }
+        EXPECT_EQ(inputs, 1u);
+      }
+}
+
+} // namespace
+} // namespace sd
