@@ -1,0 +1,122 @@
+// Linear layers over Z_2^32. "MAC/s" is to be read beside BM_Peak's: a multiplication and an addition of whole
+// registers, nothing loaded, on one thread.
+#include <benchmark/benchmark.h>
+
+#include <hwy/highway.h>
+
+#include "runtime/kernels/Convolution.h"
+#include "runtime/kernels/MatMul.h"
+
+namespace sd {
+namespace {
+
+void rate(benchmark::State &state, std::int64_t multiplyAdds) {
+  state.counters["MAC/s"] =
+      benchmark::Counter(static_cast<double>(multiplyAdds), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+std::vector<Ring> filled(std::int64_t n) {
+  std::vector<Ring> v(n);
+  Ring x = 1;
+  for (Ring &e : v)
+    e = x = x * 1664525u + 1013904223u;
+  return v;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, Ring *out) {
+  using Lanes [[gnu::vector_size(64)]] = Ring;
+  Lanes sum[16], factor;
+  for (int i = 0; i < 16; ++i)
+    factor[i] = out[i] | 1;
+  for (int i = 0; i < 16; ++i)
+    sum[i] = factor + static_cast<Ring>(i);
+  for (std::int64_t r = 0; r < rounds; ++r)
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      asm volatile("vpmulld %1, %0, %%zmm31\n\tvpaddd %%zmm31, %0, %0" : "+v"(sum[i]) : "v"(factor) : "xmm31");
+    }
+  for (int i = 0; i < 16; ++i)
+    *reinterpret_cast<Lanes *>(out) += sum[i];
+}
+
+void BM_Peak(benchmark::State &state) {
+  if (!__builtin_cpu_supports("avx512f")) return state.SkipWithError("needs AVX-512");
+  alignas(64) Ring out[16] = {};
+  for (auto _ : state)
+    peak512(1000, out);
+  benchmark::DoNotOptimize(out);
+  rate(state, 1000 * 16 * 16);
+}
+BENCHMARK(BM_Peak);
+#endif
+
+void run(benchmark::State &state, std::span<const ConvShape> layers) {
+  ThreadPool pool;
+  std::int64_t work = 0;
+  std::vector<std::vector<Ring>> x, w, y;
+  for (const ConvShape &shape : layers) {
+    x.push_back(filled(shape.inputSize())), w.push_back(filled(shape.weightSize()));
+    y.emplace_back(shape.outputSize());
+    work += shape.multiplyAdds();
+  }
+  for (auto _ : state)
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      convolve(pool, layers[i], x[i], w[i], {}, y[i]);
+  rate(state, work);
+}
+
+Window square(std::int64_t kernel, std::int64_t stride = 1) {
+  const std::int64_t pad = kernel / 2;
+  return {{kernel, kernel}, {stride, stride}, {1, 1}, {pad, pad}, {pad, pad}};
+}
+
+// The seven convolutions of MiniONN's CIFAR-10 network.
+void BM_CifarNetwork(benchmark::State &state) {
+  const ConvShape layers[] = {
+      {1, 1, 3, 64, {32, 32}, square(3)},  {1, 1, 64, 64, {32, 32}, square(3)}, {1, 1, 64, 64, {16, 16}, square(3)},
+      {1, 1, 64, 64, {16, 16}, square(3)}, {1, 1, 64, 64, {8, 8}, square(3)},   {1, 1, 64, 64, {8, 8}, square(1)},
+      {1, 1, 64, 16, {8, 8}, square(1)},
+  };
+  run(state, layers);
+}
+BENCHMARK(BM_CifarNetwork)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// channels, extent, kernel, stride, groups
+void BM_Conv(benchmark::State &state) {
+  const std::int64_t c = state.range(0), n = state.range(1);
+  const ConvShape layer{1, state.range(4), c, c, {n, n}, square(state.range(2), state.range(3))};
+  run(state, {&layer, 1});
+}
+BENCHMARK(BM_Conv)
+    ->Args({64, 32, 3, 1, 1})
+    ->Args({64, 56, 3, 1, 1})
+    ->Args({256, 14, 3, 1, 1})
+    ->Args({512, 7, 3, 1, 1})
+    ->Args({256, 14, 1, 1, 1})
+    ->Args({128, 56, 3, 2, 1})
+    ->Args({96, 112, 3, 1, 96})
+    ->Args({96, 112, 3, 2, 96})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+
+// m, n, k, b transposed
+void BM_MatMul(benchmark::State &state) {
+  ThreadPool pool;
+  const MatMulShape shape{state.range(0), state.range(1), state.range(2), false, state.range(3) != 0};
+  const auto a = filled(shape.m * shape.k), b = filled(shape.k * shape.n);
+  std::vector<Ring> y(shape.m * shape.n);
+  for (auto _ : state)
+    matMul(pool, shape, a, b, y);
+  rate(state, shape.m * shape.n * shape.k);
+}
+BENCHMARK(BM_MatMul)
+    ->Args({1, 128, 784, 0})
+    ->Args({1, 1000, 2048, 0})
+    ->Args({1, 1000, 2048, 1})
+    ->Args({256, 256, 256, 0})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+
+} // namespace
+} // namespace sd
