@@ -1,0 +1,85 @@
+// How the linear correlation u + v = W r of one layer is cut into RLWE polynomials (docs/protocols.md, linear layers).
+// Coefficient packing after Cheetah (Huang, Lu, Hong, Ding; USENIX Security 2022, section 4), extended: a strided
+// convolution is split into its phases, neighbouring rows and channels share their zero padding, and spatial tiles,
+// channel blocks and output blocks are chosen together. Public sizes only: both parties and the compiler derive the
+// same.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "ir/core/OpKind.h"
+#include "ir/core/Type.h"
+
+namespace sd {
+
+inline constexpr int kRlweDegree = 4096; // N, coefficients of a polynomial
+inline constexpr int kUploadBits = 100;  // an uploaded coefficient: two residues of 50 bits
+inline constexpr int kReplyBits = 41;    // the reply modulus is 2^41
+inline constexpr int kWantedBits = 35;   // bits kept of a wanted coefficient of c0
+// Largest sum of |w| over one output's taps for which the reply's flood covers the product's noise (docs/protocols.md).
+inline constexpr std::int64_t kMaxWeightL1 = 3'000'000;
+
+inline constexpr int kSpatialDims = 4; // batch, then up to three spatial axes; unused ones have size 1
+
+// A linear layer as a convolution. Offsets are in elements of the flat tensors.
+struct LinearGeometry {
+  struct Dim {
+    std::int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, padBegin = 0;
+    std::int64_t weightStride = 0;
+    std::vector<std::int64_t> inOffset, outOffset; // by position
+  };
+  std::array<Dim, kSpatialDims> dims;
+  std::int64_t group = 1, inPerGroup = 1, outPerGroup = 1;
+  std::vector<std::int64_t> inChannelOffset, outChannelOffset; // by channel; group * perGroup of them
+  std::int64_t weightInStride = 0, weightOutStride = 0;        // weight index = o * out + (c within group) * in + taps
+
+  std::int64_t inChannels() const { return group * inPerGroup; }
+  std::int64_t outChannels() const { return group * outPerGroup; }
+  std::int64_t outputs() const;
+};
+
+// The geometry of share.conv, share.matmul or share.scale from its operands' and result's types; asserts that the rule
+// holds.
+LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result);
+
+// A data block of one polynomial: an input channel, seen at one phase of the strides (or at one tap).
+struct VirtualChannel {
+  std::int64_t channel = 0;
+  std::array<std::int64_t, kSpatialDims> phase{}; // index into Packing::phases
+};
+
+// Along one axis: the taps of one phase, and which padded input positions phase + stride * y its data are.
+struct Phase {
+  std::int64_t offset = 0;          // padded position of y = 0
+  std::vector<std::int64_t> taps;   // kernel positions
+  std::vector<std::int64_t> shifts; // y - output position of each tap, minus `base`
+  std::int64_t base = 0;            // first y of a tile's data, relative to the tile's first output
+};
+
+struct Packing {
+  std::array<std::int64_t, kSpatialDims> tile{};   // outputs of a tile along each axis
+  std::array<std::int64_t, kSpatialDims> tiles{};  // number of tiles
+  std::array<std::int64_t, kSpatialDims> extent{}; // positions of a channel's block; their product is `area`
+  std::array<std::vector<Phase>, kSpatialDims> phases;
+  std::int64_t area = 0;
+  std::int64_t inBlock = 0, outBlock = 0; // channels of a polynomial; inBlock * outBlock * area <= N
+  std::vector<VirtualChannel> channels;
+
+  std::int64_t tileCount() const;
+  std::int64_t inBlocks() const;
+  std::int64_t outBlocks(const LinearGeometry &geometry) const;
+  // Does this output block read this input block? (Not so for most pairs of a grouped convolution.)
+  bool connected(const LinearGeometry &geometry, std::int64_t outBlockIndex, std::int64_t inBlockIndex) const;
+};
+
+struct PackingCost {
+  std::int64_t uploads = 0, replies = 0, products = 0; // polynomials
+  std::int64_t bytesUp = 0, bytesDown = 0;             // P1 to P0, P0 to P1; keys and frame headers not counted
+};
+
+// The packing with the least weighted sum of bytes and time.
+Packing choosePacking(const LinearGeometry &geometry);
+PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing);
+
+} // namespace sd
