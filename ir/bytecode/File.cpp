@@ -1,0 +1,95 @@
+#include "ir/bytecode/File.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace sd {
+
+namespace {
+
+class Descriptor {
+public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor &) = delete;
+  Descriptor &operator=(const Descriptor &) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+private:
+  int fd_;
+};
+
+tl::unexpected<Error> failed(const std::string &path, std::string_view what) {
+  return fail("{}: {}: {}", path, what, std::strerror(errno));
+}
+
+Expected<void> writeAll(int fd, Bytes bytes, const std::string &path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed(path, "can't write");
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Expected<void> writeTemporary(int directory, const std::string &name, Bytes bytes, FileMode mode) {
+  const mode_t permissions = mode == FileMode::Private ? 0600 : 0666;
+  Descriptor file(::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions));
+  if (file.get() < 0) return failed(name, "can't create");
+  SD_TRY(writeAll(file.get(), bytes, name));
+  if (::fsync(file.get()) != 0 || !file.close()) return failed(name, "can't flush");
+  return {};
+}
+
+} // namespace
+
+Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint64_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return failed(path, "can't open");
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) return failed(path, "can't open");
+  if (!S_ISREG(status.st_mode)) return fail("{}: not a regular file", path);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > limit) return fail("{}: {} bytes; at most {} are allowed", path, size, limit);
+  std::vector<std::uint8_t> bytes(size);
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(path, "can't read");
+    if (got == 0) return fail("{}: it became shorter while it was read", path);
+    done += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode) {
+  const std::filesystem::path target(path);
+  if (!target.has_filename()) return fail("'{}' does not name a file", path);
+  const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
+  const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return failed(parent, "can't open the folder");
+  const std::string name = target.filename().string();
+  const std::string temporary = fmt::format(".{}.{}.tmp", name, ::getpid());
+  ::unlinkat(directory.get(), temporary.c_str(), 0); // of a process that died here under the same number
+  auto written = writeTemporary(directory.get(), temporary, bytes, mode);
+  if (written && ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0)
+    written = failed(path, "can't rename a new file to it");
+  if (!written) {
+    ::unlinkat(directory.get(), temporary.c_str(), 0);
+    return written;
+  }
+  if (::fsync(directory.get()) != 0 && errno != EINVAL) return failed(parent, "can't flush the folder");
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,20 @@
+// Whole files, in and out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/bytecode/ByteIo.h"
+
+namespace sd {
+
+// Messages begin with the path. A file longer than `limit` is refused before it is read.
+Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint64_t limit);
+
+enum class FileMode { Public, Private }; // 0666 less the umask; 0600 from the first byte on
+
+// Writes a new file beside `path`, flushes it to the disk and renames it: `path` has the old content or the new, never
+// a part.
+Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode);
+
+} // namespace sd

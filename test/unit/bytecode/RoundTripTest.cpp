@@ -1,0 +1,116 @@
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "ir/bytecode/File.h"
+#include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/Reader.h"
+#include "ir/bytecode/Verify.h"
+#include "ir/bytecode/Writer.h"
+#include "test/unit/bytecode/Samples.h"
+
+namespace sd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class RoundTrip : public testing::TestWithParam<Sample (*)()> {};
+
+TEST_P(RoundTrip, ProgramComesBackAndIsWrittenTheSame) {
+  const Sample sample = GetParam()();
+  const auto bytes = writeProgram(sample.program);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  const auto again = readProgram(*bytes);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->name, sample.program.name);
+  EXPECT_EQ(again->slots, sample.program.slots);
+  ASSERT_EQ(again->instructions.size(), sample.program.instructions.size());
+  for (std::size_t i = 0; i < again->instructions.size(); ++i) {
+    EXPECT_EQ(again->instructions[i].op, sample.program.instructions[i].op);
+    EXPECT_EQ(again->instructions[i].operands, sample.program.instructions[i].operands);
+    EXPECT_EQ(again->instructions[i].result, sample.program.instructions[i].result);
+    EXPECT_EQ(again->instructions[i].attrs, sample.program.instructions[i].attrs);
+    EXPECT_EQ(again->instructions[i].source, sample.program.instructions[i].source);
+  }
+  EXPECT_EQ(*writeProgram(*again), *bytes);
+}
+
+TEST_P(RoundTrip, WeightsComeBackAndAreWrittenTheSame) {
+  Sample sample = GetParam()();
+  sample.weights.program = digestOf(*writeProgram(sample.program));
+  const auto bytes = writeWeights(sample.weights, sample.program);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  const auto again = readWeights(*bytes, sample.program, sample.weights.program);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->tensors, sample.weights.tensors);
+  EXPECT_EQ(*writeWeights(*again, sample.program), *bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, testing::Values(&tinyMlp, &branches));
+
+TEST(ProgramIoTest, NamesInputsOutputsAndTheSecurePart) {
+  const ProgramIo io = ioOf(tinyMlp().program);
+  EXPECT_THAT(io.inputs, ElementsAre(Port{"x", 0}));
+  EXPECT_THAT(io.outputs, ElementsAre(Port{"probabilities", 11}));
+  EXPECT_EQ(io.bodyBegin, 6u);
+  EXPECT_EQ(io.bodyEnd, 11u);
+}
+
+TEST(DigestTest, CoversTheHeaderAndTheContentButNotItsOwnCopy) {
+  auto bytes = *writeProgram(tinyMlp().program);
+  const Digest digest = digestOf(bytes);
+  EXPECT_TRUE(std::equal(digest.begin(), digest.end(), bytes.begin() + 24));
+  bytes[24] ^= 1;
+  EXPECT_EQ(digestOf(bytes), digest);
+  bytes[10] ^= 1;
+  EXPECT_NE(digestOf(bytes), digest);
+}
+
+TEST(WeightsTest, TakeTheNarrowestWidthThatHoldsThem) {
+  Sample sample = branches();
+  const auto bytesFor = [&](std::int32_t value) {
+    sample.weights.tensors[0].data.assign(4, value);
+    return writeWeights(sample.weights, sample.program)->size();
+  };
+  const std::size_t wide = bytesFor(32768);
+  EXPECT_EQ(bytesFor(-32769), wide);
+  EXPECT_EQ(bytesFor(32767), wide - 8);
+  EXPECT_EQ(bytesFor(-129), wide - 8);
+  EXPECT_EQ(bytesFor(-128), wide - 12);
+}
+
+TEST(WeightsTest, OfAnotherProgramAreRefused) {
+  Sample sample = tinyMlp();
+  const auto bytes = *writeWeights(sample.weights, sample.program); // digest all zero
+  const auto read = readWeights(bytes, sample.program, digestOf(*writeProgram(sample.program)));
+  ASSERT_FALSE(read);
+  EXPECT_THAT(read.error().message, HasSubstr("belong to another program"));
+}
+
+TEST(FileTest, IsWrittenWholeAndPrivatelyAndReadBack) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "bytecode-file-test";
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "w.sdw";
+  const std::vector<std::uint8_t> first{1, 2, 3}, second{4};
+  ASSERT_TRUE(writeFileAtomically(path, first, FileMode::Public));
+  ASSERT_TRUE(writeFileAtomically(path, second, FileMode::Private));
+  EXPECT_EQ(*readFile(path, 1), second);
+  struct stat status = {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "a temporary file is left";
+  std::filesystem::remove_all(folder);
+}
+
+TEST(FileTest, ErrorsNameThePath) {
+  EXPECT_THAT(readFile("/nonexistent/x.sdb", 1).error().message, HasSubstr("/nonexistent/x.sdb: can't open"));
+  EXPECT_THAT(readFile("/", 1).error().message, HasSubstr("not a regular file"));
+  EXPECT_THAT(writeFileAtomically("/nonexistent/x.sdb", {}, FileMode::Public).error().message,
+              HasSubstr("/nonexistent: can't open the folder"));
+  EXPECT_THAT(readProgramFile("/nonexistent/x.sdb").error().message, HasSubstr("/nonexistent/x.sdb"));
+}
+
+} // namespace
+} // namespace sd

@@ -1,0 +1,110 @@
+#include "test/unit/bytecode/Samples.h"
+
+namespace sd {
+
+namespace {
+
+// Adds instructions whose result slots follow each other.
+class Maker {
+public:
+  explicit Maker(std::string name) { sample_.program.name = std::move(name); }
+
+  SlotId add(OpKind op, std::vector<SlotId> operands, Attrs attrs, Type type, std::string source = {}) {
+    sample_.program.slots.push_back(std::move(type));
+    const auto result = static_cast<SlotId>(sample_.program.slots.size() - 1);
+    sample_.program.instructions.push_back({op, std::move(operands), result, std::move(attrs), std::move(source)});
+    return result;
+  }
+  SlotId weight(Tensor<std::int32_t> values, int scale, std::string source) {
+    const SlotId slot = add(OpKind::ShareConstant, {}, {}, Type::weight(values.shape, scale), std::move(source));
+    sample_.weights.tensors.push_back(std::move(values));
+    return slot;
+  }
+  void group(bool interactive) {
+    const auto &groups = sample_.program.groups;
+    const std::uint32_t begin = groups.empty() ? 0 : groups.back().end;
+    sample_.program.groups.push_back(
+        {begin, static_cast<std::uint32_t>(sample_.program.instructions.size()), interactive});
+  }
+  Sample finish(std::vector<SlotId> results, std::vector<std::string> names) {
+    sample_.program.instructions.push_back(
+        {OpKind::Return, std::move(results), ~SlotId{0}, {{Attr::Names, std::move(names)}}, {}});
+    group(false);
+    return std::move(sample_);
+  }
+
+private:
+  Sample sample_;
+};
+
+} // namespace
+
+Sample tinyMlp() {
+  Maker m("tiny");
+  const SlotId x = m.add(OpKind::Input, {},
+                         {{Attr::Name, std::string("x")},
+                          {Attr::Dims, std::vector<std::int64_t>{1, 2}},
+                          {Attr::Low, 0.0},
+                          {Attr::High, 1.0}},
+                         Type::clear({1, 2}));
+  const SlotId mean = m.add(OpKind::Constant, {},
+                            {{Attr::Value, std::make_shared<const Tensor<float>>(Shape{2}, std::vector{0.5f, 0.25f})}},
+                            Type::clear({2}), "Sub_0");
+  const SlotId centred = m.add(OpKind::Sub, {x, mean}, {}, Type::clear({1, 2}), "Sub_0");
+  const SlotId w1 = m.weight({{2, 3}, {1024, -512, 7, 300, 2048, -1}}, 10, "Gemm_1");
+  const SlotId b1 = m.weight({{3}, {1 << 18, -(1 << 17), 5}}, 20, "Gemm_1");
+  const SlotId w2 = m.weight({{3, 2}, {1, -2, 3, -4, 5, 127}}, 10, "Gemm_3");
+  m.group(false);
+  const SlotId shared = m.add(OpKind::ShareInput, {centred}, {}, Type::share({1, 2}, 10));
+  m.group(true);
+  const SlotId hidden = m.add(OpKind::ShareMatMul, {shared, w1, b1}, {}, Type::share({1, 3}, 20), "Gemm_1");
+  m.group(false);
+  const SlotId relu = m.add(OpKind::ShareRelu, {hidden},
+                            {{Attr::Bits, std::int64_t{10}},
+                             {Attr::Bound, std::int64_t{30}},
+                             {Attr::Digit, std::int64_t{3}},
+                             {Attr::Radix, std::int64_t{3}}},
+                            Type::share({1, 3}, 10), "Relu_2");
+  m.group(true);
+  const SlotId logits = m.add(OpKind::ShareMatMul, {relu, w2}, {}, Type::share({1, 2}, 20), "Gemm_3");
+  m.group(false);
+  const SlotId opened = m.add(OpKind::ShareOutput, {logits}, {}, Type::clear({1, 2}));
+  m.group(true);
+  const SlotId soft =
+      m.add(OpKind::Softmax, {opened}, {{Attr::Axis, std::int64_t{1}}}, Type::clear({1, 2}), "Softmax_4");
+  return m.finish({soft}, {"probabilities"});
+}
+
+Sample branches() {
+  Maker m("branches");
+  const Type clear = Type::clear({1, 4}), share = Type::share({1, 4}, 8);
+  std::vector<SlotId> inputs;
+  for (const char *name : {"left", "right"})
+    inputs.push_back(m.add(OpKind::Input, {},
+                           {{Attr::Name, std::string(name)}, {Attr::Dims, std::vector<std::int64_t>{1, 4}}}, clear));
+  const SlotId gain = m.weight({{4}, {100000, -100000, 0, 1}}, 4, "Mul_2");
+  m.group(false);
+  const SlotId a = m.add(OpKind::ShareInput, {inputs[0]}, {}, share);
+  const SlotId b = m.add(OpKind::ShareInput, {inputs[1]}, {}, share);
+  m.group(true);
+  const SlotId scaled = m.add(OpKind::ShareScale, {b, gain}, {}, Type::share({1, 4}, 12), "Mul_2");
+  m.group(false);
+  const Attrs schedule{{Attr::Bound, std::int64_t{20}}, {Attr::Digit, std::int64_t{2}}, {Attr::Radix, std::int64_t{4}}};
+  Attrs relu = schedule;
+  relu.set(Attr::Bits, std::int64_t{0});
+  const SlotId positive = m.add(OpKind::ShareRelu, {a}, relu, share, "Relu_0");
+  const SlotId larger = m.add(OpKind::ShareMax, {a, b}, schedule, share, "Max_1");
+  const SlotId narrowed = m.add(OpKind::ShareTruncate, {scaled},
+                                {{Attr::Bits, std::int64_t{4}}, {Attr::Bound, std::int64_t{30}}}, share, "Mul_2");
+  m.group(true);
+  const SlotId sum = m.add(OpKind::ShareAdd, {positive, narrowed}, {}, share, "Add_3");
+  m.group(false);
+  const SlotId product = m.add(OpKind::ShareMul, {sum, larger}, {}, Type::share({1, 4}, 16), "Mul_4");
+  m.group(true);
+  const SlotId first = m.add(OpKind::ShareOutput, {product}, {}, clear);
+  const SlotId second = m.add(OpKind::ShareOutput, {larger}, {}, clear);
+  m.group(true);
+  return m.finish({first, second}, {"product", "larger"});
+}
+
+} // namespace sd
