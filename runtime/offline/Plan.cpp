@@ -1,0 +1,117 @@
+#include "runtime/offline/Plan.h"
+
+#include <map>
+#include <optional>
+
+#include "ir/core/Ring.h"
+
+namespace sd {
+namespace {
+
+std::optional<EntryKind> kindOf(OpKind op) {
+  switch (op) {
+  case OpKind::ShareInput:
+    return EntryKind::Input;
+  case OpKind::ShareConv:
+  case OpKind::ShareMatMul:
+  case OpKind::ShareScale:
+    return EntryKind::Linear;
+  case OpKind::ShareTruncate:
+    return EntryKind::Truncate;
+  case OpKind::ShareRelu:
+    return EntryKind::Compare;
+  case OpKind::ShareMax:
+    return EntryKind::Maximum;
+  case OpKind::ShareMul:
+    return EntryKind::Product;
+  case OpKind::ShareOutput:
+    return EntryKind::Output;
+  default:
+    return std::nullopt;
+  }
+}
+
+CompareShape shapeOf(const Instruction &instruction) {
+  CompareShape shape;
+  shape.truncation = static_cast<int>(instruction.attrs.i(Attr::Bits, 0));
+  shape.bound = static_cast<int>(instruction.attrs.i(Attr::Bound, kBoundBits));
+  shape.schedule.digit = static_cast<int>(instruction.attrs.i(Attr::Digit, shape.schedule.digit));
+  shape.schedule.radix = static_cast<int>(instruction.attrs.i(Attr::Radix, shape.schedule.radix));
+  return shape;
+}
+
+} // namespace
+
+ProtocolCost PlanEntry::cost() const {
+  switch (kind) {
+  case EntryKind::Input:
+    return inputCost();
+  case EntryKind::Output:
+    return outputCost();
+  case EntryKind::Truncate:
+    return truncateCost(compare.truncation);
+  case EntryKind::Compare:
+  case EntryKind::Maximum:
+    return compareCost(compare);
+  case EntryKind::Product:
+    return productCost();
+  case EntryKind::Linear:
+    break;
+  }
+  return {};
+}
+
+Plan::Totals Plan::totals() const {
+  Totals totals;
+  for (const PlanEntry &entry : entries) {
+    const ProtocolCost cost = entry.cost();
+    totals.onlineBytesFromP0 += cost.onlineBytes(0, entry.elements);
+    totals.onlineBytesFromP1 += cost.onlineBytes(1, entry.elements);
+    totals.offlineBits += cost.offlineBits() * entry.elements;
+    totals.ots += cost.ots * entry.elements;
+    totals.reverseOts += cost.reverseOts * entry.elements;
+    totals.dealerBytes += (cost.dealerBits * entry.elements + 7) / 8;
+    if (entry.kind == EntryKind::Linear) totals.linearElements += entry.elements;
+  }
+  return totals;
+}
+
+const PlanEntry *Plan::find(std::uint32_t instruction) const {
+  for (const PlanEntry &entry : entries)
+    if (entry.instruction == instruction) return &entry;
+  return nullptr;
+}
+
+Expected<Plan> makePlan(const Program &program) {
+  Plan plan;
+  std::map<SlotId, std::uint32_t> weightOf; // slot of a share.constant to its tensor
+  for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction &instruction = program.instructions[i];
+    if (instruction.op == OpKind::ShareConstant) {
+      const auto index = static_cast<std::uint32_t>(weightOf.size());
+      weightOf[instruction.result] = index;
+      continue;
+    }
+    const auto kind = kindOf(instruction.op);
+    if (!kind) continue;
+    PlanEntry entry;
+    entry.kind = *kind;
+    entry.instruction = i;
+    entry.elements = static_cast<std::uint64_t>(elementCount(program.slots[instruction.result].shape));
+    if (kind == EntryKind::Compare || kind == EntryKind::Maximum || kind == EntryKind::Truncate) {
+      entry.compare = shapeOf(instruction);
+      if (auto ok = check(entry.compare); !ok)
+        return fail("instruction {} ({}): {}", i, info(instruction.op).mnemonic, ok.error().message);
+    }
+    if (kind == EntryKind::Linear) {
+      const auto weights = weightOf.find(instruction.operands[1]);
+      if (weights == weightOf.end())
+        return fail("instruction {} ({}): its matrix is no constant of the service", i, info(instruction.op).mnemonic);
+      entry.weights = weights->second;
+    }
+    plan.entries.push_back(entry);
+  }
+  return plan;
+}
+
+} // namespace sd

@@ -1,0 +1,53 @@
+// The correlation plan: the exact list of correlations one inference of a program consumes. Both parties, and the
+// dealer, derive the same list from the same program.
+#pragma once
+
+#include "ir/bytecode/Program.h"
+#include "ir/core/ProtocolCost.h"
+
+namespace sd {
+
+enum class EntryKind : std::uint8_t {
+  Input,    // P1 draws the mask of its input
+  Linear,   // y = W x + b: u + v = W r (share.conv, share.matmul, share.scale)
+  Truncate, // y / 2^t
+  Compare,  // max(y, 0) / 2^t
+  Maximum,  // b + relu(a - b): a Compare of a - b at t = 0, its result re-masked together with b
+  Product,  // x y
+  Output,   // nothing to prepare: P1 keeps the mask that opens the result
+};
+
+struct PlanEntry {
+  EntryKind kind = EntryKind::Input;
+  std::uint32_t instruction = 0; // in Program::instructions: shapes and geometry stand there
+  std::uint64_t elements = 0;    // of the result
+  CompareShape compare;          // Compare, Maximum; of a Truncate only `truncation` counts
+  std::uint32_t weights = 0;     // Linear: the index of its matrix in WeightSet::tensors
+
+  // Masks that the entry is a function of: of operand 0, and for Maximum and Product also operand 1.
+  int operands() const {
+    return kind == EntryKind::Maximum || kind == EntryKind::Product ? 2 : kind != EntryKind::Input;
+  }
+  // Whether P1 (or, for Linear, the provider) gives its result a new mask.
+  bool newMask() const { return kind != EntryKind::Output; }
+  ProtocolCost cost() const; // per element; all zero for Linear
+};
+
+struct Plan {
+  std::vector<PlanEntry> entries; // in the order of the instructions
+
+  struct Totals {
+    std::uint64_t onlineBytesFromP0 = 0, onlineBytesFromP1 = 0; // payloads, without frames
+    std::uint64_t offlineBits = 0, ots = 0, reverseOts = 0;     // two parties, bit correlations
+    std::uint64_t dealerBytes = 0;                              // corrections from the dealer, without seeds and frames
+    std::uint64_t linearElements = 0;                           // results of linear entries
+  };
+  Totals totals() const;
+
+  const PlanEntry *find(std::uint32_t instruction) const; // null for a local instruction
+};
+
+// Errors where an instruction's shape is outside a protocol's limits, which a checked program never is.
+Expected<Plan> makePlan(const Program &program);
+
+} // namespace sd
