@@ -7,8 +7,8 @@
 
 namespace sd {
 
-// A tensor [lines, numbers a line]. A first line none of whose fields starts like a number is taken for column names; empty lines are skipped.
-// Errors name line and column; a line of another length than the first is one.
+// A tensor [lines, numbers a line]. A first line none of whose fields starts like a number is taken for column names;
+// empty lines are skipped. Errors name line and column; a line of another length than the first is one.
 Expected<Tensor<float>> parseCsv(std::string_view content);
 
 } // namespace sd

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include <gmock/gmock.h>
@@ -117,7 +118,7 @@ TEST(Npy, Refusals) {
   EXPECT_TRUE(std::isinf(infinite->data[0]));
 }
 
-// A changed byte of the header is found, unless it names another type of the same size.
+// A changed byte of the header is found, unless it names another type of the same size or changes nothing.
 TEST(Npy, EveryHeaderByteCounts) {
   const Tensor<float> tensor({2, 3}, {1, 2, 3, 4, 5, 6});
   const std::string good = encodeNpy(tensor);
@@ -128,7 +129,7 @@ TEST(Npy, EveryHeaderByteCounts) {
       bad[i] = static_cast<char>(bad[i] ^ change);
       const auto result = parseNpy(bad);
       const bool inType = i >= type && i < type + 2;
-      ASSERT_TRUE(!result || inType) << "byte " << i << " changed by " << change;
+      ASSERT_TRUE(!result || inType || *result == tensor) << "byte " << i << " changed by " << change;
     }
   for (std::size_t length = 0; length < good.size(); ++length)
     ASSERT_FALSE(parseNpy(std::string_view(good).substr(0, length))) << length;
@@ -138,17 +139,20 @@ TEST(TensorFile, WritesAndReadsByName) {
   std::string folder = (std::filesystem::temp_directory_path() / "sd-tensor-XXXXXX").string();
   ASSERT_NE(::mkdtemp(folder.data()), nullptr);
   const Tensor<float> tensor({1, 2}, {3, 4});
-  ASSERT_TRUE(writeFile(folder + "/a.npy", encodeNpy(tensor)));
-  ASSERT_TRUE(writeFile(folder + "/a.csv", "3,4\n"));
-  ASSERT_TRUE(writeFile(folder + "/bad.csv", "3,x\n"));
+  const auto write = [&](const std::string &name, std::string_view text) {
+    std::ofstream(folder + name, std::ios::binary) << text;
+  };
+  write("/a.csv", "3,4\n");
+  write("/bad.csv", "3,x\n");
+  write("/bad.npy", "3,4\n");
+  ASSERT_TRUE(writeTensor(folder + "/a.npy", tensor));
   EXPECT_EQ(*readTensor(folder + "/a.npy"), tensor);
   EXPECT_EQ(*readTensor(folder + "/a.csv"), tensor);
   EXPECT_THAT(readTensor(folder + "/bad.csv").error().message, HasSubstr("bad.csv: line 1, column 2"));
-  EXPECT_THAT(readTensor(folder + "/none.npy").error().message, HasSubstr("cannot open"));
+  EXPECT_THAT(readTensor(folder + "/bad.npy").error().message, HasSubstr("bad.npy: this is not a .npy file"));
+  EXPECT_THAT(readTensor(folder + "/none.npy").error().message, HasSubstr("none.npy"));
   EXPECT_THAT(readTensor(folder + "/a.txt").error().message, HasSubstr("neither a .npy nor a .csv"));
-  EXPECT_THAT(readFile(folder, 10).error().message, HasSubstr("is a folder"));
-  EXPECT_THAT(readFile(folder + "/a.npy", 10).error().message, HasSubstr("more than the 10 allowed"));
-  EXPECT_THAT(writeFile(folder + "/no/file", "x").error().message, HasSubstr("cannot write"));
+  EXPECT_FALSE(writeTensor(folder + "/no/file.npy", tensor));
   std::filesystem::remove_all(folder);
 }
 
