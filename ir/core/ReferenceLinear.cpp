@@ -1,0 +1,289 @@
+#include "ir/core/ReferenceLinear.h"
+
+#include <algorithm>
+
+#include "ir/core/Ring.h"
+#include "ir/core/Windows.h"
+
+namespace sd::reference {
+
+namespace {
+
+template <class T>
+Tensor<T> transpose(const Tensor<T> &x, const Shape &perm, const Shape &shape) {
+  Tensor<T> result(shape);
+  const Shape strides = rowMajorStrides(x.shape);
+  Shape at(shape.size());
+  std::int64_t from = 0;
+  for (auto &element : result.data) {
+    element = x.data[from];
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      from += strides[perm[axis]];
+      if (++at[axis] < shape[axis]) break;
+      from -= strides[perm[axis]] * shape[axis];
+      at[axis] = 0;
+    }
+  }
+  return result;
+}
+
+template <class T>
+Tensor<T> concat(Operands<T> operands, std::int64_t axis, const Shape &shape) {
+  Tensor<T> result(shape);
+  const AxisSplit whole = splitAt(shape, axis);
+  std::int64_t offset = 0;
+  for (auto *operand : operands) {
+    const std::int64_t run = operand->shape[axis] * whole.inner;
+    for (std::int64_t o = 0; o < whole.outer; ++o)
+      std::copy_n(operand->data.begin() + o * run, run, result.data.begin() + o * whole.length * whole.inner + offset);
+    offset += run;
+  }
+  return result;
+}
+
+template <class T>
+Tensor<T> gather(const Tensor<T> &x, std::int64_t axis, const Shape &indices, const Shape &shape) {
+  Tensor<T> result(shape);
+  const AxisSplit split = splitAt(x.shape, axis);
+  auto to = result.data.begin();
+  for (std::int64_t o = 0; o < split.outer; ++o)
+    for (auto index : indices)
+      to = std::copy_n(x.data.begin() + (o * split.length + index) * split.inner, split.inner, to);
+  return result;
+}
+
+template <class T>
+Tensor<T> pad(const Tensor<T> &x, const Shape &pads, const Shape &shape, T fill) {
+  Tensor<T> result(shape, fill);
+  const Shape strides = rowMajorStrides(shape);
+  Shape at(x.shape.size());
+  std::int64_t to = 0;
+  for (std::size_t i = 0; i < at.size(); ++i)
+    to += pads[i] * strides[i];
+  for (auto element : x.data) {
+    result.data[to] = element;
+    for (std::size_t axis = at.size(); axis-- > 0;) {
+      to += strides[axis];
+      if (++at[axis] < x.shape[axis]) break;
+      to -= strides[axis] * x.shape[axis];
+      at[axis] = 0;
+    }
+  }
+  return result;
+}
+
+// The two spatial axes of a window op; a 1-D one has a first axis of size 1.
+struct Plane {
+  WindowAxis rows{1, 1, 1, 0, 0, 1}, columns{};
+  std::int64_t outRows = 1, outColumns = 1;
+
+  Plane(const Shape &x, std::span<const std::int64_t> kernel, const Attrs &attrs, const Shape &result) {
+    auto axes = windowAxes(x, kernel, attrs);
+    columns = axes.back();
+    outColumns = result.back();
+    if (axes.size() == 2) rows = axes.front(), outRows = result[2];
+  }
+  std::int64_t in() const { return rows.size * columns.size; }
+  std::int64_t out() const { return outRows * outColumns; }
+  std::int64_t taps() const { return rows.kernel * columns.kernel; }
+};
+
+// Outputs [begin, end) whose tap stands inside the input.
+struct OutputRange {
+  std::int64_t begin, end;
+};
+OutputRange outputsOf(const WindowAxis &axis, std::int64_t tap, std::int64_t outputs) {
+  const std::int64_t offset = tap * axis.dilation - axis.padBegin; // input position for output 0
+  const std::int64_t begin = offset >= 0 ? 0 : (-offset + axis.stride - 1) / axis.stride;
+  const std::int64_t end = offset >= axis.size ? 0 : (axis.size - offset - 1) / axis.stride + 1;
+  return {begin, std::min(end, outputs)};
+}
+
+// to[o] += weights[tap] x[input position of o under that tap], for one pair of input and output planes.
+template <class T>
+void accumulate(const Plane &plane, const T *x, const T *weights, T *to) {
+  for (std::int64_t ky = 0; ky < plane.rows.kernel; ++ky)
+    for (std::int64_t kx = 0; kx < plane.columns.kernel; ++kx) {
+      const T weight = weights[ky * plane.columns.kernel + kx];
+      const auto rows = outputsOf(plane.rows, ky, plane.outRows);
+      const auto columns = outputsOf(plane.columns, kx, plane.outColumns);
+      const std::int64_t count = columns.end - columns.begin, stride = plane.columns.stride;
+      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+        const std::int64_t y = row * plane.rows.stride + ky * plane.rows.dilation - plane.rows.padBegin;
+        const T *from =
+            x + y * plane.columns.size + columns.begin * stride + kx * plane.columns.dilation - plane.columns.padBegin;
+        T *out = to + row * plane.outColumns + columns.begin;
+        if (stride == 1)
+          for (std::int64_t i = 0; i < count; ++i)
+            out[i] += weight * from[i];
+        else
+          for (std::int64_t i = 0; i < count; ++i)
+            out[i] += weight * from[i * stride];
+      }
+    }
+}
+
+template <class T>
+Tensor<T> convolve(Operands<T> operands, const Attrs &attrs, const Shape &shape) {
+  const Tensor<T> &x = *operands[0], &w = *operands[1];
+  const Plane plane(x.shape, std::span(w.shape).subspan(2), attrs, shape);
+  const std::int64_t channels = x.shape[1], filters = w.shape[0], perGroup = w.shape[1];
+  const std::int64_t filtersPerGroup = filters / attrs.i(Attr::Group);
+  Tensor<T> result(shape);
+  for (std::int64_t n = 0; n < shape[0]; ++n)
+    for (std::int64_t m = 0; m < filters; ++m) {
+      T *to = result.data.data() + (n * filters + m) * plane.out();
+      if (operands.size() > 2) std::fill_n(to, plane.out(), operands[2]->data[m]);
+      for (std::int64_t c = 0; c < perGroup; ++c) {
+        const std::int64_t channel = m / filtersPerGroup * perGroup + c;
+        accumulate(plane, x.data.data() + (n * channels + channel) * plane.in(),
+                   w.data.data() + (m * perGroup + c) * plane.taps(), to);
+      }
+    }
+  return result;
+}
+
+template <class T>
+Tensor<T> sumPool(const Tensor<T> &x, const Attrs &attrs, const Shape &shape) {
+  const Plane plane(x.shape, attrs.ints(Attr::Kernel), attrs, shape);
+  const std::vector<T> ones(plane.taps(), T{1});
+  Tensor<T> result(shape);
+  for (std::int64_t i = 0; i < shape[0] * shape[1]; ++i)
+    accumulate(plane, x.data.data() + i * plane.in(), ones.data(), result.data.data() + i * plane.out());
+  return result;
+}
+
+template <class T>
+Tensor<T> matMul(Operands<T> operands, const Shape &shape) {
+  const Tensor<T> &x = *operands[0], &w = *operands[1];
+  const std::int64_t inner = w.shape[0], columns = w.shape[1], rows = x.size() / inner;
+  Tensor<T> result(shape);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    T *to = result.data.data() + row * columns;
+    if (operands.size() > 2) std::ranges::copy(operands[2]->data, to);
+    for (std::int64_t k = 0; k < inner; ++k) {
+      const T element = x.data[row * inner + k];
+      const T *weights = w.data.data() + k * columns;
+      for (std::int64_t m = 0; m < columns; ++m)
+        to[m] += element * weights[m];
+    }
+  }
+  return result;
+}
+
+template <class T, class F>
+Tensor<T> elementwise(const Tensor<T> &a, const Tensor<T> &b, const Shape &shape, F f) {
+  Tensor<T> result(shape);
+  forEachBroadcast(shape, a.shape, b.shape,
+                   [&](auto i, auto ia, auto ib) { result.data[i] = f(a.data[ia], b.data[ib]); });
+  return result;
+}
+
+} // namespace
+
+bool isLayout(OpKind kind) {
+  switch (kind) {
+  case OpKind::Reshape:
+  case OpKind::ShareReshape:
+  case OpKind::Transpose:
+  case OpKind::ShareTranspose:
+  case OpKind::Concat:
+  case OpKind::ShareConcat:
+  case OpKind::Pad:
+  case OpKind::SharePad:
+  case OpKind::Gather:
+  case OpKind::ShareGather:
+    return true;
+  default:
+    return false;
+  }
+}
+
+template <class T>
+Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape, T fill) {
+  const Tensor<T> &x = *operands[0];
+  switch (kind) {
+  case OpKind::Transpose:
+  case OpKind::ShareTranspose:
+    return transpose(x, attrs.ints(Attr::Perm), shape);
+  case OpKind::Concat:
+  case OpKind::ShareConcat:
+    return concat(operands, attrs.i(Attr::Axis), shape);
+  case OpKind::Pad:
+  case OpKind::SharePad:
+    return pad(x, attrs.ints(Attr::Pads), shape, fill);
+  case OpKind::Gather:
+  case OpKind::ShareGather:
+    return gather(x, attrs.i(Attr::Axis), attrs.ints(Attr::Indices), shape);
+  default:
+    assert(kind == OpKind::Reshape || kind == OpKind::ShareReshape);
+    return Tensor<T>(shape, x.data);
+  }
+}
+
+bool isLinear(OpKind kind) {
+  switch (kind) {
+  case OpKind::Conv:
+  case OpKind::MatMul:
+  case OpKind::Add:
+  case OpKind::Sub:
+  case OpKind::Mul:
+  case OpKind::ShareConv:
+  case OpKind::ShareMatMul:
+  case OpKind::ShareScale:
+  case OpKind::ShareAddW:
+  case OpKind::ShareAdd:
+  case OpKind::ShareSub:
+  case OpKind::ShareMul:
+  case OpKind::ShareMulC:
+  case OpKind::ShareRescale:
+  case OpKind::ShareSumPool:
+    return true;
+  default:
+    return false;
+  }
+}
+
+template <class T>
+Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape) {
+  auto plus = [](T a, T b) { return a + b; };
+  auto times = [](T a, T b) { return a * b; };
+  const Tensor<T> &x = *operands[0];
+  switch (kind) {
+  case OpKind::Conv:
+  case OpKind::ShareConv:
+    return convolve(operands, attrs, shape);
+  case OpKind::MatMul:
+  case OpKind::ShareMatMul:
+    return matMul(operands, shape);
+  case OpKind::ShareSumPool:
+    return sumPool(x, attrs, shape);
+  case OpKind::Add:
+  case OpKind::ShareAdd:
+  case OpKind::ShareAddW:
+    return elementwise(x, *operands[1], shape, plus);
+  case OpKind::Sub:
+  case OpKind::ShareSub:
+    return elementwise(x, *operands[1], shape, [](T a, T b) { return a - b; });
+  case OpKind::Mul:
+  case OpKind::ShareMul:
+    return elementwise(x, *operands[1], shape, times);
+  case OpKind::ShareScale: {
+    auto product = elementwise(x, *operands[1], shape, times);
+    return operands.size() > 2 ? elementwise(product, *operands[2], shape, plus) : product;
+  }
+  case OpKind::ShareMulC:
+    return map<T>(x, [factor = static_cast<T>(attrs.i(Attr::Factor))](T a) { return a * factor; });
+  default:
+    assert(kind == OpKind::ShareRescale);
+    return x;
+  }
+}
+
+template Tensor<float> evaluateLayout(OpKind, Operands<float>, const Attrs &, const Shape &, float);
+template Tensor<double> evaluateLayout(OpKind, Operands<double>, const Attrs &, const Shape &, double);
+template Tensor<Ring> evaluateLayout(OpKind, Operands<Ring>, const Attrs &, const Shape &, Ring);
+template Tensor<double> evaluateLinear(OpKind, Operands<double>, const Attrs &, const Shape &);
+template Tensor<Ring> evaluateLinear(OpKind, Operands<Ring>, const Attrs &, const Shape &);
+
+} // namespace sd::reference
