@@ -1,0 +1,63 @@
+// Runs a whole verified op list with the reference's meaning: a module, or a compiled program with its weights.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "ir/core/Reference.h"
+
+namespace sd {
+
+// What the interpreter needs of an op list; a module and a program both give one (ir/Run.h, ir/bytecode/Run.h). It
+// points into them.
+struct OpView {
+  OpKind kind;
+  std::span<const std::uint32_t> operands; // indices into ProgramView::types, defined by earlier ops
+  std::uint32_t result = 0;                // likewise; unused for nn.return
+  const Attrs *attrs = nullptr;
+  const Tensor<std::int32_t> *weights = nullptr; // of share.constant
+  std::string_view source;
+};
+struct ProgramView {
+  std::vector<OpView> ops;
+  std::span<const Type> types;
+};
+
+struct RunOptions {
+  Rounding rounding = Rounding::nearest();
+  bool observe = false; // measure the values before truncations and comparisons
+  bool errors = false;  // state the errors of the outputs
+};
+
+// The largest |y| that entered an interactive op with a bound, against what the op promises: 2^k - 2^t.
+struct Observation {
+  std::size_t op; // index into ProgramView::ops
+  double largest, limit;
+};
+
+struct RunResult {
+  std::vector<std::string> names; // of the outputs, as nn.return has them
+  std::vector<Tensor<float>> outputs;
+  std::vector<Observation> observations;
+  // For each output: how far a run of the protocol may lie from the outputs here. 8 standard deviations of the
+  // truncations' errors plus one unit, carried through the clear ops behind share.output.
+  std::vector<Tensor<float>> errors;
+};
+
+class Interpreter {
+public:
+  // The view's targets must outlive the interpreter. Error if an op uses what no earlier op defines.
+  static Expected<Interpreter> create(ProgramView program);
+
+  // Inputs by name. Refuses a missing or unknown name, another shape, and values outside an input's declared range.
+  Expected<RunResult> run(const std::map<std::string, Tensor<float>> &inputs, const RunOptions &options = {}) const;
+
+private:
+  explicit Interpreter(ProgramView program) : program_(std::move(program)) {}
+
+  ProgramView program_;
+  std::vector<Tensor<Ring>> weights_; // by op; empty for others than share.constant
+  std::vector<std::size_t> lastUse_;  // by value: the op after which it is dropped
+};
+
+} // namespace sd
