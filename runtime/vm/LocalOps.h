@@ -1,0 +1,34 @@
+// The share ops that need no peer, on one party's part of x = X + r: on X as the service holds it, or on the mask r.
+#pragma once
+
+#include <span>
+
+#include "ir/bytecode/Program.h"
+#include "ir/core/Ring.h"
+#include "runtime/kernels/ThreadPool.h"
+
+namespace sd {
+
+struct LocalOp {
+  const Program &program;
+  const Instruction &instruction;
+  std::vector<std::span<const Ring>> operands; // in the order of the instruction's; weights included, masks have none
+  std::span<Ring> result;
+};
+
+// Whether the op is one of conv, matmul, scale: its mask comes from the offline phase, not from runOnMask().
+bool isLinear(OpKind op);
+// Whether the instruction runs without a word to the peer: isLinear(), or one of the ops of runOnMask().
+bool isLocal(OpKind op);
+
+// X of the result. For linear ops W X + bias; the caller adds u.
+void runOnValue(ThreadPool &pool, const LocalOp &op);
+
+// r of the result; for all local ops but linear ones. Weights are not looked at: they are added to X alone.
+void runOnMask(ThreadPool &pool, const LocalOp &op);
+
+// y = W x of a linear instruction, without bias.
+void applyLinear(ThreadPool &pool, const LocalOp &op, std::span<const Ring> weights, std::span<const Ring> x,
+                 std::span<Ring> y);
+
+} // namespace sd

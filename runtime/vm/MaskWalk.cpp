@@ -1,0 +1,111 @@
+#include "runtime/vm/MaskWalk.h"
+
+#include <algorithm>
+
+#include "runtime/vm/LocalOps.h"
+
+namespace sd {
+
+namespace {
+
+bool carriesMask(const Instruction &instruction) { return isLocal(instruction.op) && !isLinear(instruction.op); }
+
+std::uint64_t size(const Program &program, SlotId slot) {
+  return static_cast<std::uint64_t>(elementCount(program.slots[slot].shape));
+}
+
+} // namespace
+
+ProgramMaskWalk::ProgramMaskWalk(const Program &program, const Plan &plan, ThreadPool &pool)
+    : program_(program), plan_(plan), pool_(pool), masks_(program.slots.size()), known_(program.slots.size()),
+      writer_(program.slots.size()), users_(program.slots.size()), missing_(program.instructions.size()) {
+  for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction &instruction = program.instructions[i];
+    if (instruction.result < writer_.size()) writer_[instruction.result] = i;
+    if (!carriesMask(instruction)) continue;
+    for (SlotId operand : instruction.operands)
+      if (program.slots[operand].holder == Holder::Share) users_[operand].push_back(i), ++missing_[i];
+  }
+}
+
+void ProgramMaskWalk::markKnown(SlotId slot) {
+  std::vector<SlotId> work{slot};
+  while (!work.empty()) {
+    const SlotId next = work.back();
+    work.pop_back();
+    known_[next] = true;
+    for (std::uint32_t user : users_[next])
+      if (--missing_[user] == 0) work.push_back(program_.instructions[user].result);
+  }
+}
+
+Expected<void> ProgramMaskWalk::announce(std::size_t entry, std::span<const Ring> mask) {
+  if (entry >= plan_.entries.size() || !plan_.entries[entry].newMask())
+    return fail("entry {} of the plan has no mask of its own", entry);
+  const SlotId slot = program_.instructions[plan_.entries[entry].instruction].result;
+  if (known_[slot]) return fail("the mask of entry {} has been announced already", entry);
+  if (mask.size() != size(program_, slot))
+    return fail("the mask of entry {} has {} elements instead of {}", entry, mask.size(), size(program_, slot));
+  masks_[slot] = SecretVector<Ring>(mask.size());
+  std::copy(mask.begin(), mask.end(), masks_[slot].data());
+  markKnown(slot);
+  return {};
+}
+
+bool ProgramMaskWalk::ready(std::size_t entry) const {
+  if (entry >= plan_.entries.size()) return false;
+  const auto &operands = program_.instructions[plan_.entries[entry].instruction].operands;
+  for (int i = 0; i < plan_.entries[entry].operands(); ++i)
+    if (!known_[operands[static_cast<std::size_t>(i)]]) return false;
+  return true;
+}
+
+void ProgramMaskWalk::compute(SlotId slot) {
+  std::vector<SlotId> work{slot};
+  while (!work.empty()) {
+    const SlotId next = work.back();
+    if (!masks_[next].empty()) {
+      work.pop_back();
+      continue;
+    }
+    const Instruction &instruction = program_.instructions[writer_[next]];
+    assert(carriesMask(instruction));
+    bool waits = false;
+    LocalOp op{program_, instruction, {}, {}};
+    for (SlotId operand : instruction.operands) {
+      if (program_.slots[operand].holder == Holder::Share && masks_[operand].empty())
+        work.push_back(operand), waits = true;
+      op.operands.push_back(std::as_const(masks_[operand]).span());
+    }
+    if (waits) continue;
+    SecretVector<Ring> result(size(program_, next));
+    op.result = result.span();
+    runOnMask(pool_, op);
+    masks_[next] = std::move(result);
+    work.pop_back();
+  }
+}
+
+Expected<SecretVector<Ring>> ProgramMaskWalk::operand(std::size_t entry, int which) {
+  if (!ready(entry) || which < 0 || which >= plan_.entries[entry].operands())
+    return fail("the mask of operand {} of entry {} is not known yet", which, entry);
+  const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
+  const SlotId slot = instruction.operands[static_cast<std::size_t>(which)];
+  compute(slot);
+  return masks_[slot].clone();
+}
+
+LinearMaps::Sizes ProgramLinearMaps::sizes(std::size_t entry) const {
+  const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
+  return {.weights = size(program_, instruction.operands[1]),
+          .x = size(program_, instruction.operands[0]),
+          .y = size(program_, instruction.result)};
+}
+
+void ProgramLinearMaps::apply(std::size_t entry, std::span<const Ring> weights, std::span<const Ring> x,
+                              std::span<Ring> y) {
+  const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
+  applyLinear(pool_, {program_, instruction, {}, {}}, weights, x, y);
+}
+
+} // namespace sd

@@ -1,0 +1,48 @@
+// The masks of a program's values, followed through its local ops: what P1 (and the dealer) knows before any input.
+#pragma once
+
+#include "runtime/kernels/ThreadPool.h"
+#include "runtime/offline/Provider.h"
+
+namespace sd {
+
+class ProgramMaskWalk final : public MaskWalk {
+public:
+  // All three outlive the walk; `plan` is the program's.
+  ProgramMaskWalk(const Program &program, const Plan &plan, ThreadPool &pool);
+
+  Expected<void> announce(std::size_t entry, std::span<const Ring> mask) override;
+  bool ready(std::size_t entry) const override;
+  Expected<SecretVector<Ring>> operand(std::size_t entry, int which) override;
+
+private:
+  void markKnown(SlotId slot);
+  // Evaluates the local ops between the announced masks and the slot, each once.
+  void compute(SlotId slot);
+
+  const Program &program_;
+  const Plan &plan_;
+  ThreadPool &pool_;
+  std::vector<SecretVector<Ring>> masks_;         // by slot; empty until announced or computed
+  std::vector<bool> known_;                       // by slot: announced, or local ops alone lead to it
+  std::vector<std::uint32_t> writer_;             // by slot: the instruction
+  std::vector<std::vector<std::uint32_t>> users_; // by slot: instructions of runOnMask(), once for each use
+  std::vector<std::uint32_t> missing_;            // by instruction: operands not known yet
+};
+
+// The linear ops of a program as the offline phase sees them.
+class ProgramLinearMaps final : public LinearMaps {
+public:
+  ProgramLinearMaps(const Program &program, const Plan &plan, ThreadPool &pool)
+      : program_(program), plan_(plan), pool_(pool) {}
+
+  Sizes sizes(std::size_t entry) const override;
+  void apply(std::size_t entry, std::span<const Ring> weights, std::span<const Ring> x, std::span<Ring> y) override;
+
+private:
+  const Program &program_;
+  const Plan &plan_;
+  ThreadPool &pool_;
+};
+
+} // namespace sd

@@ -1,0 +1,86 @@
+#include "runtime/vm/MaskWalk.h"
+
+#include <gmock/gmock.h>
+
+#include "test/unit/vm/Programs.h"
+
+namespace sd {
+namespace {
+
+using testing::HasSubstr;
+
+// input -> mulc -> matmul -> pad -> relu -> output.
+struct Chain {
+  test::ProgramBuilder builder;
+  Plan plan;
+  ThreadPool pool{1};
+
+  Chain() {
+    const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1, 2})}, {}, Type::share({1, 2}, 0));
+    const SlotId twice = builder.add(OpKind::ShareMulC, {x}, {{Attr::Factor, std::int64_t{2}}});
+    const SlotId w = builder.weights({2, 3}, 0, 1);
+    const SlotId y = builder.add(OpKind::ShareMatMul, {twice, w});
+    const SlotId sum = builder.add(OpKind::ShareAdd, {y, y});
+    const SlotId z = builder.add(OpKind::ShareRelu, {sum},
+                                 {{Attr::Bits, std::int64_t{0}},
+                                  {Attr::Bound, std::int64_t{30}},
+                                  {Attr::Digit, std::int64_t{3}},
+                                  {Attr::Radix, std::int64_t{3}}});
+    builder.add(OpKind::ShareOutput, {z});
+    auto made = makePlan(builder.program());
+    EXPECT_TRUE(made);
+    plan = std::move(*made);
+  }
+};
+
+std::vector<Ring> values(const Expected<SecretVector<Ring>> &mask) {
+  EXPECT_TRUE(mask) << mask.error().message;
+  return {mask->span().begin(), mask->span().end()};
+}
+
+TEST(MaskWalk, FollowsLocalOps) {
+  Chain chain;
+  ASSERT_EQ(chain.plan.entries.size(), 4u); // input, matmul, relu, output
+  ProgramMaskWalk walk(chain.builder.program(), chain.plan, chain.pool);
+  for (std::size_t entry : {1, 2, 3})
+    EXPECT_FALSE(walk.ready(entry));
+  EXPECT_TRUE(walk.ready(0));
+  ASSERT_TRUE(walk.announce(0, std::vector<Ring>{5, 0x80000001}));
+  EXPECT_TRUE(walk.ready(1));
+  EXPECT_FALSE(walk.ready(2));
+  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<Ring>{10, 2}));
+  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<Ring>{10, 2})) << "asked twice";
+  EXPECT_THAT(walk.operand(2, 0).error().message, HasSubstr("not known yet"));
+  ASSERT_TRUE(walk.announce(1, std::vector<Ring>{1, 2, 3}));
+  EXPECT_EQ(values(walk.operand(2, 0)), (std::vector<Ring>{2, 4, 6}));
+  EXPECT_FALSE(walk.ready(3));
+  ASSERT_TRUE(walk.announce(2, std::vector<Ring>{7, 8, 9}));
+  EXPECT_EQ(values(walk.operand(3, 0)), (std::vector<Ring>{7, 8, 9}));
+}
+
+TEST(MaskWalk, RefusesWhatDoesNotFit) {
+  Chain chain;
+  ProgramMaskWalk walk(chain.builder.program(), chain.plan, chain.pool);
+  EXPECT_THAT(walk.announce(0, std::vector<Ring>{5}).error().message, HasSubstr("1 elements instead of 2"));
+  EXPECT_THAT(walk.announce(3, std::vector<Ring>{5}).error().message, HasSubstr("no mask"));
+  EXPECT_THAT(walk.announce(9, std::vector<Ring>{5}).error().message, HasSubstr("no mask"));
+  ASSERT_TRUE(walk.announce(0, std::vector<Ring>{5, 6}));
+  EXPECT_THAT(walk.announce(0, std::vector<Ring>{5, 6}).error().message, HasSubstr("already"));
+  EXPECT_FALSE(walk.operand(1, 1));
+  EXPECT_FALSE(walk.ready(9));
+}
+
+TEST(LinearMaps, ApplyTheWeights) {
+  Chain chain;
+  ProgramLinearMaps maps(chain.builder.program(), chain.plan, chain.pool);
+  const auto sizes = maps.sizes(1);
+  EXPECT_EQ(sizes.weights, 6u);
+  EXPECT_EQ(sizes.x, 2u);
+  EXPECT_EQ(sizes.y, 3u);
+  std::vector<Ring> y(3);
+  maps.apply(1, std::vector<Ring>{1, 2, 3, 4, 5, 6}, std::vector<Ring>{10, 1}, y);
+  EXPECT_EQ(y, (std::vector<Ring>{14, 25, 36}));
+}
+
+} // namespace
+} // namespace sd
