@@ -1,0 +1,175 @@
+#include "runtime/he/Ntt.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "runtime/he/NttTargets.h"
+
+namespace sd {
+
+namespace {
+
+constexpr int kN = kRlweDegree;
+
+std::uint64_t reversed(std::uint64_t i) {
+  std::uint64_t r = 0;
+  for (int b = 0; b < kLogDegree; ++b)
+    r |= (i >> b & 1) << (kLogDegree - 1 - b);
+  return r;
+}
+
+// A primitive 2N-th root of unity: the first of g^((p-1)/2N), g = 2, 3, ..., whose N-th power is -1.
+std::uint64_t primitiveRoot(std::uint64_t p) {
+  for (std::uint64_t g = 2;; ++g) {
+    const std::uint64_t root = powMod(g, (p - 1) / (2 * kN), p);
+    if (powMod(root, kN, p) == p - 1) return root;
+  }
+}
+
+NttTables::Roots makeRoots(std::uint64_t root, std::uint64_t p) {
+  NttTables::Roots r;
+  r.w.resize(kN);
+  r.quotient64.resize(kN);
+  r.quotient52.resize(kN);
+  std::uint64_t power = 1;
+  for (int i = 0; i < kN; ++i, power = mulMod(power, root, p)) {
+    const ShoupFactor factor(power, p);
+    const auto at = reversed(i);
+    r.w[at] = factor.w;
+    r.quotient64[at] = factor.quotient64;
+    r.quotient52[at] = factor.quotient52;
+  }
+  constexpr int kBlocks = kN / 8;
+  auto regroup = [&](const std::vector<std::uint64_t> &from, int first, int pairs) {
+    std::vector<std::uint64_t> out(pairs * kBlocks);
+    for (int h = 0; h < pairs; ++h)
+      for (int k = 0; k < kBlocks; ++k)
+        out[h * kBlocks + k] = from[first + pairs * k + h];
+    return out;
+  };
+  r.pair2 = regroup(r.w, kN / 4, 2);
+  r.pair2Quotient = regroup(r.quotient52, kN / 4, 2);
+  r.pair1 = regroup(r.w, kN / 2, 4);
+  r.pair1Quotient = regroup(r.quotient52, kN / 2, 4);
+  return r;
+}
+
+void transposeBlocks(std::uint64_t *a) {
+  for (int g = 0; g < kN; g += 64)
+    for (int i = 0; i < 8; ++i)
+      for (int j = 0; j < i; ++j)
+        std::swap(a[g + 8 * i + j], a[g + 8 * j + i]);
+}
+
+void forwardPortable(const NttTables &t, std::uint64_t *a) {
+  forwardStages(t, a, 1);
+  for (int i = 0; i < kN; ++i) {
+    if (a[i] >= 2 * t.p) a[i] -= 2 * t.p;
+    if (a[i] >= t.p) a[i] -= t.p;
+  }
+  transposeBlocks(a);
+}
+
+void inversePortable(const NttTables &t, std::uint64_t *a) {
+  transposeBlocks(a);
+  inverseStages(t, a, kN / 2);
+  for (int i = 0; i < kN; ++i)
+    a[i] = t.inverseDegree(a[i], t.p);
+}
+
+void multiplyAddPortable(const NttTables &, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) {
+  for (int i = 0; i < kN; ++i) {
+    const Wide product = static_cast<Wide>(a[i]) * b[i];
+    sum.lo[i] += static_cast<std::uint64_t>(product) & ((std::uint64_t{1} << 52) - 1);
+    sum.hi[i] += static_cast<std::uint64_t>(product >> 52);
+  }
+}
+
+constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable, inversePortable, multiplyAddPortable,
+                                reducePortable};
+
+} // namespace
+
+NttTables::NttTables(std::uint64_t prime)
+    : p(prime), inverseDegree(inverseMod(kN, prime), prime), two52((std::uint64_t{1} << 52) % prime, prime),
+      two104(powMod(2, 104, prime), prime), one(1, prime) {
+  const std::uint64_t root = primitiveRoot(prime);
+  forward = makeRoots(root, prime);
+  inverse = makeRoots(inverseMod(root, prime), prime);
+}
+
+const NttTables &nttTables(int prime) {
+  static const NttTables tables[kPrimeCount] = {NttTables(kPrimes[0]), NttTables(kPrimes[1])};
+  return tables[prime];
+}
+
+void ProductSum::clear() {
+  std::ranges::fill(lo, 0);
+  std::ranges::fill(hi, 0);
+}
+
+// Cooley-Tukey butterflies with lazy reduction: values stay in [0, 4p). `firstBlocks` is the stage to start from.
+void forwardStages(const NttTables &t, std::uint64_t *a, int firstBlocks) {
+  const std::uint64_t p = t.p;
+  for (int blocks = firstBlocks; blocks < kN; blocks *= 2) {
+    const int distance = kN / (2 * blocks);
+    for (int i = 0; i < blocks; ++i) {
+      const std::uint64_t w = t.forward.w[blocks + i], q = t.forward.quotient64[blocks + i];
+      std::uint64_t *x = a + 2 * i * distance, *y = x + distance;
+      for (int j = 0; j < distance; ++j) {
+        const std::uint64_t u = x[j] >= 2 * p ? x[j] - 2 * p : x[j];
+        const std::uint64_t v = y[j] * w - static_cast<std::uint64_t>(static_cast<Wide>(y[j]) * q >> 64) * p;
+        x[j] = u + v;
+        y[j] = u - v + 2 * p;
+      }
+    }
+  }
+}
+
+// Gentleman-Sande butterflies down to `lastBlocks` + 1 ... from `firstBlocks`; values stay in [0, 2p).
+void inverseStages(const NttTables &t, std::uint64_t *a, int firstBlocks, int endBlocks) {
+  const std::uint64_t p = t.p;
+  for (int blocks = firstBlocks; blocks > endBlocks; blocks /= 2) {
+    const int distance = kN / (2 * blocks);
+    for (int i = 0; i < blocks; ++i) {
+      const std::uint64_t w = t.inverse.w[blocks + i], q = t.inverse.quotient64[blocks + i];
+      std::uint64_t *x = a + 2 * i * distance, *y = x + distance;
+      for (int j = 0; j < distance; ++j) {
+        const std::uint64_t sum = x[j] + y[j], difference = x[j] - y[j] + 2 * p;
+        x[j] = sum >= 2 * p ? sum - 2 * p : sum;
+        y[j] = difference * w - static_cast<std::uint64_t>(static_cast<Wide>(difference) * q >> 64) * p;
+      }
+    }
+  }
+}
+
+void reducePortable(const NttTables &t, const ProductSum &sum, std::uint64_t *out) {
+  for (int i = 0; i < kN; ++i) {
+    const std::uint64_t r = t.two52.lazy(sum.hi[i], t.p) + t.one.lazy(sum.lo[i], t.p); // < 4p
+    const std::uint64_t s = r >= 2 * t.p ? r - 2 * t.p : r;
+    out[i] = s >= t.p ? s - t.p : s;
+  }
+}
+
+const PolyKernels *polyKernelsFor(PolyTarget target) {
+  switch (target) {
+  case PolyTarget::Portable:
+    return &kPortable;
+  case PolyTarget::Avx2:
+    return avx2Kernels();
+  case PolyTarget::Avx512:
+    return avx512Kernels();
+  }
+  return nullptr;
+}
+
+const PolyKernels &polyKernels() {
+  static const PolyKernels &best = [&]() -> const PolyKernels & {
+    for (auto target : {PolyTarget::Avx512, PolyTarget::Avx2})
+      if (auto *kernels = polyKernelsFor(target)) return *kernels;
+    return kPortable;
+  }();
+  return best;
+}
+
+} // namespace sd

@@ -1,0 +1,17 @@
+// Shared between the variants of Ntt.h; not for other users.
+#pragma once
+
+#include "runtime/he/Ntt.h"
+
+namespace sd {
+
+// Butterflies of the stages from `firstBlocks` blocks on; values in [0, 4p) before and after.
+void forwardStages(const NttTables &tables, std::uint64_t *a, int firstBlocks);
+// Butterflies of the inverse stages `firstBlocks`, `firstBlocks` / 2, ... above `endBlocks`; values in [0, 2p).
+void inverseStages(const NttTables &tables, std::uint64_t *a, int firstBlocks, int endBlocks = 0);
+void reducePortable(const NttTables &tables, const ProductSum &sum, std::uint64_t *out);
+
+const PolyKernels *avx2Kernels();   // null where the machine lacks AVX2 and FMA
+const PolyKernels *avx512Kernels(); // null where the machine lacks AVX-512 F, DQ and IFMA
+
+} // namespace sd
