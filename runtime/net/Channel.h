@@ -1,5 +1,6 @@
-// The only way out. A Connection to the peer carries numbered streams; a Channel is one of them: ordered, tagged messages.
-// Every byte of a frame (header and payload) is counted here and nowhere else; TLS records and TCP headers are not.
+// The only way out. A Connection to the peer carries numbered streams; a Channel is one of them: ordered, tagged
+// messages. Every byte of a frame (header and payload) is counted here and nowhere else; TLS records and TCP headers
+// are not.
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,8 @@ struct Traffic {
 };
 
 // One stream of a connection. send() may return before the bytes have left; receive() waits while bytes of the peer
-// keep coming, and at most the connection's timeout when none do. Both are safe to call from different threads, each from one thread at a time.
+// keep coming, and at most the connection's timeout when none do. Both are safe to call from different threads, each
+// from one thread at a time.
 class Channel {
 public:
   virtual ~Channel() = default;
@@ -51,7 +53,7 @@ public:
   // The stream `id` (not 0xffff), made at first use by each side; the connection outlives its channels.
   virtual Channel &stream(std::uint16_t id) = 0;
 
-  virtual Traffic traffic() const = 0; // of all streams
+  virtual Traffic traffic() const = 0;      // of all streams
   virtual std::string peerName() const = 0; // for messages: "127.0.0.1:7766", "the other thread"
 
   // Ends the session: this side's receives fail, and the peer's once it has read what was sent before; its errors

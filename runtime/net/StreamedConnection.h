@@ -19,6 +19,8 @@ struct ConnectionOptions {
   std::size_t receiveLimit = std::size_t{256} << 20;
   // send() waits while this many bytes have not left yet.
   std::size_t sendLimit = std::size_t{64} << 20;
+  // How long a connection that was closed may still take to get out what was sent, and why it was closed.
+  std::chrono::milliseconds flushTimeout{2'000};
 };
 
 class StreamedConnection : public Connection {

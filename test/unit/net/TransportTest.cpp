@@ -6,7 +6,9 @@
 #include <numeric>
 #include <thread>
 
+#include "runtime/net/Connect.h"
 #include "runtime/net/MemoryChannel.h"
+#include "test/unit/net/Authority.h"
 
 namespace sd {
 namespace {
@@ -265,10 +267,43 @@ TEST_P(TransportTest, EndsMayBeDestroyedInAnyOrderAndUnused) {
   EXPECT_THAT(errorOf(b->stream(1).receive(5, out)), HasSubstr("ended the session"));
 }
 
+Ends overSockets(EndpointOptions options) {
+  options.waitForPeer = 10s;
+  EndpointOptions peer = options;
+  options.address = {"127.0.0.1", 0};
+  Expected<Listener> listener = listen(options);
+  if (!listener) {
+    ADD_FAILURE() << listener.error().message;
+    return {};
+  }
+  peer.address = listener->address();
+  Expected<std::unique_ptr<Connection>> client;
+  std::thread thread([&] { client = sd::connect(peer); });
+  Expected<std::unique_ptr<Connection>> server = listener->accept();
+  thread.join();
+  EXPECT_TRUE(server) << server.error().message;
+  EXPECT_TRUE(client) << client.error().message;
+  if (!server || !client) return {};
+  return {std::move(*server), std::move(*client)};
+}
+
+Ends overTcp(const ConnectionOptions &options) {
+  EndpointOptions endpoint;
+  endpoint.connection = options;
+  return overSockets(endpoint);
+}
+
+Ends overTls(const ConnectionOptions &options) {
+  static const test::Authority authority("transport");
+  EndpointOptions endpoint;
+  endpoint.tls = authority.issue("party", "IP:127.0.0.1");
+  endpoint.connection = options;
+  return overSockets(endpoint);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TransportTest,
-                         testing::Values(Transport{
-                             "Memory",
-                             [](const ConnectionOptions &options) { return makeMemoryConnections(options); }}),
+                         testing::Values(Transport{"Memory", makeMemoryConnections}, Transport{"Tcp", overTcp},
+                                         Transport{"Tls", overTls}),
                          [](const testing::TestParamInfo<Transport> &transport) { return transport.param.name; });
 
 } // namespace

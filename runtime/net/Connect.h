@@ -1,0 +1,55 @@
+// How the two parties find each other: party 0 listens, party 1 connects, over TLS or plain TCP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "runtime/net/Address.h"
+#include "runtime/net/StreamedConnection.h"
+#include "runtime/net/Tls.h"
+
+namespace sd {
+
+struct EndpointOptions {
+  Address address{};             // to listen on, or of the peer
+  std::optional<TlsFiles> tls{}; // none: plain TCP, refused beyond this machine unless
+  bool allowPlaintext = false;   // the user accepts it
+  ConnectionOptions connection;
+  // connect() tries for so long to reach a peer that listens, and once at least; accept() waits so long, or for ever
+  // if it is 0.
+  std::chrono::milliseconds waitForPeer{60'000};
+  // How long a connected peer may take for its part of the handshake.
+  std::chrono::milliseconds handshakeTimeout{10'000};
+  // Told of each connection that accept() turned away, for a log.
+  std::function<void(std::string_view)> onRefused{};
+};
+
+Expected<std::unique_ptr<Connection>> connect(const EndpointOptions &options);
+
+// Waits for peers. Stray connections (port scanners, other programs, wrong certificates) are turned away and do not
+// end it; handshakes go on at the same time, so that a slow one holds up no other.
+class Listener {
+public:
+  Listener(Listener &&) noexcept;
+  Listener &operator=(Listener &&) noexcept;
+  ~Listener();
+
+  Address address() const; // the real port, where 0 was asked for
+
+  // The next peer whose handshake is complete. One thread at a time; the connections are independent of the listener.
+  Expected<std::unique_ptr<Connection>> accept();
+
+  // Ends a waiting accept() and all later ones with an error; from any thread or a signal handler.
+  void stop();
+
+private:
+  friend Expected<Listener> listen(const EndpointOptions &options);
+  struct Impl;
+  explicit Listener(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+Expected<Listener> listen(const EndpointOptions &options);
+
+} // namespace sd

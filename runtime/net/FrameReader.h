@@ -1,0 +1,59 @@
+// Cuts a stream of bytes into frames, and puts long payloads straight where they belong.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/net/ByteStream.h"
+#include "runtime/net/Frame.h"
+
+namespace sd {
+
+// Where the payloads go.
+class FrameSink {
+public:
+  virtual ~FrameSink() = default;
+  virtual Expected<std::span<std::uint8_t>> beginFrame(const FrameHeader &header) = 0; // a target of header.length
+  virtual void progressed() = 0;                                                       // more bytes came
+  virtual void finishFrame() = 0;                                                      // the target is full
+  virtual void abandonFrame() = 0;                                                     // and never will be
+  virtual void closeFrame(std::string_view reason) = 0;                                // the peer ends the session
+};
+
+class FrameReader {
+public:
+  FrameReader(ByteStream &stream, FrameSink &sink);
+
+  enum class Status { Idle, More, Closed, End }; // nothing now; perhaps more; a close frame came; end of the stream
+  struct Result {
+    Status status = Status::Idle;
+    IoWait wait = IoWait::Read;
+  };
+  // Reads what is there, though not much more than kBudget bytes. Errors: the link broke, or a malformed frame.
+  Expected<Result> pump();
+
+  // Drops a payload that has begun.
+  void abandon();
+
+  // Reads and forgets.
+  Expected<Result> discard();
+
+private:
+  static constexpr std::size_t kStaging = std::size_t{64} << 10;
+  static constexpr std::size_t kBudget = std::size_t{4} << 20;
+
+  Expected<bool> useStaged();
+  Expected<bool> useControl(const FrameHeader &header);
+  std::span<std::uint8_t> readTarget();
+
+  ByteStream &stream_;
+  FrameSink &sink_;
+  std::vector<std::uint8_t> staging_;
+  std::size_t begin_ = 0, end_ = 0;                // the unused part of staging_
+  std::optional<std::span<std::uint8_t>> payload_; // what is left to fill of a frame that has begun
+  bool closed_ = false;
+};
+
+} // namespace sd

@@ -1,0 +1,295 @@
+#include "runtime/net/Tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "runtime/net/Tcp.h"
+
+namespace sd {
+namespace {
+
+// The oldest error in this thread's queue, which is then empty.
+std::string opensslError() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  if (code == 0) return "unknown cause";
+  const char *reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : fmt::format("OpenSSL error {:x}", code);
+}
+
+// OpenSSL's own socket BIO raises SIGPIPE; this one does not.
+int bioWrite(BIO *bio, const char *data, int size) {
+  BIO_clear_retry_flags(bio);
+  const int fd = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+  const auto bytes = std::span(reinterpret_cast<const std::uint8_t *>(data), static_cast<std::size_t>(size));
+  const Expected<IoResult> result = sendBytes(fd, bytes, {});
+  if (!result) return -1;
+  if (result->bytes == 0) {
+    BIO_set_retry_write(bio);
+    return -1;
+  }
+  return static_cast<int>(result->bytes);
+}
+
+int bioRead(BIO *bio, char *data, int size) {
+  BIO_clear_retry_flags(bio);
+  const int fd = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
+  const auto bytes = std::span(reinterpret_cast<std::uint8_t *>(data), static_cast<std::size_t>(size));
+  const Expected<IoResult> result = receiveBytes(fd, bytes);
+  if (!result) return -1;
+  if (result->end) return 0;
+  if (result->bytes == 0) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  return static_cast<int>(result->bytes);
+}
+
+long bioControl(BIO *, int command, long, void *) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+BIO *makeBio(int descriptor) {
+  static BIO_METHOD *const method = [] {
+    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+    BIO_meth_set_write(made, bioWrite);
+    BIO_meth_set_read(made, bioRead);
+    BIO_meth_set_ctrl(made, bioControl);
+    return made;
+  }();
+  BIO *bio = BIO_new(method);
+  if (bio == nullptr) return nullptr;
+  BIO_set_data(bio, reinterpret_cast<void *>(static_cast<std::intptr_t>(descriptor)));
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
+class TlsStream final : public ByteStream {
+public:
+  TlsStream(Socket socket, SSL *ssl, std::uint64_t bytesPerKey)
+      : socket_(std::move(socket)), ssl_(ssl), bytesPerKey_(bytesPerKey) {}
+  ~TlsStream() override { SSL_free(ssl_); }
+  TlsStream(const TlsStream &) = delete;
+  TlsStream &operator=(const TlsStream &) = delete;
+
+  int descriptor() const override { return socket_.get(); }
+  Expected<IoWait> handshake() override;
+  Expected<IoResult> read(std::span<std::uint8_t> out) override;
+  Expected<IoResult> write(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body) override;
+  void endWrite() override;
+
+private:
+  static constexpr std::size_t kRecord = 16384;
+  static constexpr std::size_t kTurn = 16 * kRecord; // reader and writer take turns
+
+  // What to do after a call that returned `status`.
+  Expected<IoResult> afterwards(int status) const;
+  std::string explainFailure() const;
+  std::span<const std::uint8_t> joined(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body);
+  void renewKeys(std::size_t justWritten);
+
+  const Socket socket_;
+  SSL *const ssl_; // not safe for two threads at once
+  const std::uint64_t bytesPerKey_;
+  std::mutex mutex_;
+  std::array<std::uint8_t, kRecord> record_; // a short head and its body leave as one record
+  std::uint64_t writtenWithKey_ = 0;
+};
+
+Expected<IoWait> TlsStream::handshake() {
+  const std::lock_guard lock(mutex_);
+  ERR_clear_error();
+  const int status = SSL_do_handshake(ssl_);
+  if (status == 1) return IoWait::None;
+  SD_ASSIGN(const IoResult result, afterwards(status));
+  if (result.end) return fail("closed the connection during the TLS handshake");
+  return result.wait;
+}
+
+Expected<IoResult> TlsStream::read(std::span<std::uint8_t> out) {
+  const std::lock_guard lock(mutex_);
+  IoResult total;
+  out = out.first(std::min(out.size(), kTurn));
+  while (total.bytes < out.size()) {
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int status = SSL_read_ex(ssl_, out.data() + total.bytes, out.size() - total.bytes, &count);
+    total.bytes += count;
+    if (status == 1) continue;
+    SD_ASSIGN(const IoResult result, afterwards(status));
+    // Bytes come first: the end will be there at the next call too.
+    total.wait = result.wait;
+    total.end = result.end && total.bytes == 0;
+    return total;
+  }
+  return total;
+}
+
+Expected<IoResult> TlsStream::write(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body) {
+  const std::lock_guard lock(mutex_);
+  IoResult total;
+  while ((!head.empty() || !body.empty()) && total.bytes < kTurn) {
+    const std::span<const std::uint8_t> next = head.empty() ? body : joined(head, body);
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int status = SSL_write_ex(ssl_, next.data(), next.size(), &count);
+    if (status != 1) {
+      SD_ASSIGN(const IoResult result, afterwards(status));
+      if (result.end) return fail("the connection was closed");
+      total.wait = result.wait;
+      return total;
+    }
+    total.bytes += count;
+    const std::size_t ofHead = std::min(count, head.size());
+    head = head.subspan(ofHead);
+    body = body.subspan(count - ofHead);
+    renewKeys(count);
+  }
+  return total;
+}
+
+std::span<const std::uint8_t> TlsStream::joined(std::span<const std::uint8_t> head,
+                                                std::span<const std::uint8_t> body) {
+  head = head.first(std::min(head.size(), kRecord));
+  body = body.first(std::min(body.size(), kRecord - head.size()));
+  std::copy(head.begin(), head.end(), record_.begin());
+  std::copy(body.begin(), body.end(), record_.begin() + static_cast<std::ptrdiff_t>(head.size()));
+  return std::span(record_).first(head.size() + body.size());
+}
+
+void TlsStream::renewKeys(std::size_t justWritten) {
+  writtenWithKey_ += justWritten;
+  if (writtenWithKey_ < bytesPerKey_) return;
+  writtenWithKey_ = 0;
+  SSL_key_update(ssl_, SSL_KEY_UPDATE_NOT_REQUESTED); // takes effect with the next write
+}
+
+void TlsStream::endWrite() {
+  const std::lock_guard lock(mutex_);
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+  ERR_clear_error();
+  ::shutdown(descriptor(), SHUT_WR);
+}
+
+Expected<IoResult> TlsStream::afterwards(int status) const {
+  switch (SSL_get_error(ssl_, status)) {
+  case SSL_ERROR_WANT_READ:
+    return IoResult{0, IoWait::Read};
+  case SSL_ERROR_WANT_WRITE:
+    return IoResult{0, IoWait::Write};
+  case SSL_ERROR_ZERO_RETURN:
+    return IoResult{.bytes = 0, .wait = IoWait::None, .end = true};
+  case SSL_ERROR_SYSCALL:
+    if (ERR_peek_error() == 0) return fail("the connection was cut");
+    [[fallthrough]];
+  default:
+    return fail("{}", explainFailure());
+  }
+}
+
+// Completes "the peer at HOST:PORT ..." for what users meet: certificates that don't fit, and a peer without TLS.
+std::string TlsStream::explainFailure() const {
+  const unsigned long code = ERR_peek_error();
+  const int reason = ERR_GET_REASON(code);
+  const long verified = SSL_get_verify_result(ssl_);
+  const std::string words = opensslError();
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified != X509_V_OK)
+    return fmt::format("has a certificate that is not accepted here: {} (see --tls-ca)",
+                       X509_verify_cert_error_string(verified));
+  if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+    return "shows no certificate; it needs --tls-cert and --tls-key";
+  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
+    return "does not speak TLS; does it run without --tls-cert, or is it another program";
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) return "closed the connection without a word";
+  if (reason > SSL_AD_REASON_OFFSET) // an alert: the peer's words
+    return fmt::format("refuses this side's TLS ({}); does its --tls-ca accept the certificate given here", words);
+  return fmt::format("breaks TLS ({})", words);
+}
+
+Expected<void> loadFiles(SSL_CTX *context, const TlsFiles &files) {
+  if (SSL_CTX_use_certificate_chain_file(context, files.cert.c_str()) != 1)
+    return fail("cannot read a certificate from '{}' (--tls-cert): {}", files.cert, opensslError());
+  if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
+    return fail("cannot use the private key of '{}' (--tls-key): {}", files.key, opensslError());
+  if (SSL_CTX_check_private_key(context) != 1)
+    return fail("the key of '{}' does not belong to the certificate of '{}'", files.key, files.cert);
+  if (SSL_CTX_load_verify_locations(context, files.ca.c_str(), nullptr) != 1)
+    return fail("cannot read certificates from '{}' (--tls-ca): {}", files.ca, opensslError());
+  // The server names the authorities it accepts, so that the other side's errors can too.
+  if (STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files.ca.c_str()))
+    SSL_CTX_set_client_CA_list(context, names);
+  ERR_clear_error();
+  return {};
+}
+
+std::unique_ptr<ByteStream> wrap(SSL_CTX *context, Socket socket, std::uint64_t bytesPerKey, const std::string *host) {
+  SSL *ssl = SSL_new(context);
+  BIO *bio = makeBio(socket.get());
+  if (ssl == nullptr || bio == nullptr) {
+    SSL_free(ssl);
+    BIO_free(bio);
+    return nullptr;
+  }
+  SSL_set_bio(ssl, bio, bio);
+  auto stream = std::make_unique<TlsStream>(std::move(socket), ssl, bytesPerKey);
+  if (host == nullptr) {
+    SSL_set_accept_state(ssl);
+    return stream;
+  }
+  SSL_set_connect_state(ssl);
+  X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(param, host->c_str()) == 1) return stream;
+  ERR_clear_error();
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (SSL_set1_host(ssl, host->c_str()) != 1 || SSL_set_tlsext_host_name(ssl, host->c_str()) != 1) return nullptr;
+  return stream;
+}
+
+} // namespace
+
+Expected<std::optional<TlsFiles>> tlsFilesFromOptions(TlsFiles files) {
+  const int given = !files.cert.empty() + !files.key.empty() + !files.ca.empty();
+  if (given == 0) return std::nullopt;
+  if (given < 3)
+    return fail("TLS needs --tls-cert, --tls-key and --tls-ca together; missing: {}{}{}",
+                files.cert.empty() ? "--tls-cert " : "", files.key.empty() ? "--tls-key " : "",
+                files.ca.empty() ? "--tls-ca " : "");
+  return files;
+}
+
+Expected<TlsContext> TlsContext::load(const TlsFiles &files) {
+  ERR_clear_error();
+  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
+  if (!context) return fail("OpenSSL offers no TLS: {}", opensslError());
+  // AES-128 matches the security level of the protocols and is the fastest.
+  if (SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1 ||
+      SSL_CTX_set_ciphersuites(context.get(),
+                               "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384") != 1)
+    return fail("OpenSSL offers no TLS 1.3: {}", opensslError());
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context.get(), 0); // no resumption: every session checks the certificates
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SD_TRY(loadFiles(context.get(), files));
+  return TlsContext(std::move(context));
+}
+
+std::unique_ptr<ByteStream> TlsContext::server(Socket socket, std::uint64_t bytesPerKey) const {
+  return wrap(context_.get(), std::move(socket), bytesPerKey, nullptr);
+}
+
+std::unique_ptr<ByteStream> TlsContext::client(Socket socket, const std::string &host,
+                                               std::uint64_t bytesPerKey) const {
+  return wrap(context_.get(), std::move(socket), bytesPerKey, &host);
+}
+
+} // namespace sd
