@@ -1,0 +1,173 @@
+#include "ir/bytecode/ProgramCost.h"
+
+#include <algorithm>
+
+#include "ir/core/LinearPacking.h"
+#include "ir/core/ProtocolCost.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::uint64_t kFrameBytes = 8; // of each message: length, stream, tag
+constexpr std::int64_t kMaxLinearElements = std::int64_t{1} << 27;
+
+bool isLinear(OpKind op) { return op == OpKind::ShareConv || op == OpKind::ShareMatMul || op == OpKind::ShareScale; }
+
+class Costing {
+public:
+  explicit Costing(const Program &program) : program_(program) {}
+
+  Expected<ProgramCost> run() {
+    for (const Instruction &it : program_.instructions) {
+      InstructionCost cost;
+      if (info(it.op).isInteractive()) cost = interactive(it);
+      if (isLinear(it.op)) {
+        SD_ASSIGN(cost, linear(it));
+      }
+      cost_.offline += cost.offline;
+      cost_.multiplyAdds += cost.multiplyAdds;
+      cost_.instructions.push_back(cost);
+    }
+    for (const Group &group : program_.groups)
+      cost_.groups.push_back(group.interactive ? messagesOf(group) : GroupCost{});
+    for (const GroupCost &group : cost_.groups) {
+      for (int party : {0, 1}) {
+        cost_.messages[party] += group.messages[party];
+        cost_.onlineBytes[party] += group.onlineBytes[party];
+      }
+    }
+    cost_.roundTrips = (cost_.messages[0] + cost_.messages[1] + 1) / 2;
+    memory();
+    return std::move(cost_);
+  }
+
+private:
+  std::uint64_t elements(SlotId slot) const {
+    return static_cast<std::uint64_t>(elementCount(program_.slots[slot].shape));
+  }
+
+  static ProtocolCost protocol(const Instruction &it) {
+    const auto schedule = [&] {
+      return CompareSchedule{static_cast<int>(it.attrs.i(Attr::Digit)), static_cast<int>(it.attrs.i(Attr::Radix))};
+    };
+    const auto bits = [&](Attr attr) { return static_cast<int>(it.attrs.i(attr)); };
+    switch (it.op) {
+    case OpKind::ShareInput:
+      return inputCost();
+    case OpKind::ShareOutput:
+      return outputCost();
+    case OpKind::ShareTruncate:
+      return truncateCost(bits(Attr::Bits));
+    case OpKind::ShareRelu:
+      return compareCost({bits(Attr::Bits), bits(Attr::Bound), schedule()});
+    case OpKind::ShareMax:
+      return compareCost({0, bits(Attr::Bound), schedule()});
+    case OpKind::ShareMul:
+      return productCost();
+    default:
+      assert(false && "an interactive op without a protocol");
+      return {};
+    }
+  }
+
+  InstructionCost interactive(const Instruction &it) {
+    const ProtocolCost unit = protocol(it);
+    const std::uint64_t count = elements(it.result);
+    InstructionCost cost;
+    for (int party : {0, 1})
+      cost.onlineBytes[party] = unit.onlineBytes(party, count);
+    const auto bytes = [&](std::uint64_t bits) { return (bits * count + 7) / 8; };
+    cost.offline.bytes = {bytes(unit.offlineBitsToP1), bytes(unit.offlineBitsToP0)};
+    cost.offline.ots = unit.ots * count;
+    cost.offline.reverseOts = unit.reverseOts * count;
+    cost.offline.dealerBytes = bytes(unit.dealerBits);
+    if (it.op == OpKind::ShareRelu || it.op == OpKind::ShareMax) cost_.comparisons += count;
+    return cost;
+  }
+
+  Expected<InstructionCost> linear(const Instruction &it) const {
+    std::vector<Type> operands;
+    for (SlotId slot : it.operands)
+      operands.push_back(program_.slots[slot]);
+    const Type &result = program_.slots[it.result];
+    for (const Type &type : operands) {
+      if (elementCount(type.shape) > kMaxLinearElements || elementCount(result.shape) > kMaxLinearElements)
+        return fail("{}: a linear layer from {} to {} is too large; at most 2^27 elements each are supported",
+                    it.source.empty() ? info(it.op).mnemonic : it.source, toString(type), toString(result));
+    }
+    const LinearGeometry geometry = linearGeometry(it.op, operands, it.attrs, result);
+    const PackingCost packed = packingCost(geometry, choosePacking(geometry));
+    InstructionCost cost;
+    cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
+    cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
+    cost.offline.dealerBytes = 4 * elements(it.result);
+    std::uint64_t taps = 1; // products of one output
+    if (it.op == OpKind::ShareMatMul) taps = static_cast<std::uint64_t>(operands[1].shape.front());
+    if (it.op == OpKind::ShareConv) taps = elements(it.operands[1]) / static_cast<std::uint64_t>(operands[1].shape[0]);
+    cost.multiplyAdds = elements(it.result) * taps;
+    return cost;
+  }
+
+  // All parts of message k of a group travel in one frame; an op's part is padded to whole bytes.
+  GroupCost messagesOf(const Group &group) const {
+    std::vector<std::uint64_t> payloads;
+    for (auto i = group.begin; i < group.end; ++i) {
+      const Instruction &it = program_.instructions[i];
+      const ProtocolCost unit = protocol(it);
+      payloads.resize(std::max<std::size_t>(payloads.size(), unit.messageBits.size()));
+      for (int k = 0; k < unit.messages(); ++k)
+        payloads[k] += unit.messageBytes(k, elements(it.result));
+    }
+    GroupCost cost;
+    for (std::size_t k = 0; k < payloads.size(); ++k) {
+      if (payloads[k] == 0) continue;
+      cost.messages[k % 2] += 1;
+      cost.onlineBytes[k % 2] += payloads[k] + kFrameBytes;
+    }
+    return cost;
+  }
+
+  void memory() {
+    const auto &list = program_.instructions;
+    std::vector<std::size_t> lastUse(program_.slots.size());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (info(list[i].op).hasResult()) lastUse[list[i].result] = i;
+      for (SlotId slot : list[i].operands)
+        lastUse[slot] = i;
+    }
+    std::vector<std::uint64_t> freed(list.size());
+    std::uint64_t alive = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (!info(list[i].op).hasResult()) break;
+      const std::uint64_t bytes = 4 * elements(list[i].result);
+      if (list[i].op == OpKind::ShareConstant) {
+        cost_.weightBytes += bytes;
+        continue;
+      }
+      alive += bytes;
+      freed[lastUse[list[i].result]] += bytes;
+      cost_.valueBytes = std::max(cost_.valueBytes, alive);
+      alive -= freed[i];
+    }
+  }
+
+  const Program &program_;
+  ProgramCost cost_;
+};
+
+} // namespace
+
+OfflineCost &OfflineCost::operator+=(const OfflineCost &other) {
+  for (int party : {0, 1})
+    bytes[party] += other.bytes[party];
+  ots += other.ots;
+  reverseOts += other.reverseOts;
+  linearProducts += other.linearProducts;
+  dealerBytes += other.dealerBytes;
+  return *this;
+}
+
+Expected<ProgramCost> costOf(const Program &program) { return Costing(program).run(); }
+
+} // namespace sd
