@@ -50,9 +50,13 @@ private:
       return fail("B7: {} instructions; at most {} are allowed", list.size(), format::kMaxInstructions);
     if (list.empty() || list.back().op != OpKind::Return) return fail("B4: the last instruction is not nn.return");
     for (std::uint32_t i = 0; i < list.size(); ++i) {
-      if (auto checked = instruction(i); !checked)
-        return fail("instruction {} ({}{}{}): {}", i, info(list[i].op).mnemonic, list[i].source.empty() ? "" : ", ",
-                    isPlainText(list[i].source) ? list[i].source : "", checked.error().message);
+      if (auto checked = instruction(i); !checked) {
+        const std::string_view mnemonic = info(list[i].op).mnemonic;
+        std::string_view message = checked.error().message;
+        if (message.starts_with(mnemonic)) message.remove_prefix(mnemonic.size() + 2); // resultType() says it too
+        return fail("instruction {} ({}{}{}): {}", i, mnemonic, list[i].source.empty() ? "" : ", ",
+                    isPlainText(list[i].source) ? list[i].source : "", message);
+      }
     }
     auto unwritten = std::ranges::find(writer_, kUnwritten);
     if (unwritten != writer_.end())

@@ -1,5 +1,10 @@
 #include "test/unit/bytecode/Samples.h"
 
+#include <sstream>
+
+#include "ir/bytecode/Digest.h"
+#include "ir/bytecode/Format.h"
+
 namespace sd {
 
 namespace {
@@ -105,6 +110,34 @@ Sample branches() {
   const SlotId second = m.add(OpKind::ShareOutput, {larger}, {}, clear);
   m.group(true);
   return m.finish({first, second}, {"product", "larger"});
+}
+
+std::string withoutOfflineCost(const std::string &text) {
+  std::istringstream in(text);
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    bool dropped = line.starts_with("      ") && !line.starts_with("       ");
+    for (const char *start : {"  offline ", "  OTs ", "  RLWE ", "  with a dealer "})
+      dropped = dropped || line.starts_with(start);
+    if (!dropped) kept += line + "\n";
+  }
+  return kept;
+}
+
+std::vector<std::uint8_t> withProgramDigest(std::vector<std::uint8_t> file) {
+  const Digest digest = digestOf(file);
+  if (file.size() >= format::kProgramHeaderBytes)
+    std::copy(digest.begin(), digest.end(), file.begin() + format::kPrefixBytes);
+  return file;
+}
+
+std::vector<std::uint8_t> withWeightsDigest(std::vector<std::uint8_t> file) {
+  constexpr std::size_t kSigned = format::kPrefixBytes + format::kDigestBytes;
+  if (file.size() < format::kWeightsHeaderBytes) return file;
+  const Bytes bytes(file);
+  const Digest digest = sha256({bytes.first(kSigned), bytes.subspan(format::kWeightsHeaderBytes)});
+  std::copy(digest.begin(), digest.end(), file.begin() + kSigned);
+  return file;
 }
 
 } // namespace sd

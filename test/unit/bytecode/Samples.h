@@ -16,4 +16,11 @@ Sample tinyMlp();
 // Two branches whose comparisons share a round group, a maximum, a truncation and a product; two inputs, two outputs.
 Sample branches();
 
+// An inspection's text without its lines about the offline phase, whose cost is no part of the format.
+std::string withoutOfflineCost(const std::string &text);
+
+// The file with the digest that its content asks for: corruption that the digest doesn't catch.
+std::vector<std::uint8_t> withProgramDigest(std::vector<std::uint8_t> file);
+std::vector<std::uint8_t> withWeightsDigest(std::vector<std::uint8_t> file);
+
 } // namespace sd

@@ -1,0 +1,34 @@
+// What both forms of the inspection say; between their files.
+#pragma once
+
+#include "ir/bytecode/ProgramCost.h"
+#include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/Reader.h"
+
+namespace sd {
+
+struct Inspection {
+  const Program &program;
+  const Digest &digest;
+  ProgramIo io;
+  ProgramCost cost;
+
+  // Instructions of the clear part before and after the secure one, without inputs, constants, weights and the return.
+  std::vector<std::uint32_t> preprocessing, postprocessing;
+  std::vector<std::uint32_t> constants; // nn.constant: numbers of the model that both parties see
+  std::vector<std::uint32_t> opened;    // share.output: what the hospital sees
+
+  static Expected<Inspection> make(const LoadedProgram &loaded);
+
+  const Instruction &at(std::uint32_t index) const { return program.instructions[index]; }
+  const Type &resultOf(std::uint32_t index) const { return program.slots[at(index).result]; }
+};
+
+// The sentences about who learns what, the same in both forms.
+inline constexpr std::string_view kBothKnow =
+    "this program: architecture, shapes, scales, bounds, schedules, names and the public constants";
+inline constexpr std::string_view kServiceLearns = "nothing about the record or the result";
+inline constexpr std::string_view kHospitalLearns =
+    "the opened results, before any post-processing; nothing else about the weights";
+
+} // namespace sd

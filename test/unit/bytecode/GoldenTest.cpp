@@ -1,0 +1,55 @@
+// Files of each format version, as they were written then: they are read for ever, and say what they said.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "ir/bytecode/File.h"
+#include "ir/bytecode/Inspect.h"
+#include "ir/bytecode/Writer.h"
+#include "test/unit/bytecode/Samples.h"
+
+namespace sd {
+namespace {
+
+struct Golden {
+  const char *name;
+  Sample (*make)();
+};
+
+class GoldenTest : public testing::TestWithParam<Golden> {
+protected:
+  static std::string path(std::string_view suffix) {
+    return fmt::format("{}/v1-{}{}", SD_GOLDEN_DIR, GetParam().name, suffix);
+  }
+  static std::string text(std::string_view suffix) {
+    std::ifstream in(path(suffix), std::ios::binary);
+    std::stringstream content;
+    content << in.rdbuf();
+    return content.str();
+  }
+};
+
+TEST_P(GoldenTest, IsReadAndInspectedAsPinned) {
+  const auto loaded = readProgramFile(path(".sdb"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(withoutOfflineCost(*inspectText(*loaded)), text(".txt"));
+  const auto weights = readWeightsFile(path(".sdw"), *loaded);
+  ASSERT_TRUE(weights) << weights.error().message;
+  EXPECT_EQ(weights->tensors, GetParam().make().weights.tensors);
+}
+
+TEST_P(GoldenTest, IsWrittenAgainToTheByte) {
+  Sample sample = GetParam().make();
+  const auto program = writeProgram(sample.program);
+  ASSERT_TRUE(program) << program.error().message;
+  EXPECT_EQ(*program, *readFile(path(".sdb"), 1 << 20));
+  sample.weights.program = digestOf(*program);
+  EXPECT_EQ(*writeWeights(sample.weights, sample.program), *readFile(path(".sdw"), 1 << 20));
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest, testing::Values(Golden{"tiny", &tinyMlp}, Golden{"branches", &branches}),
+                         [](const auto &it) { return it.param.name; });
+
+} // namespace
+} // namespace sd

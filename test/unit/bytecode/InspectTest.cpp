@@ -1,0 +1,55 @@
+#include "ir/bytecode/Inspect.h"
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "ir/bytecode/ProgramCost.h"
+#include "ir/bytecode/Writer.h"
+#include "test/unit/bytecode/Samples.h"
+
+namespace sd {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+LoadedProgram loaded(Sample sample) {
+  const Digest digest = digestOf(*writeProgram(sample.program));
+  return {std::move(sample.program), digest};
+}
+
+TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
+  const LoadedProgram program = loaded(tinyMlp());
+  const auto json = nlohmann::json::parse(*inspectJson(program));
+  const ProgramCost cost = *costOf(program.program);
+  EXPECT_EQ(json["name"], "tiny");
+  EXPECT_EQ(json["digest"], toHex(program.digest));
+  EXPECT_EQ(json["inputs"][0], nlohmann::json::parse(R"({"name": "x", "shape": [1, 2], "range": [0.0, 1.0]})"));
+  EXPECT_EQ(json["public_preprocessing"][0]["op"], "nn.sub");
+  EXPECT_EQ(json["postprocessing"][0]["op"], "nn.softmax");
+  EXPECT_EQ(json["groups"].size(), program.program.groups.size());
+  EXPECT_EQ(json["groups"][3]["instructions"][0]["attributes"]["digit"], 3);
+  EXPECT_EQ(json["cost"]["online"]["bytes"], cost.totalOnlineBytes());
+  EXPECT_EQ(json["cost"]["online"]["bytes_sent"]["service"], cost.onlineBytes[0]);
+  EXPECT_EQ(json["cost"]["offline"]["ots"], cost.offline.ots);
+  EXPECT_EQ(json["cost"]["multiply_adds"], cost.multiplyAdds);
+  EXPECT_EQ(json["learns"]["opened"][0]["index"], 10);
+  EXPECT_EQ(json["learns"]["public_numbers_from_weights"].size(), 1u); // the subtracted mean
+}
+
+TEST(InspectTest, TextNamesPublicNumbersAndOpenedValues) {
+  const std::string tiny = *inspectText(loaded(tinyMlp()));
+  EXPECT_THAT(tiny, HasSubstr("%1 = nn.constant {value = <2> [0.5, 0.25]} : clear<2>  # Sub_0"));
+  EXPECT_THAT(tiny, HasSubstr("public numbers that depend on the weights: none but the public constants above"));
+  const std::string branching = *inspectText(loaded(branches()));
+  EXPECT_THAT(branching, HasSubstr("public numbers that depend on the weights: none\n"));
+  EXPECT_THAT(branching, HasSubstr("left: 1x4, range not declared"));
+}
+
+TEST(InspectTest, LongListsAreAbbreviated) {
+  EXPECT_EQ(toString(AttrValue(std::vector<std::int64_t>{1, 2, 3})), "[1, 2, 3]");
+  EXPECT_EQ(toString(AttrValue(std::vector<std::int64_t>(100, 5))), "[5, 5, 5, 5, 5, 5, 5, 5, ... 100 in all]");
+}
+
+} // namespace
+} // namespace sd
