@@ -1,0 +1,33 @@
+// The hospital's own part of a program: the clear ops that prepare its record and those behind the opened result.
+#pragma once
+
+#include "ir/core/Ring.h"
+#include "runtime/crypto/Secret.h"
+#include "runtime/vm/Records.h"
+
+namespace sd {
+
+class ClearPart {
+public:
+  // Checks the record and runs the ops ahead of the secure part. `program` outlives the result.
+  static Expected<ClearPart> prepare(const Program &program, const NamedTensors &record);
+
+  // The integers that share.input instruction `input` brings in.
+  Expected<SecretVector<Ring>> quantized(const Instruction &input) const;
+
+  // What share.output instruction `output` has opened.
+  void setOpened(const Instruction &output, const SecretVector<Ring> &values);
+
+  // Runs the ops behind the secure part, once every output is set; the program's outputs in order.
+  Expected<std::vector<Tensor<float>>> finish();
+
+private:
+  explicit ClearPart(const Program &program) : program_(&program), values_(program.slots.size()) {}
+  Expected<void> run(std::uint32_t begin, std::uint32_t end, const NamedTensors &record);
+
+  const Program *program_;
+  ProgramIo io_;
+  std::vector<Tensor<float>> values_; // by slot
+};
+
+} // namespace sd

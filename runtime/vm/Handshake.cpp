@@ -1,0 +1,99 @@
+#include "runtime/vm/Handshake.h"
+
+#include <algorithm>
+
+#include "ir/bytecode/Digest.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::array<std::uint8_t, 8> kMagic{'s', 'd', '-', 'h', 'e', 'l', 'l', 'o'};
+constexpr std::size_t kMaxHelloBytes = 4096;
+
+struct Hello {
+  std::uint16_t version = kProtocolVersion;
+  std::uint8_t party = 0, mode = 0;
+  Digest program{};
+  SessionId nonce{};
+  std::uint64_t records = 0;
+};
+
+std::vector<std::uint8_t> encode(const Hello &hello) {
+  ByteWriter writer;
+  writer.putBytes(kMagic);
+  writer.put(hello.version), writer.put(hello.party), writer.put(hello.mode);
+  writer.putBytes(hello.program), writer.putBytes(hello.nonce);
+  writer.put(hello.records);
+  return writer.take();
+}
+
+Expected<Hello> decode(Bytes bytes) {
+  ByteReader reader(bytes);
+  SD_ASSIGN(const Bytes magic, reader.take(kMagic.size(), "the greeting"));
+  if (!std::ranges::equal(magic, kMagic)) return fail("the peer is not an sd-run");
+  Hello hello;
+  SD_ASSIGN(hello.version, reader.get<std::uint16_t>("the greeting's version"));
+  // Another version's greeting may look otherwise from here on.
+  if (hello.version != kProtocolVersion)
+    return fail(
+        "the peer speaks version {} of the protocol, this side version {}; install the same release on both sides",
+        hello.version, kProtocolVersion);
+  SD_ASSIGN(hello.party, reader.get<std::uint8_t>("the greeting's party"));
+  SD_ASSIGN(hello.mode, reader.get<std::uint8_t>("the greeting's preprocess mode"));
+  SD_ASSIGN(const Bytes program, reader.take(hello.program.size(), "the greeting's digest"));
+  std::ranges::copy(program, hello.program.begin());
+  SD_ASSIGN(const Bytes nonce, reader.take(hello.nonce.size(), "the greeting's nonce"));
+  std::ranges::copy(nonce, hello.nonce.begin());
+  SD_ASSIGN(hello.records, reader.get<std::uint64_t>("the greeting's number of records"));
+  SD_TRY(reader.end("the greeting"));
+  return hello;
+}
+
+Expected<void> compare(const Hello &mine, const Hello &theirs) {
+  if (mine.party == theirs.party) return fail("both sides run as party {}; one must be 0 and one 1", mine.party);
+  if (theirs.party > 1) return fail("the peer says that it is party {}", theirs.party);
+  if (mine.program != theirs.program)
+    return fail("the peer has another program (digest {:.16}..., here {:.16}...); give both sides the same .sdb file",
+                toHex(theirs.program), toHex(mine.program));
+  if (mine.mode != theirs.mode) {
+    if (theirs.mode > static_cast<std::uint8_t>(PreprocessMode::Dealer))
+      return fail("the peer wants an offline phase that this side does not know");
+    return fail("the peer's offline phase is {}, this side's {}; give both sides the same --preprocess",
+                toString(static_cast<PreprocessMode>(theirs.mode)), toString(static_cast<PreprocessMode>(mine.mode)));
+  }
+  return {};
+}
+
+} // namespace
+
+std::string_view toString(PreprocessMode mode) {
+  return mode == PreprocessMode::TwoParty ? "between the two parties" : "with a dealer";
+}
+
+Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &options, Prg &nonce) {
+  Hello mine;
+  mine.party = static_cast<std::uint8_t>(options.party), mine.mode = static_cast<std::uint8_t>(options.mode);
+  mine.program = options.program;
+  mine.records = options.party == 1 ? options.records : 0;
+  nonce.fill(std::span(mine.nonce));
+  SD_TRY(control.send(kHelloTag, encode(mine)));
+
+  SD_ASSIGN(const std::vector<std::uint8_t> bytes, control.receiveUpTo(kHelloTag, kMaxHelloBytes));
+  SD_ASSIGN(const Hello theirs, decode(bytes));
+  SD_TRY(compare(mine, theirs));
+  HandshakeResult result;
+  result.records = options.party == 1 ? mine.records : theirs.records;
+  if (result.records == 0 || result.records > kMaxRecords) return fail("the peer announces {} records", result.records);
+  const bool first = options.party == 0;
+  const Digest digest = sha256({first ? mine.nonce : theirs.nonce, first ? theirs.nonce : mine.nonce, mine.program});
+  std::copy_n(digest.begin(), result.session.size(), result.session.begin());
+  return result;
+}
+
+Expected<void> meet(Channel &control, std::uint16_t tag) {
+  SD_TRY(control.send(tag, {}));
+  return control.receive(tag, {});
+}
+
+} // namespace sd

@@ -1,0 +1,40 @@
+// The first message of a session, each way, on stream 0: do both sides mean to run the same thing?
+//
+//   P0 -> P1 and P1 -> P0   magic, version, party, preprocess mode, program's digest, nonce, number of records
+#pragma once
+
+#include "ir/bytecode/Program.h"
+#include "runtime/crypto/Random.h"
+#include "runtime/net/Channel.h"
+
+namespace sd {
+
+inline constexpr std::uint16_t kSessionStream = 0, kOnlineStream = 1; // others are the offline phase's
+inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3;
+inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kMaxRecords = std::uint64_t{1} << 32; // of one session
+
+enum class PreprocessMode : std::uint8_t { TwoParty = 0, Dealer = 1 };
+std::string_view toString(PreprocessMode mode);
+
+using SessionId = std::array<std::uint8_t, 16>;
+
+struct HandshakeOptions {
+  int party = 0;
+  Digest program{};
+  PreprocessMode mode = PreprocessMode::TwoParty;
+  std::uint64_t records = 0; // party 1's; ignored for party 0
+};
+
+struct HandshakeResult {
+  SessionId session{}; // the same on both sides, new for each session, and chosen by neither alone
+  std::uint64_t records = 0;
+};
+
+// On a mismatch both sides get an error that names what differs. `nonce` is drawn from.
+Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &options, Prg &nonce);
+
+// Waits until the peer has come to the same point of the session.
+Expected<void> meet(Channel &control, std::uint16_t tag);
+
+} // namespace sd

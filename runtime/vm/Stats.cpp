@@ -1,0 +1,50 @@
+#include "runtime/vm/Stats.h"
+
+#include <nlohmann/json.hpp>
+
+namespace sd {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json toJson(const Program &program, const PhaseStats &phase) {
+  Json json{{"seconds", phase.seconds},
+            {"bytes_sent", phase.traffic.bytesSent},
+            {"bytes_received", phase.traffic.bytesReceived},
+            {"messages_sent", phase.traffic.messagesSent},
+            {"messages_received", phase.traffic.messagesReceived},
+            {"ops", Json::array()}};
+  for (std::size_t i = 0; i < phase.ops.size(); ++i) {
+    const OpStats &op = phase.ops[i];
+    if (op.seconds == 0 && op.bytesSent == 0 && op.bytesReceived == 0) continue;
+    json["ops"].push_back({{"name", program.instructions[i].source},
+                           {"op", info(program.instructions[i].op).mnemonic},
+                           {"seconds", op.seconds},
+                           {"bytes_sent", op.bytesSent},
+                           {"bytes_received", op.bytesReceived}});
+  }
+  return json;
+}
+
+Json toJson(const Program &program, const SessionStats &stats) {
+  return {{"party", stats.party},
+          {"records", stats.records},
+          {"setup", toJson(program, stats.setup)},
+          {"offline", toJson(program, stats.offline)},
+          {"online", toJson(program, stats.online)}};
+}
+
+} // namespace
+
+std::string toJson(const Program &program, std::span<const SessionStats> parties) {
+  Json json{{"program", program.name}};
+  if (parties.size() == 1)
+    json.update(toJson(program, parties[0]));
+  else
+    for (const SessionStats &stats : parties)
+      json["parties"].push_back(toJson(program, stats));
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace sd

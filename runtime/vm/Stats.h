@@ -1,0 +1,50 @@
+// What a run took: time and traffic of each phase, and of each op in it.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "ir/bytecode/Program.h"
+#include "runtime/net/Channel.h"
+
+namespace sd {
+
+struct OpStats {
+  double seconds = 0;
+  std::uint64_t bytesSent = 0, bytesReceived = 0; // online: payloads, without the frames that ops share
+};
+
+struct PhaseStats {
+  double seconds = 0;
+  Traffic traffic;
+  std::vector<OpStats> ops; // by instruction
+};
+
+// One party's figures, summed over the records of a session.
+struct SessionStats {
+  int party = 0;
+  std::uint64_t records = 0;
+  PhaseStats setup; // handshake, and what is done once for all records
+  PhaseStats offline, online;
+};
+
+// {"party", "records", "setup", "offline", "online"}; each phase {"seconds", "bytes_sent", "bytes_received",
+// "messages_sent", "messages_received", "ops": [{"name", "op", "seconds", "bytes_sent", "bytes_received"}]}, ops that
+// cost nothing left out. Several parties: {"program", "parties": [...]}; one: its object, with "program".
+std::string toJson(const Program &program, std::span<const SessionStats> parties);
+
+// Seconds since it was made or last asked.
+class Stopwatch {
+public:
+  double lap() {
+    const auto now = Clock::now();
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last_ = Clock::now();
+};
+
+} // namespace sd

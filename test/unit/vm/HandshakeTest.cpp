@@ -1,0 +1,110 @@
+#include "runtime/vm/Handshake.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "runtime/net/MemoryChannel.h"
+
+namespace sd {
+namespace {
+
+using testing::HasSubstr;
+
+Seed seed(std::uint8_t fill) {
+  std::array<std::uint8_t, Seed::kBytes> bytes;
+  bytes.fill(fill);
+  return Seed(bytes);
+}
+
+struct Both {
+  Expected<HandshakeResult> service, client;
+};
+
+Both shake(const HandshakeOptions &service, const HandshakeOptions &client, std::uint8_t nonce = 1) {
+  auto [left, right] = makeMemoryConnections();
+  Both both{fail("did not run"), fail("did not run")};
+  std::thread thread([&, &far = *left] {
+    Prg prg(seed(nonce));
+    both.service = shakeHands(far.stream(kSessionStream), service, prg);
+  });
+  Prg prg(seed(2));
+  both.client = shakeHands(right->stream(kSessionStream), client, prg);
+  thread.join();
+  return both;
+}
+
+TEST(Handshake, AgreesOnSessionAndRecords) {
+  const Both both = shake({.party = 0, .records = 77}, {.party = 1, .records = 5});
+  ASSERT_TRUE(both.service && both.client);
+  EXPECT_EQ(both.service->records, 5u);
+  EXPECT_EQ(both.client->records, 5u);
+  EXPECT_EQ(both.service->session, both.client->session);
+  const Both other = shake({.party = 0}, {.party = 1, .records = 5}, 9);
+  EXPECT_NE(other.client->session, both.client->session);
+}
+
+TEST(Handshake, BothSidesNameWhatDiffers) {
+  const auto expectBoth = [](const Both &both, const std::string &text) {
+    ASSERT_FALSE(both.service || both.client);
+    EXPECT_THAT(both.service.error().message, HasSubstr(text));
+    EXPECT_THAT(both.client.error().message, HasSubstr(text));
+  };
+  Digest other{};
+  other[0] = 0xab;
+  expectBoth(shake({.party = 0}, {.party = 1, .program = other, .records = 1}), "give both sides the same .sdb file");
+  expectBoth(shake({.party = 1, .records = 1}, {.party = 1, .records = 1}), "both sides run as party 1");
+  expectBoth(shake({.party = 0, .mode = PreprocessMode::Dealer}, {.party = 1, .records = 1}), "the same --preprocess");
+  expectBoth(shake({.party = 0}, {.party = 1, .records = 0}), "announces 0 records");
+}
+
+// Whatever the peer greets with, this side answers with a result or an error.
+TEST(Handshake, EveryDamagedGreetingIsRefused) {
+  auto [left, right] = makeMemoryConnections();
+  std::vector<std::uint8_t> good;
+  {
+    Prg prg(seed(1));
+    std::thread thread([&, &far = *left] {
+      good = *far.stream(kSessionStream).receiveUpTo(kHelloTag, 4096);
+      far.close("enough");
+    });
+    (void)shakeHands(right->stream(kSessionStream), {.party = 1, .records = 1}, prg).has_value();
+    thread.join();
+  }
+  ASSERT_EQ(good.size(), 68u);
+  const auto answer = [](std::span<const std::uint8_t> greeting) {
+    auto [near, far] = makeMemoryConnections();
+    EXPECT_TRUE(far->stream(kSessionStream).send(kHelloTag, greeting));
+    Prg prg(seed(3));
+    return shakeHands(near->stream(kSessionStream), {.party = 0}, prg);
+  };
+  ASSERT_TRUE(answer(good));
+  for (std::size_t length = 0; length < good.size(); ++length)
+    ASSERT_FALSE(answer(std::span(good).first(length)));
+  for (std::size_t i = 0; i < 44; ++i) { // all but nonce and record count
+    auto bad = good;
+    bad[i] ^= 0x80;
+    ASSERT_FALSE(answer(bad)) << i;
+  }
+  auto longer = good;
+  longer.push_back(0);
+  EXPECT_FALSE(answer(longer));
+  auto version = good;
+  version[8] = 2;
+  EXPECT_THAT(answer(version).error().message, HasSubstr("version 2 of the protocol, this side version 1"));
+  auto many = good;
+  many[67] = 1;
+  EXPECT_THAT(answer(many).error().message, HasSubstr("announces"));
+}
+
+TEST(Handshake, APeerThatLeavesIsAnError) {
+  auto [near, far] = makeMemoryConnections();
+  far->close("gone for lunch");
+  Prg prg(seed(3));
+  const auto result = shakeHands(near->stream(kSessionStream), {.party = 0}, prg);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("gone for lunch"));
+}
+
+} // namespace
+} // namespace sd

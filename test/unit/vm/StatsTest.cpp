@@ -1,0 +1,43 @@
+#include "runtime/vm/Stats.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "test/unit/vm/Programs.h"
+
+namespace sd {
+namespace {
+
+TEST(Stats, JsonHasThePromisedKeys) {
+  test::ProgramBuilder builder;
+  builder.add(OpKind::ShareOutput,
+              {builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 0))});
+  builder.mutableProgram().name = "tiny";
+  SessionStats stats;
+  stats.party = 1, stats.records = 3;
+  stats.online.seconds = 0.5, stats.online.traffic = {10, 20, 1, 2};
+  stats.online.ops.resize(builder.program().instructions.size());
+  stats.online.ops[2] = {0.25, 4, 8};
+
+  const auto one = nlohmann::json::parse(toJson(builder.program(), {&stats, 1}));
+  EXPECT_EQ(one["program"], "tiny");
+  EXPECT_EQ(one["party"], 1);
+  EXPECT_EQ(one["records"], 3);
+  const auto &online = one["online"];
+  EXPECT_EQ(online["seconds"], 0.5);
+  EXPECT_EQ(online["bytes_sent"], 10);
+  EXPECT_EQ(online["bytes_received"], 20);
+  EXPECT_EQ(online["messages_sent"], 1);
+  ASSERT_EQ(online["ops"].size(), 1u);
+  EXPECT_EQ(
+      online["ops"][0],
+      (nlohmann::json{
+          {"name", "node2"}, {"op", "share.output"}, {"seconds", 0.25}, {"bytes_sent", 4}, {"bytes_received", 8}}));
+  EXPECT_EQ(one["offline"]["ops"].size(), 0u);
+
+  const SessionStats both[] = {stats, stats};
+  EXPECT_EQ(nlohmann::json::parse(toJson(builder.program(), both))["parties"].size(), 2u);
+}
+
+} // namespace
+} // namespace sd
