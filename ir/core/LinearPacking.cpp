@@ -248,6 +248,25 @@ std::int64_t Packing::outBlocks(const LinearGeometry &geometry) const {
   return ceilDiv(geometry.outChannels(), outBlock);
 }
 
+std::array<std::int64_t, kSpatialDims> Packing::tileAt(std::int64_t index) const {
+  Dims at{};
+  for (int d = kSpatialDims; d-- > 0; index /= tiles[d])
+    at[d] = index % tiles[d];
+  return at;
+}
+
+std::int64_t Packing::tileOutputs(const LinearGeometry &geometry, int axis, std::int64_t tileIndex) const {
+  return std::min(tile[axis], geometry.dims[axis].out - tileIndex * tile[axis]);
+}
+
+std::int64_t Packing::wanted(const LinearGeometry &geometry, std::int64_t outBlockIndex, std::int64_t tileIndex) const {
+  std::int64_t count = std::min(outBlock, geometry.outChannels() - outBlockIndex * outBlock);
+  const Dims at = tileAt(tileIndex);
+  for (int d = 0; d < kSpatialDims; ++d)
+    count *= tileOutputs(geometry, d, at[d]);
+  return count;
+}
+
 bool Packing::connected(const LinearGeometry &geometry, std::int64_t out, std::int64_t in) const {
   const auto lastIn = std::min<std::int64_t>((in + 1) * inBlock, std::ssize(channels)) - 1;
   const auto lastOut = std::min((out + 1) * outBlock, geometry.outChannels()) - 1;
@@ -294,7 +313,11 @@ PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing) 
     for (std::int64_t i = 0; i < packing.inBlocks(); ++i)
       cost.products += packing.connected(geometry, o, i) * tiles;
   cost.bytesUp = cost.uploads * kRlweDegree * kUploadBits / 8;
-  cost.bytesDown = cost.replies * kRlweDegree * kReplyBits / 8 + ceilDiv(geometry.outputs() * kWantedBits, 8);
+  for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
+    for (std::int64_t t = 0; t < tiles; ++t)
+      cost.bytesDown += kRlweDegree * kReplyBits / 8 + ceilDiv(packing.wanted(geometry, o, t) * kWantedBits, 8);
+  cost.messagesUp = ceilDiv(cost.uploads, kUploadsPerMessage);
+  cost.messagesDown = packing.outBlocks(geometry);
   return cost;
 }
 

@@ -17,6 +17,7 @@ inline constexpr int kRlweDegree = 4096; // N, coefficients of a polynomial
 inline constexpr int kUploadBits = 100;  // an uploaded coefficient: two residues of 50 bits
 inline constexpr int kReplyBits = 41;    // the reply modulus is 2^41
 inline constexpr int kWantedBits = 35;   // bits kept of a wanted coefficient of c0
+inline constexpr std::int64_t kUploadsPerMessage = 16;
 // Largest sum of |w| over one output's taps for which the reply's flood covers the product's noise (docs/protocols.md).
 inline constexpr std::int64_t kMaxWeightL1 = 3'000'000;
 
@@ -69,6 +70,12 @@ struct Packing {
   std::int64_t tileCount() const;
   std::int64_t inBlocks() const;
   std::int64_t outBlocks(const LinearGeometry &geometry) const;
+  // Outputs of one tile along an axis: the last tile may be short.
+  std::int64_t tileOutputs(const LinearGeometry &geometry, int axis, std::int64_t tileIndex) const;
+  // Coordinates of tile `index`, the last axis fastest.
+  std::array<std::int64_t, kSpatialDims> tileAt(std::int64_t index) const;
+  // Outputs wanted of one reply.
+  std::int64_t wanted(const LinearGeometry &geometry, std::int64_t outBlockIndex, std::int64_t tileIndex) const;
   // Does this output block read this input block? (Not so for most pairs of a grouped convolution.)
   bool connected(const LinearGeometry &geometry, std::int64_t outBlockIndex, std::int64_t inBlockIndex) const;
 };
@@ -76,6 +83,7 @@ struct Packing {
 struct PackingCost {
   std::int64_t uploads = 0, replies = 0, products = 0; // polynomials
   std::int64_t bytesUp = 0, bytesDown = 0;             // P1 to P0, P0 to P1; keys and frame headers not counted
+  std::int64_t messagesUp = 0, messagesDown = 0;
 };
 
 // The packing with the least weighted sum of bytes and time.
