@@ -79,12 +79,13 @@ Tensor<float> maxPool(const Tensor<float> &x, const Attrs &attrs, const Shape &s
 }
 
 Tensor<float> avgPool(const Tensor<float> &x, const Attrs &attrs, const Shape &shape) {
-  const bool includePad = attrs.i(Attr::CountIncludePad) != 0;
+  const bool includePad = attrs.i(Attr::CountIncludePad) != 0, shifts = attrs.has(Attr::Shift);
+  const double power = std::ldexp(1.0, static_cast<int>(attrs.i(Attr::Shift, 0)));
   return pool(x, attrs, shape, [=](const float *plane, auto &axes, auto row, auto column) {
     double sum = 0;
     forEachTap(plane, axes, row, column, [&](float v) { sum += v; });
-    return toFloat(
-        sum / static_cast<double>(countedTaps(axes[0], row, includePad) * countedTaps(axes[1], column, includePad)));
+    const std::int64_t taps = countedTaps(axes[0], row, includePad) * countedTaps(axes[1], column, includePad);
+    return toFloat(sum / (shifts ? power : static_cast<double>(taps)));
   });
 }
 

@@ -73,6 +73,7 @@ Expected<Type> ruleAvgPool(const Case &c) {
   SD_ASSIGN(Shape shape, poolShape(c));
   if (!within(c.attrs.i(Attr::CountIncludePad), 0, 1))
     return broken(6, "count_include_pad is {}", c.attrs.i(Attr::CountIncludePad));
+  if (auto shift = c.attrs.i(Attr::Shift, 0); !within(shift, 0, kMaxScale)) return broken(7, "shift is {}", shift);
   return Type::clear(std::move(shape));
 }
 

@@ -1,0 +1,20 @@
+# Text tests: each file holds its input, its RUN lines and the output that FileCheck wants.
+# Run them with `ctest -R lit`, or one with the command that `ctest -R lit -V` shows and a path added.
+import os
+
+import lit.formats
+
+config.name = "sdc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".sdir", ".test", ".onnxtext"]
+config.excludes = ["unit", "bench", "fuzz", "conformance", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.sd_build, "test", "lit")
+
+# Longer names first: a substitution replaces its name wherever it stands.
+for name, path in sorted(config.sd_tools.items(), key=lambda item: -len(item[0])):
+    config.substitutions.append((f"%{name}", path))
+config.substitutions.append(("%python", config.sd_python))
+config.substitutions.append(("%FileCheck", config.sd_filecheck))
+config.substitutions.append(("%root", os.path.dirname(config.test_source_root)))
+config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
