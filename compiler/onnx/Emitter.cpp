@@ -1,0 +1,300 @@
+#include "compiler/onnx/Emitter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "compiler/onnx/Fold.h"
+#include "ir/core/Reference.h"
+
+namespace sd {
+namespace {
+
+// A model that asks for more is refused before memory is taken: a few bytes of it can describe any size.
+constexpr std::int64_t kMaxFoldedElements = std::int64_t{1} << 28;
+constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 28;
+
+Expected<void> expectFinite(const Value &x) {
+  const auto &data = x.floats()->data;
+  const auto bad = std::ranges::find_if_not(data, [](float v) { return std::isfinite(v); });
+  if (bad == data.end()) return {};
+  return fail("the constant {}holds NaN or an infinity (at element {}), which fixed point cannot represent; repair or "
+              "retrain the model",
+              x.name().empty() ? "" : fmt::format("'{}' ", printable(x.name())), bad - data.begin());
+}
+
+bool isIdentity(const std::vector<std::int64_t> &indices, std::int64_t size) {
+  if (static_cast<std::int64_t>(indices.size()) != size) return false;
+  for (std::int64_t i = 0; i < size; ++i)
+    if (indices[static_cast<std::size_t>(i)] != i) return false;
+  return true;
+}
+
+std::string_view symbolOf(OpKind op) {
+  return op == OpKind::Add ? "+" : op == OpKind::Sub ? "-" : op == OpKind::Mul ? "*" : "/";
+}
+
+Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
+  if (a.isInteger() != b.isInteger())
+    return fail("mixes integers and floats ({} {} {}); insert a Cast", describe(a), symbolOf(op), describe(b));
+  if (a.isConstant() && b.isConstant()) return {};
+  if (a.isInteger()) return fail("computes with secret integers; use floats");
+  const bool opened = a.isOpened() || b.isOpened();
+  for (const Value *x : {&a, &b}) {
+    if (opened && x->isConstant() && x->size() != 1)
+      return fail(
+          "applies the constant {} to a value that the hospital computes in the clear, so it would learn it; do "
+          "this before Softmax, LogSoftmax, Sigmoid or ArgMax",
+          describe(*x));
+    if (opened && !x->isConstant() && !x->isOpened())
+      return fail("combines a secret value with the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are "
+                  "computed in the clear at the end of the network; remove it, or make its operand an output");
+  }
+  if (op == OpKind::Div && !b.isConstant())
+    return fail("divides by a computed value; only division by a constant is supported");
+  return {};
+}
+
+} // namespace
+
+Expected<Value> Emitter::add(Op op, Value::Stage stage, bool isInteger) {
+  op.source = source_;
+  SD_ASSIGN(const ValueId id, builder_.add(std::move(op)));
+  const Shape &shape = builder_.type(id).shape;
+  const std::int64_t size = elementCount(shape);
+  if (size == 0) return fail("the result has shape {}, without elements", toString(shape));
+  if (size > kMaxComputedElements) return fail("the result has shape {}, too large to compute", toString(shape));
+  return Value::computed(id, shape, stage, isInteger);
+}
+
+Expected<void> Emitter::takeBudget(const Shape &constant) {
+  SD_ASSIGN(const std::int64_t size, checkedElementCount(constant));
+  constantElements_ += size;
+  if (constantElements_ > kMaxFoldedElements) return fail("the model's constant part is too large to evaluate");
+  return {};
+}
+
+Expected<ValueId> Emitter::idOf(const Value &x) {
+  if (!x.isConstant()) return x.id();
+  if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+  if (auto found = constants_.find(x.floats().get()); found != constants_.end()) return found->second;
+  if (x.size() == 0) return fail("is given a constant of shape {}, without elements", toString(x.shape()));
+  SD_TRY(expectFinite(x));
+  Attrs attrs;
+  attrs.set(Attr::Value, x.floats());
+  SD_ASSIGN(const ValueId id, builder_.add({OpKind::Constant, {}, kNoValue, std::move(attrs), x.name()}));
+  constants_.emplace(x.floats().get(), id);
+  return id;
+}
+
+Expected<Value> Emitter::input(const InputSpec &spec) {
+  Attrs attrs;
+  attrs.set(Attr::Name, spec.name);
+  attrs.set(Attr::Dims, spec.shape);
+  if (spec.range) {
+    attrs.set(Attr::Low, spec.range->first);
+    attrs.set(Attr::High, spec.range->second);
+  }
+  SD_ASSIGN(Value value,
+            add({OpKind::Input, {}, kNoValue, std::move(attrs), {}}, Value::Stage::Secret, spec.isInteger));
+  return value.named(spec.name);
+}
+
+Expected<void> Emitter::finish(const std::vector<Value> &outputs, std::vector<std::string> names) {
+  Op op{OpKind::Return, {}, kNoValue, {}, {}};
+  for (const Value &output : outputs)
+    op.operands.push_back(output.id());
+  op.attrs.set(Attr::Names, std::move(names));
+  SD_TRY(builder_.add(std::move(op)));
+  return {};
+}
+
+Expected<Value> Emitter::reshape(const Value &x, Shape shape) {
+  SD_ASSIGN(const std::int64_t size, checkedElementCount(shape));
+  if (size != x.size()) return fail("cannot reshape {} to {}", toString(x.shape()), toString(shape));
+  if (shape == x.shape()) return x;
+  if (x.isConstant()) {
+    SD_TRY(takeBudget(shape));
+    return fold::reshape(x, std::move(shape));
+  }
+  Attrs attrs;
+  attrs.set(Attr::Dims, std::move(shape));
+  return add({OpKind::Reshape, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+}
+
+Expected<Value> Emitter::transpose(const Value &x, std::vector<std::int64_t> perm) {
+  std::vector<std::int64_t> sorted = perm;
+  std::ranges::sort(sorted);
+  if (!isIdentity(sorted, x.rank()))
+    return fail("perm [{}] is not a permutation of the {} axes", fmt::join(perm, ", "), x.rank());
+  if (isIdentity(perm, x.rank())) return x;
+  if (x.isConstant()) {
+    SD_TRY(takeBudget(x.shape()));
+    return fold::transpose(x, perm);
+  }
+  Attrs attrs;
+  attrs.set(Attr::Perm, std::move(perm));
+  return add({OpKind::Transpose, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+}
+
+Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<std::int64_t> indices) {
+  assert(axis >= 0 && axis < x.rank());
+  const std::int64_t size = x.shape()[static_cast<std::size_t>(axis)];
+  for (std::int64_t index : indices)
+    if (index < 0 || index >= size) return fail("index {} of an axis of {} elements", index, size);
+  if (isIdentity(indices, size)) return x;
+  if (x.isConstant()) {
+    Shape shape = x.shape();
+    shape[static_cast<std::size_t>(axis)] = static_cast<std::int64_t>(indices.size());
+    SD_TRY(takeBudget(shape));
+    return fold::gather(x, axis, indices);
+  }
+  if (indices.empty()) return fail("selects no elements of a computed value");
+  Attrs attrs;
+  attrs.set(Attr::Axis, axis);
+  attrs.set(Attr::Indices, std::move(indices));
+  return add({OpKind::Gather, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+}
+
+Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
+  assert(!xs.empty() && axis >= 0 && axis < xs[0].rank());
+  bool constant = true, secret = false, opened = false;
+  Shape shape = xs[0].shape();
+  shape[static_cast<std::size_t>(axis)] = 0;
+  for (const Value &x : xs) {
+    constant &= x.isConstant();
+    secret |= !x.isConstant() && !x.isOpened();
+    opened |= x.isOpened();
+    Shape other = x.shape();
+    if (x.rank() != xs[0].rank() || x.isInteger() != xs[0].isInteger())
+      return fail("joins {} and {}", describe(xs[0]), describe(x));
+    std::int64_t &extent = other[static_cast<std::size_t>(axis)];
+    if (__builtin_add_overflow(shape[static_cast<std::size_t>(axis)], extent, &extent))
+      return fail("the result is too large");
+    std::swap(shape[static_cast<std::size_t>(axis)], extent);
+    if (std::ranges::mismatch(shape, other).in1 != shape.end()) {
+      extent = shape[static_cast<std::size_t>(axis)];
+      if (other != shape)
+        return fail("joins shapes {} and {} along axis {}", toString(xs[0].shape()), toString(x.shape()), axis);
+    }
+  }
+  if (opened && secret)
+    return fail("joins a secret value with the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are computed in "
+                "the clear at the end of the network; make them separate outputs");
+  if (xs.size() == 1) return xs[0];
+  if (constant) {
+    SD_TRY(takeBudget(shape));
+    return fold::concat(xs, axis);
+  }
+  Op op{OpKind::Concat, {}, kNoValue, {}, {}};
+  for (const Value &x : xs) {
+    if (opened && x.isConstant()) return fail("joins an opened value with a constant, which the hospital would learn");
+    SD_ASSIGN(const ValueId id, idOf(x));
+    op.operands.push_back(id);
+  }
+  op.attrs.set(Attr::Axis, axis);
+  return add(std::move(op), opened ? Value::Stage::Opened : Value::Stage::Secret, xs[0].isInteger());
+}
+
+Expected<Value> Emitter::pad(const Value &x, std::vector<std::int64_t> pads, double fill) {
+  assert(static_cast<std::int64_t>(pads.size()) == 2 * x.rank());
+  if (std::ranges::all_of(pads, [](std::int64_t pad) { return pad == 0; })) return x;
+  Shape shape = x.shape();
+  for (std::size_t i = 0; i < pads.size(); ++i) {
+    std::int64_t &extent = shape[i % shape.size()];
+    if (__builtin_add_overflow(extent, pads[i], &extent)) return fail("pads too much");
+  }
+  SD_TRY(checkedElementCount(shape));
+  if (x.isConstant()) {
+    SD_TRY(takeBudget(shape));
+    return fold::pad(x, pads, fill);
+  }
+  if (!std::isfinite(fill)) return fail("pads with {}, which fixed point cannot represent", fill);
+  Attrs attrs;
+  attrs.set(Attr::Pads, std::move(pads));
+  attrs.set(Attr::Fill, fill);
+  return add({OpKind::Pad, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+}
+
+Expected<Value> Emitter::broadcast(const Value &x, const Shape &shape) {
+  if (x.shape() == shape) return x;
+  SD_ASSIGN(const Shape common, broadcastShapes(x.shape(), shape));
+  if (common != shape) return fail("cannot broadcast {} to {}", toString(x.shape()), toString(shape));
+  Shape aligned(shape.size() - x.shape().size(), 1);
+  aligned.insert(aligned.end(), x.shape().begin(), x.shape().end());
+  SD_ASSIGN(Value out, reshape(x, aligned));
+  for (std::size_t axis = 0; axis < shape.size(); ++axis)
+    if (aligned[axis] != shape[axis]) {
+      if (shape[axis] > kMaxComputedElements) return fail("the result is too large");
+      SD_ASSIGN(out, gather(out, static_cast<std::int64_t>(axis),
+                            std::vector<std::int64_t>(static_cast<std::size_t>(shape[axis]), 0)));
+    }
+  return out;
+}
+
+Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
+  SD_TRY(checkPair(op, a, b));
+  SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));
+  SD_TRY(checkedElementCount(shape));
+  if (a.isConstant() && b.isConstant()) {
+    SD_TRY(takeBudget(shape));
+    return fold::arithmetic(op, a, b, shape);
+  }
+  if (op == OpKind::Div && std::ranges::find(b.floats()->data, 0.0f) != b.floats()->data.end())
+    return fail("divides by zero");
+  Value left = a, right = b;
+  if (!a.isConstant() && !b.isConstant()) {
+    SD_ASSIGN(left, broadcast(a, shape));
+    SD_ASSIGN(right, broadcast(b, shape));
+  } else {
+    // The computed operand takes the result's shape, so that a constant never enlarges it.
+    SD_ASSIGN((a.isConstant() ? right : left), broadcast(a.isConstant() ? b : a, shape));
+  }
+  SD_ASSIGN(const ValueId leftId, idOf(left));
+  SD_ASSIGN(const ValueId rightId, idOf(right));
+  const bool opened = a.isOpened() || b.isOpened();
+  return add({op, {leftId, rightId}, kNoValue, {}, {}}, opened ? Value::Stage::Opened : Value::Stage::Secret, false);
+}
+
+Expected<Value> Emitter::relu(const Value &x) {
+  if (x.isConstant() && !x.isInteger()) return fold::map(x, [](float v) { return v < 0 ? 0.0f : v; });
+  return compute(OpKind::Relu, {x});
+}
+
+Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, Attrs attrs) {
+  bool constant = true;
+  for (const Value &x : operands) {
+    if (x.isOpened())
+      return fail("takes the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are computed in the clear at the "
+                  "end of the network; remove that op or end the network there");
+    if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+    constant &= x.isConstant();
+  }
+  if (constant) {
+    std::vector<const Tensor<float> *> values;
+    std::vector<Type> types;
+    for (const Value &x : operands) {
+      SD_TRY(expectFinite(x));
+      values.push_back(x.floats().get());
+      types.push_back(Type::clear(x.shape()));
+    }
+    SD_ASSIGN(const Type type, resultType(op, types, attrs));
+    SD_TRY(takeBudget(type.shape));
+    SD_ASSIGN(Tensor<float> folded, evaluateClear(op, values, attrs));
+    return Value::of(std::move(folded));
+  }
+  Op out{op, {}, kNoValue, std::move(attrs), {}};
+  for (const Value &x : operands) {
+    SD_ASSIGN(const ValueId id, idOf(x));
+    out.operands.push_back(id);
+  }
+  return add(std::move(out), Value::Stage::Secret, false);
+}
+
+Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
+  if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+  SD_ASSIGN(const ValueId id, idOf(x));
+  return add({op, {id}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, op == OpKind::ArgMax);
+}
+
+} // namespace sd

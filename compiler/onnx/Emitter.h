@@ -1,0 +1,58 @@
+// Builds the nn-level module, folding whatever is constant: handlers use one vocabulary for shape arithmetic on the
+// host and for tensors of the program.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "compiler/onnx/Value.h"
+
+namespace sd {
+
+struct InputSpec {
+  std::string name;
+  Shape shape;
+  bool isInteger = false;
+  std::optional<std::pair<double, double>> range;
+};
+
+class Emitter {
+public:
+  explicit Emitter(std::string moduleName) : builder_(std::move(moduleName)) {}
+
+  void setSource(std::string source) { source_ = std::move(source); } // of the ops to come
+  Expected<Value> input(const InputSpec &spec);
+  Expected<void> finish(const std::vector<Value> &outputs, std::vector<std::string> names); // nn.return
+  Module take() { return builder_.take(); }
+
+  // Data movement, of constants and of secret and opened values alike. All without effect give their operand back.
+  Expected<Value> reshape(const Value &x, Shape shape);
+  Expected<Value> transpose(const Value &x, std::vector<std::int64_t> perm);
+  Expected<Value> gather(const Value &x, std::int64_t axis, std::vector<std::int64_t> indices); // axis, indices >= 0
+  Expected<Value> concat(std::vector<Value> xs, std::int64_t axis);
+  Expected<Value> pad(const Value &x, std::vector<std::int64_t> pads, double fill); // pads >= 0
+  Expected<Value> broadcast(const Value &x, const Shape &shape);
+
+  // Add, Sub, Mul or Div with broadcasting. At least one factor and each divisor must be constant; two computed
+  // operands are brought to one shape first.
+  Expected<Value> arithmetic(OpKind op, const Value &a, const Value &b);
+  Expected<Value> relu(const Value &x);
+
+  // An op on floats that needs the two-party protocols: not on opened values.
+  Expected<Value> compute(OpKind op, const std::vector<Value> &operands, Attrs attrs = {});
+  // An op that the hospital does in the clear after the outputs are opened.
+  Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
+
+  Expected<void> takeBudget(const Shape &constant); // before a constant of that shape is made
+
+private:
+  Expected<Value> add(Op op, Value::Stage stage, bool isInteger);
+  Expected<ValueId> idOf(const Value &x); // an nn.constant for a constant, once
+
+  Builder builder_;
+  std::string source_;
+  std::map<const void *, ValueId> constants_; // by tensor; looked up only, the module keeps the tensors
+  std::int64_t constantElements_ = 0;
+};
+
+} // namespace sd

@@ -1,0 +1,124 @@
+// Piecewise linear functions, each as a sum of ReLUs.
+#include "compiler/onnx/Handlers.h"
+
+#include <cmath>
+#include <limits>
+
+namespace sd {
+namespace {
+
+// slope x + (1 - slope) relu(x).
+Expected<Value> leaky(Emitter &emitter, const Value &x, const Value &slope) {
+  SD_ASSIGN(const Value rest, emitter.arithmetic(OpKind::Sub, Value::scalar(1.0f), slope));
+  SD_ASSIGN(const Value positive, emitter.relu(x));
+  SD_ASSIGN(const Value left, emitter.arithmetic(OpKind::Mul, x, slope));
+  SD_ASSIGN(const Value right, emitter.arithmetic(OpKind::Mul, positive, rest));
+  return emitter.arithmetic(OpKind::Add, left, right);
+}
+
+// relu(x - bound).
+Expected<Value> above(Emitter &emitter, const Value &x, double bound) {
+  if (bound == 0) return emitter.relu(x);
+  SD_ASSIGN(const Value shifted, emitter.arithmetic(OpKind::Sub, x, Value::scalar(static_cast<float>(bound))));
+  return emitter.relu(shifted);
+}
+
+// Exporters write the ends of the float range where they mean that there is no bound.
+bool isBound(double value) { return std::abs(value) < std::numeric_limits<float>::max() / 2; }
+
+struct Bounds {
+  double low, high;
+};
+
+Expected<Bounds> clipBounds(Node &node) {
+  constexpr double kEnd = std::numeric_limits<float>::max();
+  Bounds bounds{-kEnd, kEnd};
+  if (node.opset() < 11) {
+    SD_ASSIGN(bounds.low, node.real("min", -kEnd));
+    SD_ASSIGN(bounds.high, node.real("max", kEnd));
+  } else {
+    if (node.has(1)) {
+      SD_ASSIGN(bounds.low, node.constantScalar(1, "least value"));
+    }
+    if (node.has(2)) {
+      SD_ASSIGN(bounds.high, node.constantScalar(2, "greatest value"));
+    }
+  }
+  if (!(bounds.low <= bounds.high)) return fail("clips to the empty range {} to {}", bounds.low, bounds.high);
+  return bounds;
+}
+
+} // namespace
+
+Expected<void> importRelu(Node &node, Emitter &emitter) {
+  SD_ASSIGN(Value result, emitter.relu(node.input(0)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importLeakyRelu(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const double alpha, node.real("alpha", 0.01));
+  SD_ASSIGN(Value result, leaky(emitter, node.input(0), Value::scalar(static_cast<float>(alpha))));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importPRelu(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  Value slope = node.input(1);
+  SD_TRY(node.expectConstant(1, "slope"));
+  if (node.opset() < 7 && slope.rank() == 1 && x.rank() > 2 && slope.size() > 1) { // one a channel
+    Shape perChannel(static_cast<std::size_t>(x.rank() - 1), 1);
+    perChannel[0] = slope.size();
+    SD_ASSIGN(slope, emitter.reshape(slope, std::move(perChannel)));
+  }
+  SD_ASSIGN(const Shape shape, broadcastShapes(x.shape(), slope.shape()));
+  if (shape != x.shape())
+    return fail("its slope of shape {} does not broadcast to {}", toString(slope.shape()), toString(x.shape()));
+  SD_ASSIGN(Value result, leaky(emitter, x, slope));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importClip(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const Bounds bounds, clipBounds(node));
+  const Value &x = node.input(0);
+  const bool hasLow = isBound(bounds.low), hasHigh = isBound(bounds.high);
+  Value result = x;
+  if (hasLow) { // low + relu(x - low)
+    SD_ASSIGN(result, above(emitter, x, bounds.low));
+    if (bounds.low != 0) {
+      SD_ASSIGN(result, emitter.arithmetic(OpKind::Add, result, Value::scalar(static_cast<float>(bounds.low))));
+    }
+  }
+  if (hasHigh) { // less what exceeds the upper bound: both ReLUs depend on x alone
+    SD_ASSIGN(const Value excess, above(emitter, x, bounds.high));
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Sub, result, excess));
+  }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importAbs(Node &node, Emitter &emitter) { // relu(x) + (relu(x) - x)
+  SD_ASSIGN(const Value positive, emitter.relu(node.input(0)));
+  SD_ASSIGN(const Value negative, emitter.arithmetic(OpKind::Sub, positive, node.input(0)));
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Add, positive, negative));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importExtremum(Node &node, Emitter &emitter) { // max: b + relu(a - b); min: a - relu(a - b)
+  const bool isMax = node.op() == "Max";
+  Value result = node.input(0);
+  for (std::size_t i = 1; i < node.inputCount(); ++i) {
+    const Value &other = node.input(i);
+    SD_ASSIGN(const Value difference, emitter.arithmetic(OpKind::Sub, result, other));
+    SD_ASSIGN(const Value positive, emitter.relu(difference));
+    SD_ASSIGN(result, isMax ? emitter.arithmetic(OpKind::Add, positive, other)
+                            : emitter.arithmetic(OpKind::Sub, result, positive));
+  }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,61 @@
+// Sums and products, of which one factor is constant.
+#include "compiler/onnx/Handlers.h"
+
+namespace sd {
+namespace {
+
+// Before opset 7 broadcasting is asked for, and starts at an axis of the first operand.
+Expected<Value> legacyBroadcast(Node &node, Emitter &emitter) {
+  const Value &a = node.input(0), &b = node.input(1);
+  SD_ASSIGN(const bool broadcast, node.integer("broadcast", 0));
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", a.rank() - b.rank()));
+  if (!broadcast) {
+    if (a.shape() != b.shape())
+      return fail("its operands differ in shape ({} and {}) without broadcasting", toString(a.shape()),
+                  toString(b.shape()));
+    return b;
+  }
+  if (axis < 0) axis += a.rank();
+  if (axis < 0 || axis + b.rank() > a.rank())
+    return fail("{} does not broadcast to {} from axis {}", toString(b.shape()), toString(a.shape()), axis);
+  Shape shape = b.shape();
+  shape.resize(static_cast<std::size_t>(a.rank() - axis), 1);
+  return emitter.reshape(b, std::move(shape));
+}
+
+} // namespace
+
+Expected<void> importArithmetic(Node &node, Emitter &emitter) {
+  const OpKind op = node.op() == "Add"   ? OpKind::Add
+                    : node.op() == "Sub" ? OpKind::Sub
+                    : node.op() == "Mul" ? OpKind::Mul
+                                         : OpKind::Div;
+  SD_ASSIGN(const Value b, node.opset() < 7 ? legacyBroadcast(node, emitter) : Expected<Value>(node.input(1)));
+  SD_ASSIGN(Value result, emitter.arithmetic(op, node.input(0), b));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importSum(Node &node, Emitter &emitter) {
+  Value total = node.input(0);
+  for (std::size_t i = 1; i < node.inputCount(); ++i) {
+    SD_ASSIGN(total, emitter.arithmetic(OpKind::Add, total, node.input(i)));
+  }
+  if (node.op() == "Mean" && node.inputCount() > 1) {
+    const Value share = Value::scalar(1.0f / static_cast<float>(node.inputCount()));
+    SD_ASSIGN(total, emitter.arithmetic(OpKind::Mul, total, share));
+  }
+  node.setOutput(0, std::move(total));
+  return {};
+}
+
+Expected<void> importNeg(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  const Value minusOne =
+      x.isConstant() && x.isInteger() ? Value::of(Tensor<std::int64_t>(Shape{}, -1)) : Value::scalar(-1.0f);
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Mul, x, minusOne));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,170 @@
+// Gemm, MatMul, Conv, BatchNormalization: products with constant weights.
+#include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Window.h"
+
+namespace sd {
+namespace {
+
+Expected<Value> swapLastTwo(Emitter &emitter, const Value &x) {
+  std::vector<std::int64_t> perm(x.shape().size());
+  for (std::size_t i = 0; i < perm.size(); ++i)
+    perm[i] = static_cast<std::int64_t>(i);
+  std::swap(perm[perm.size() - 2], perm[perm.size() - 1]);
+  return emitter.transpose(x, std::move(perm));
+}
+
+Expected<Value> scaled(Emitter &emitter, const Value &x, double factor) {
+  if (factor == 1.0) return x;
+  return emitter.arithmetic(OpKind::Mul, x, Value::scalar(static_cast<float>(factor)));
+}
+
+Expected<void> expectOneConstant(const Value &a, const Value &b) {
+  if (a.isConstant() || b.isConstant()) return {};
+  return fail("multiplies two computed matrices; one must be constant (attention is not supported)");
+}
+
+// x [...,K] or [K] times a constant w whose leading dimensions are 1.
+Expected<Value> timesConstant(Emitter &emitter, const Value &x, const Value &w) {
+  if (x.rank() == 0 || w.rank() == 0) return fail("multiplies {} by {}", describe(x), describe(w));
+  Shape left = x.shape(), right = w.shape();
+  if (x.rank() == 1) left.insert(left.begin(), 1);
+  if (w.rank() == 1) right.push_back(1);
+  const Shape matrix(right.end() - 2, right.end());
+  if (elementCount(right) != elementCount(matrix))
+    return fail("the constant factor of shape {} is a batch of matrices; split it into one MatMul each",
+                toString(w.shape()));
+  Shape result(right.size() > left.size() ? right.size() - left.size() : 0, 1);
+  result.insert(result.end(), left.begin(), left.end() - 1);
+  if (x.rank() == 1) result.pop_back();
+  if (w.rank() > 1) result.push_back(matrix[1]);
+  SD_ASSIGN(const Value rows, emitter.reshape(x, left));
+  SD_ASSIGN(const Value weights, emitter.reshape(w, matrix));
+  SD_ASSIGN(const Value product, emitter.compute(OpKind::MatMul, {rows, weights}));
+  return emitter.reshape(product, result);
+}
+
+// A constant a [M,K] or [K] times x [...,K,N] or [K]: the transposed product of transposes.
+Expected<Value> constantTimes(Emitter &emitter, const Value &a, const Value &x) {
+  if (a.rank() > 2 || a.rank() == 0 || x.rank() == 0)
+    return fail("the constant factor of shape {} is a batch of matrices; split it into one MatMul each",
+                toString(a.shape()));
+  Value weights = a, columns = x;
+  if (a.rank() == 2) {
+    SD_ASSIGN(weights, swapLastTwo(emitter, a));
+  }
+  if (x.rank() > 1) {
+    SD_ASSIGN(columns, swapLastTwo(emitter, x));
+  }
+  SD_ASSIGN(const Value product, timesConstant(emitter, columns, weights));
+  return a.rank() == 2 && x.rank() > 1 ? swapLastTwo(emitter, product) : Expected<Value>(product);
+}
+
+bool isRow(const Shape &shape, std::int64_t width) {
+  if (shape.size() > 2 || (shape.size() == 2 && shape[0] != 1)) return false;
+  return shape.empty() || shape.back() == 1 || shape.back() == width;
+}
+
+} // namespace
+
+Expected<void> importMatMul(Node &node, Emitter &emitter) {
+  const Value &a = node.input(0), &b = node.input(1);
+  SD_TRY(expectOneConstant(a, b));
+  SD_ASSIGN(Value result, b.isConstant() ? timesConstant(emitter, a, b) : constantTimes(emitter, a, b));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importGemm(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const double alpha, node.real("alpha", 1.0));
+  SD_ASSIGN(const double beta, node.real("beta", 1.0));
+  SD_ASSIGN(const bool transA, node.integer("transA", 0));
+  SD_ASSIGN(const bool transB, node.integer("transB", 0));
+  if (node.opset() < 7) node.ignore("broadcast"); // of C, which its shape decides
+  Value a = node.input(0), b = node.input(1);
+  if (a.rank() != 2 || b.rank() != 2)
+    return fail("its factors must be matrices, not of shapes {} and {}; insert a Flatten or Reshape",
+                toString(a.shape()), toString(b.shape()));
+  SD_TRY(expectOneConstant(a, b));
+  if (transA) {
+    SD_ASSIGN(a, swapLastTwo(emitter, a));
+  }
+  if (transB) {
+    SD_ASSIGN(b, swapLastTwo(emitter, b));
+  }
+  SD_ASSIGN((b.isConstant() ? b : a), scaled(emitter, b.isConstant() ? b : a, alpha));
+  const std::int64_t width = b.shape()[1];
+  Value c = node.input(2);
+  if (!c.isNone()) {
+    SD_ASSIGN(c, scaled(emitter, c, beta));
+  }
+  Value result;
+  if (b.isConstant() && c.isConstant() && isRow(c.shape(), width)) {
+    SD_ASSIGN(c, emitter.reshape(c, {c.size()}));
+    SD_ASSIGN(c, emitter.broadcast(c, {width}));
+    SD_ASSIGN(result, emitter.compute(OpKind::MatMul, {a, b, c}));
+  } else {
+    SD_ASSIGN(result, b.isConstant() ? emitter.compute(OpKind::MatMul, {a, b}) : constantTimes(emitter, a, b));
+    if (!c.isNone()) {
+      SD_ASSIGN(const Shape shape, broadcastShapes(result.shape(), c.shape()));
+      if (shape != result.shape())
+        return fail("C of shape {} does not broadcast to the product {}", toString(c.shape()),
+                    toString(result.shape()));
+      SD_ASSIGN(result, emitter.arithmetic(OpKind::Add, result, c));
+    }
+  }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importConv(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0), &w = node.input(1);
+  SD_TRY(node.expectConstant(1, "weight"));
+  if (node.has(2)) SD_TRY(node.expectConstant(2, "bias"));
+  if (x.rank() < 3 || w.rank() != x.rank())
+    return fail("needs x [N,C,...] and weights of the same rank, not {} and {}", toString(x.shape()),
+                toString(w.shape()));
+  SD_ASSIGN(const std::int64_t group, node.integer("group", 1));
+  SD_ASSIGN(Window window, readWindow(node, x.shape()));
+  const std::vector<std::int64_t> taps(w.shape().begin() + 2, w.shape().end());
+  if (!window.kernel.empty() && window.kernel != taps)
+    return fail("kernel_shape [{}] differs from its weights {}", fmt::join(window.kernel, ", "), toString(w.shape()));
+  window.kernel = taps;
+  SD_TRY(complete(window, x.shape()));
+  Attrs attrs = windowAttrs(window);
+  attrs.erase(Attr::Kernel);
+  attrs.set(Attr::Group, group);
+  std::vector<Value> operands = {x, w};
+  if (node.has(2)) operands.push_back(node.input(2));
+  SD_ASSIGN(Value result, emitter.compute(OpKind::Conv, operands, std::move(attrs)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importBatchNorm(Node &node, Emitter &emitter) {
+  static constexpr std::string_view kRoles[] = {"", "scale", "bias", "mean", "variance"};
+  SD_ASSIGN(const double epsilon, node.real("epsilon", 1e-5));
+  SD_ASSIGN(const bool isTest, node.opset() < 7 ? node.integer("is_test", 0) : 1);
+  SD_ASSIGN(const bool training, node.integer("training_mode", 0));
+  SD_ASSIGN(const bool spatial, node.integer("spatial", 1));
+  node.ignore("momentum");
+  bool wantsStatistics = training || !isTest;
+  for (std::size_t i = 1; i < node.outputCount(); ++i)
+    wantsStatistics |= node.isUsed(i);
+  if (wantsStatistics) return fail("is in training mode; export the model for inference (model.eval())");
+  if (!spatial && node.input(0).rank() > 2) return fail("spatial = 0 is not supported; export with a newer opset");
+  for (std::size_t i = 1; i < 5; ++i)
+    SD_TRY(node.expectConstant(i, kRoles[i]));
+  if (node.input(4).isInteger()) return fail("its variance must be floats");
+  for (float variance : node.input(4).floats()->data)
+    if (!(variance + epsilon > 0)) return fail("has the variance {}; repair the model", variance);
+  std::vector<Value> operands;
+  for (std::size_t i = 0; i < 5; ++i)
+    operands.push_back(node.input(i));
+  Attrs attrs;
+  attrs.set(Attr::Epsilon, epsilon);
+  SD_ASSIGN(Value result, emitter.compute(OpKind::BatchNorm, operands, std::move(attrs)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+} // namespace sd

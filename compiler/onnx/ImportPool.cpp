@@ -1,0 +1,64 @@
+// Pooling over windows and over whole axes.
+#include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Window.h"
+
+namespace sd {
+namespace {
+
+Expected<Window> poolWindow(Node &node) {
+  const Shape &x = node.input(0).shape();
+  SD_ASSIGN(Window window, readWindow(node, x));
+  if (window.kernel.empty()) return fail("the attribute 'kernel_shape' is missing");
+  SD_TRY(complete(window, x));
+  return window;
+}
+
+} // namespace
+
+Expected<void> importMaxPool(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const Window window, poolWindow(node));
+  node.ignore("storage_order"); // of the indices, which nobody may use
+  Attrs attrs = windowAttrs(window);
+  attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
+  SD_ASSIGN(Value result, emitter.compute(OpKind::MaxPool, {node.input(0)}, std::move(attrs)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importAveragePool(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const Window window, poolWindow(node));
+  SD_ASSIGN(const bool countIncludePad, node.integer("count_include_pad", 0));
+  Attrs attrs = windowAttrs(window);
+  attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
+  attrs.set(Attr::CountIncludePad, std::int64_t{countIncludePad});
+  SD_ASSIGN(Value result, emitter.compute(OpKind::AvgPool, {node.input(0)}, std::move(attrs)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importGlobalPool(Node &node, Emitter &emitter) {
+  const Shape &shape = node.input(0).shape();
+  if (shape.size() < 3) return fail("needs an input [N,C,...], not {}", toString(shape));
+  // All spatial axes in one: the window is the whole of it.
+  Shape line = {shape[0], shape[1], 1};
+  for (std::size_t i = 2; i < shape.size(); ++i)
+    line[2] *= shape[i];
+  Window window;
+  window.kernel = shape.size() == 4 ? std::vector<std::int64_t>{shape[2], shape[3]} : std::vector{line[2]};
+  const Shape x = shape.size() == 4 ? shape : line;
+  SD_TRY(complete(window, x));
+  Attrs attrs = windowAttrs(window);
+  attrs.set(Attr::CeilMode, std::int64_t{0});
+  const bool average = node.op() == "GlobalAveragePool";
+  if (average) attrs.set(Attr::CountIncludePad, std::int64_t{0});
+  SD_ASSIGN(const Value flat, emitter.reshape(node.input(0), x));
+  SD_ASSIGN(const Value pooled, emitter.compute(average ? OpKind::AvgPool : OpKind::MaxPool, {flat}, std::move(attrs)));
+  Shape result(shape.size(), 1);
+  result[0] = shape[0];
+  result[1] = shape[1];
+  SD_ASSIGN(Value out, emitter.reshape(pooled, result));
+  node.setOutput(0, std::move(out));
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,241 @@
+#include "compiler/onnx/Importer.h"
+
+#include <onnx/onnx_pb.h>
+
+#include "compiler/onnx/OpTable.h"
+#include "compiler/onnx/Order.h"
+#include "compiler/onnx/Tensors.h"
+
+namespace sd {
+namespace {
+
+std::string labelOf(const onnx::NodeProto &node) {
+  if (!node.name().empty()) return printable(node.name());
+  for (const std::string &output : node.output())
+    if (!output.empty()) return printable(output);
+  return "unnamed";
+}
+
+bool isDefaultDomain(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
+
+std::string versionRange(const OnnxOp &op) {
+  return op.until ? fmt::format("from opset {} to {}", op.since, op.until) : fmt::format("from opset {}", op.since);
+}
+
+} // namespace
+
+Importer::Importer(LoadedModel model, const ImportOptions &options, std::vector<ImportProblem> &problems)
+    : model_(std::move(model)), options_(options), problems_(problems),
+      emitter_(printable(model_.proto->graph().name())) {}
+
+void Importer::report(const onnx::NodeProto &node, std::string message) {
+  problems_.push_back({labelOf(node), printable(node.op_type()), model_.opset, std::move(message)});
+}
+
+Expected<Module> Importer::run() {
+  const std::size_t before = problems_.size();
+  const onnx::GraphProto &graph = model_.proto->graph();
+  declareInitializers();
+  declareNodes();
+  importInputs();
+  const NodeOrder order = orderNodes(graph);
+  for (int i : order.nodes)
+    importNode(graph.node(i));
+  for (int i : order.circular) {
+    report(graph.node(i), "stands in a cycle of the graph, or behind one");
+    for (const std::string &output : graph.node(i).output())
+      failed_.insert(output);
+  }
+  if (auto done = importOutputs(); !done) report(done.error().message);
+  if (const std::size_t count = problems_.size() - before)
+    return fail("the model cannot be imported: {} problem{}", count, count == 1 ? "" : "s");
+  return emitter_.take();
+}
+
+void Importer::declareInitializers() {
+  onnx::GraphProto &graph = *model_.proto->mutable_graph();
+  for (onnx::TensorProto &tensor : *graph.mutable_initializer())
+    if (!initializers_.emplace(tensor.name(), &tensor).second)
+      report(fmt::format("the initializer '{}' stands twice", printable(tensor.name())));
+  for (const auto &sparse : graph.sparse_initializer())
+    report(
+        fmt::format("the initializer '{}' is sparse; store it as a dense tensor", printable(sparse.values().name())));
+}
+
+void Importer::declareNodes() {
+  const onnx::GraphProto &graph = model_.proto->graph();
+  std::unordered_set<std::string_view> made;
+  for (const auto &input : graph.input())
+    if (!made.insert(input.name()).second) report(fmt::format("the input '{}' stands twice", printable(input.name())));
+  for (const auto &[name, tensor] : initializers_)
+    made.insert(name);
+  for (const onnx::NodeProto &node : graph.node()) {
+    for (const std::string &output : node.output())
+      if (!output.empty() && !made.insert(output).second)
+        report(node, fmt::format("makes '{}', which already stands for another value", printable(output)));
+    for (const std::string &input : node.input())
+      used_.insert(input);
+  }
+  for (const auto &output : graph.output())
+    used_.insert(output.name());
+}
+
+void Importer::importInputs() {
+  for (const auto &info : model_.proto->graph().input()) {
+    if (initializers_.contains(info.name())) continue; // up to IR version 3 every initializer is listed as an input
+    auto spec = inputSpec(info);
+    if (!spec) {
+      report(fmt::format("input '{}' {}", printable(info.name()), spec.error().message));
+      failed_.insert(info.name());
+      continue;
+    }
+    if (auto value = emitter_.input(*spec)) {
+      values_.emplace(info.name(), *std::move(value));
+    } else {
+      report(fmt::format("input '{}': {}", printable(info.name()), value.error().message));
+      failed_.insert(info.name());
+    }
+  }
+  if (options_.batch && !hasDynamicBatch_) {
+    bool matches = !values_.empty();
+    for (const auto &[name, value] : values_)
+      matches &= value.rank() > 0 && value.shape()[0] == *options_.batch;
+    if (!matches && failed_.empty())
+      report(fmt::format("the batch cannot be set to {}: no input has a dynamic first dimension; export the model with "
+                         "a dynamic batch, or leave --batch out",
+                         *options_.batch));
+  }
+}
+
+Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info) {
+  if (info.name().empty()) return fail("has no name");
+  if (!info.type().has_tensor_type()) return fail("is not declared as a tensor; export the model with typed inputs");
+  const auto &type = info.type().tensor_type();
+  if (!isFloatType(type.elem_type()) &&
+      (!isIntegerType(type.elem_type()) || type.elem_type() == onnx::TensorProto::BOOL))
+    return fail("is declared as {}; only floats, or integers that a Cast follows, can be given",
+                elementTypeName(type.elem_type()));
+  if (!type.has_shape()) return fail("has no shape; export the model with fixed shapes");
+  InputSpec spec{info.name(), {}, isIntegerType(type.elem_type()), options_.inputRange};
+  for (int axis = 0; axis < type.shape().dim_size(); ++axis) {
+    const auto &dim = type.shape().dim(axis);
+    const bool isDynamic = !dim.has_dim_value() || dim.dim_value() == -1;
+    const bool isBatch = axis == 0 || (!batchSymbol_.empty() && dim.dim_param() == batchSymbol_);
+    if (isDynamic && isBatch) {
+      hasDynamicBatch_ = true;
+      if (batchSymbol_.empty()) batchSymbol_ = dim.dim_param();
+      spec.shape.push_back(options_.batch.value_or(1));
+    } else if (isDynamic) {
+      return fail("has no fixed size along axis {}{}; export the model with fixed shapes (only the first axis, the "
+                  "batch, may be dynamic)",
+                  axis, dim.dim_param().empty() ? "" : fmt::format(" ('{}')", printable(dim.dim_param())));
+    } else {
+      spec.shape.push_back(dim.dim_value());
+    }
+    if (spec.shape.back() < 1) return fail("has size {} along axis {}", spec.shape.back(), axis);
+  }
+  return spec;
+}
+
+Expected<const Value *> Importer::lookUp(const std::string &name) {
+  if (auto found = values_.find(name); found != values_.end()) return &found->second;
+  if (failed_.contains(name)) return nullptr;
+  auto initializer = initializers_.find(name);
+  if (initializer == initializers_.end())
+    return fail("uses '{}', which nothing defines; is an initializer missing from the file?", printable(name));
+  auto value = readTensor(*initializer->second, model_.external);
+  if (!value) {
+    report(fmt::format("initializer '{}': {}", printable(name), value.error().message));
+    failed_.insert(name);
+    return nullptr;
+  }
+  initializer->second->clear_raw_data(); // one copy of the weights is enough
+  initializer->second->clear_float_data();
+  return &values_.emplace(name, value->named(name)).first->second;
+}
+
+void Importer::importNode(const onnx::NodeProto &node) {
+  auto handled = handle(node);
+  if (!handled) {
+    if (!handled.error().message.empty()) report(node, handled.error().message);
+    for (const std::string &output : node.output())
+      if (!values_.contains(output)) failed_.insert(output);
+  }
+}
+
+// An empty message: an operand has failed, which has been reported where it did.
+Expected<void> Importer::handle(const onnx::NodeProto &node) {
+  if (!isDefaultDomain(node.domain()))
+    return fail("the domain '{}' is not supported; export the model with standard ONNX ops", printable(node.domain()));
+  const OnnxOp *op = findOnnxOp(node.op_type());
+  if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
+  if (model_.opset < op->since || (op->until && model_.opset > op->until))
+    return fail("exists {} only, the model uses opset {}; convert it with onnx.version_converter", versionRange(*op),
+                model_.opset);
+
+  Node::Context context{model_.opset, model_.external, {}, {}};
+  bool failed = false;
+  for (const std::string &name : node.input()) {
+    if (name.empty()) {
+      context.inputs.emplace_back();
+      continue;
+    }
+    SD_ASSIGN(const Value *value, lookUp(name));
+    failed |= value == nullptr;
+    context.inputs.push_back(value ? *value : Value());
+  }
+  if (failed) return fail("");
+  while (!context.inputs.empty() && context.inputs.back().isNone())
+    context.inputs.pop_back();
+  if (context.inputs.size() < op->minInputs || context.inputs.size() > op->maxInputs)
+    return fail("has {} inputs, not {} to {}", context.inputs.size(), op->minInputs, op->maxInputs);
+  for (std::size_t i = 0; i < context.inputs.size() && i < op->minInputs; ++i)
+    if (context.inputs[i].isNone()) return fail("input {} is missing", i);
+  for (const std::string &name : node.output())
+    context.usedOutputs.push_back(!name.empty() && used_.contains(name));
+
+  Node view(node, std::move(context));
+  emitter_.setSource(labelOf(node));
+  SD_TRY(op->handler(view, emitter_));
+  SD_TRY(view.expectAllRead());
+  const auto outputs = view.outputs();
+  for (int i = 0; i < node.output_size(); ++i) {
+    const std::string &name = node.output(i);
+    const auto at = static_cast<std::size_t>(i);
+    if (name.empty()) continue;
+    if (at < outputs.size() && !outputs[at].isNone())
+      values_.emplace(name, outputs[at].isConstant() ? outputs[at].named(name) : outputs[at]);
+    else if (view.isUsed(at))
+      return fail("its output {} ('{}') is not supported; only the first is", i, printable(name));
+  }
+  return {};
+}
+
+Expected<void> Importer::importOutputs() {
+  std::vector<Value> outputs;
+  std::vector<std::string> names;
+  std::unordered_set<std::string_view> seen;
+  const auto &graph = model_.proto->graph();
+  if (graph.output().empty()) return fail("the graph has no output");
+  const std::size_t before = problems_.size();
+  for (const auto &info : graph.output()) {
+    const std::string shown = printable(info.name());
+    auto value = lookUp(info.name());
+    if (!seen.insert(info.name()).second)
+      report(fmt::format("the output '{}' stands twice", shown));
+    else if (!value)
+      report(fmt::format("output '{}' is made by no node", shown));
+    else if (*value && (*value)->isConstant())
+      report(fmt::format("output '{}' does not depend on any input; remove it from the model's outputs", shown));
+    else if (*value) {
+      outputs.push_back(**value);
+      names.push_back(info.name());
+    }
+  }
+  if (!problems_.empty() &&
+      (problems_.size() > before || outputs.size() != static_cast<std::size_t>(graph.output_size())))
+    return {};
+  return emitter_.finish(outputs, std::move(names));
+}
+
+} // namespace sd

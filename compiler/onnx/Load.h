@@ -1,0 +1,34 @@
+// A model's file as a checked ModelProto: what any importer of ONNX may rely on. The exceptions of ONNX and Protobuf
+// end here, and their logs are silenced.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include "compiler/onnx/ExternalData.h"
+
+namespace onnx {
+class ModelProto;
+}
+
+namespace sd {
+
+inline constexpr int kLeastOpset = 1, kGreatestOpset = 21; // OnnxOps.def says more, for each op
+
+struct LoadedModel {
+  LoadedModel();
+  ~LoadedModel();
+  LoadedModel(LoadedModel &&) noexcept;
+
+  std::unique_ptr<onnx::ModelProto> proto; // has a graph
+  int opset = 0;                           // of the default domain
+  ExternalData external;
+};
+
+// A `.onnx` file (Protobuf), or `.onnxtext` (ONNX's own text form).
+Expected<LoadedModel> loadOnnx(const std::filesystem::path &path);
+Expected<LoadedModel> loadOnnxBytes(std::span<const std::byte> bytes); // Protobuf
+Expected<LoadedModel> loadOnnxText(const std::string &text);
+
+} // namespace sd

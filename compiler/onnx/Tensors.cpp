@@ -1,0 +1,207 @@
+#include "compiler/onnx/Tensors.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <onnx/onnx_pb.h>
+
+namespace sd {
+namespace {
+
+using onnx::TensorProto;
+
+float fromHalf(std::uint16_t bits) {
+  const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16;
+  const int exponent = (bits >> 10) & 31;
+  const std::uint32_t mantissa = bits & 0x3ff;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | mantissa << 13);
+  const float magnitude = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -24)
+                                        : std::ldexp(static_cast<float>(mantissa | 0x400), exponent - 25);
+  return sign ? -magnitude : magnitude;
+}
+
+float fromBfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+struct Half {
+  std::uint16_t bits;
+  operator float() const { return fromHalf(bits); }
+};
+struct Bfloat16 {
+  std::uint16_t bits;
+  operator float() const { return fromBfloat16(bits); }
+};
+
+Expected<ExternalPart> externalPart(const TensorProto &proto) {
+  ExternalPart part;
+  for (const auto &entry : proto.external_data()) {
+    if (entry.key() == "location") {
+      part.location = entry.value();
+    } else if (entry.key() == "offset" || entry.key() == "length") {
+      std::uint64_t number = 0;
+      for (char c : entry.value()) {
+        if (c < '0' || c > '9' || number > (std::uint64_t{1} << 58))
+          return fail("external data with the {} '{}'", entry.key(), printable(entry.value()));
+        number = number * 10 + static_cast<std::uint64_t>(c - '0');
+      }
+      (entry.key() == "offset" ? part.offset : part.length) = number;
+    }
+  }
+  return part;
+}
+
+// Reads `count` elements stored as Wire, little-endian, or one by one from a typed field.
+template <class To, class Wire>
+struct Reader {
+  const TensorProto &proto;
+  const ExternalData &external;
+  Shape shape;
+
+  template <class Field>
+  Expected<Tensor<To>> read(const Field &field) const {
+    static_assert(std::endian::native == std::endian::little);
+    const auto count = static_cast<std::size_t>(elementCount(shape));
+    if (proto.data_location() == TensorProto::EXTERNAL) return fromExternal(count);
+    if (proto.has_raw_data() && (field.empty() || !proto.raw_data().empty())) {
+      const std::string &raw = proto.raw_data();
+      if (raw.size() != count * sizeof(Wire))
+        return fail("{} bytes of data where the shape {} of {} needs {}", raw.size(), toString(shape),
+                    elementTypeName(proto.data_type()), count * sizeof(Wire));
+      return fromBytes(raw.data(), count);
+    }
+    if (static_cast<std::size_t>(field.size()) != count)
+      return fail("{} elements of data where the shape {} needs {}", field.size(), toString(shape), count);
+    Tensor<To> out(shape);
+    for (std::size_t i = 0; i < count; ++i) {
+      if constexpr (std::is_same_v<Wire, Half> || std::is_same_v<Wire, Bfloat16>)
+        out.data[i] = Wire{static_cast<std::uint16_t>(field.Get(static_cast<int>(i)))};
+      else
+        out.data[i] = static_cast<To>(field.Get(static_cast<int>(i)));
+    }
+    return out;
+  }
+
+  Tensor<To> fromBytes(const char *bytes, std::size_t count) const {
+    if constexpr (std::is_same_v<To, Wire>) {
+      const auto *begin = bytes;
+      std::vector<To> data(count);
+      if (count) std::memcpy(data.data(), begin, count * sizeof(To));
+      return Tensor<To>(shape, std::move(data));
+    } else {
+      Tensor<To> out(shape);
+      for (std::size_t i = 0; i < count; ++i) {
+        Wire element;
+        std::memcpy(&element, bytes + i * sizeof(Wire), sizeof(Wire));
+        out.data[i] = static_cast<To>(element);
+      }
+      return out;
+    }
+  }
+
+  Expected<Tensor<To>> fromExternal(std::size_t count) const {
+    SD_ASSIGN(const ExternalPart part, externalPart(proto));
+    SD_TRY(external.check(part, count * sizeof(Wire))); // before memory is taken for it
+    std::vector<Wire> wire(count);
+    SD_TRY(external.read(part, std::as_writable_bytes(std::span(wire))));
+    if constexpr (std::is_same_v<To, Wire>)
+      return Tensor<To>(shape, std::move(wire));
+    else
+      return fromBytes(reinterpret_cast<const char *>(wire.data()), count);
+  }
+};
+
+template <class Wire, class Field>
+Expected<Value> floats(const TensorProto &proto, const ExternalData &external, Shape shape, const Field &field) {
+  SD_ASSIGN(auto tensor, Reader<float, Wire>{proto, external, std::move(shape)}.read(field));
+  return Value::of(std::move(tensor)).named(proto.name());
+}
+
+template <class Wire, class Field>
+Expected<Value> ints(const TensorProto &proto, const ExternalData &external, Shape shape, const Field &field) {
+  SD_ASSIGN(auto tensor, Reader<std::int64_t, Wire>{proto, external, std::move(shape)}.read(field));
+  if constexpr (std::is_same_v<Wire, std::uint64_t>)
+    for (std::int64_t element : tensor.data)
+      if (element < 0) return fail("an integer beyond 2^63");
+  return Value::of(std::move(tensor)).named(proto.name());
+}
+
+} // namespace
+
+bool isFloatType(int type) {
+  return type == TensorProto::FLOAT || type == TensorProto::FLOAT16 || type == TensorProto::BFLOAT16 ||
+         type == TensorProto::DOUBLE;
+}
+
+bool isIntegerType(int type) {
+  return (type >= TensorProto::UINT8 && type <= TensorProto::INT64) || type == TensorProto::BOOL ||
+         type == TensorProto::UINT32 || type == TensorProto::UINT64;
+}
+
+std::string elementTypeName(int type) {
+  if (!onnx::TensorProto_DataType_IsValid(type)) return fmt::format("element type {}", type);
+  return onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(type));
+}
+
+Expected<Value> readTensor(const TensorProto &proto, const ExternalData &external) {
+  Shape shape(proto.dims().begin(), proto.dims().end());
+  SD_TRY(checkedElementCount(shape));
+  if (proto.has_segment()) return fail("a tensor in segments; export the model again with a current version of ONNX");
+  switch (proto.data_type()) {
+  case TensorProto::FLOAT:
+    return floats<float>(proto, external, std::move(shape), proto.float_data());
+  case TensorProto::DOUBLE:
+    return floats<double>(proto, external, std::move(shape), proto.double_data());
+  case TensorProto::FLOAT16:
+    return floats<Half>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::BFLOAT16:
+    return floats<Bfloat16>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::INT64:
+    return ints<std::int64_t>(proto, external, std::move(shape), proto.int64_data());
+  case TensorProto::INT32:
+    return ints<std::int32_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::INT16:
+    return ints<std::int16_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::INT8:
+    return ints<std::int8_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::UINT16:
+    return ints<std::uint16_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::UINT8:
+    return ints<std::uint8_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::BOOL:
+    return ints<std::uint8_t>(proto, external, std::move(shape), proto.int32_data());
+  case TensorProto::UINT32:
+    return ints<std::uint32_t>(proto, external, std::move(shape), proto.uint64_data());
+  case TensorProto::UINT64:
+    return ints<std::uint64_t>(proto, external, std::move(shape), proto.uint64_data());
+  default:
+    return fail("holds {}; only floats and integers can be computed with, convert the model",
+                elementTypeName(proto.data_type()));
+  }
+}
+
+Expected<Value> readTensorBytes(std::span<const std::byte> bytes) {
+  TensorProto proto;
+  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
+      !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return fail("not a serialised ONNX tensor");
+  return readTensor(proto, ExternalData());
+}
+
+float roundToHalf(float value) {
+  if (!std::isfinite(value)) return value;
+  int exponent = 0;
+  std::frexp(value, &exponent);
+  const int ulp = std::max(exponent - 11, -24); // 11 significant bits, subnormals below 2^-14
+  const float rounded = std::ldexp(std::nearbyint(std::ldexp(value, -ulp)), ulp);
+  return std::abs(rounded) > 65504.0f ? std::copysign(std::numeric_limits<float>::infinity(), value) : rounded;
+}
+
+float roundToBfloat16(float value) {
+  if (!std::isfinite(value)) return value;
+  auto bits = std::bit_cast<std::uint32_t>(value);
+  bits += 0x7fff + ((bits >> 16) & 1); // to nearest, ties to even
+  return std::bit_cast<float>(bits & 0xffff0000u);
+}
+
+} // namespace sd

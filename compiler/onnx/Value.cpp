@@ -1,0 +1,53 @@
+#include "compiler/onnx/Value.h"
+
+namespace sd {
+
+Value Value::of(Floats32 floats, std::string name) {
+  Value value;
+  value.floats_ = std::move(floats);
+  value.name_ = std::move(name);
+  return value;
+}
+
+Value Value::of(Ints64 ints, std::string name) {
+  Value value;
+  value.ints_ = std::move(ints);
+  value.name_ = std::move(name);
+  return value;
+}
+
+Value Value::computed(ValueId id, Shape shape, Stage stage, bool isInteger) {
+  Value value;
+  value.id_ = id;
+  value.shape_ = std::move(shape);
+  value.stage_ = stage;
+  value.integerResult_ = isInteger;
+  return value;
+}
+
+Value Value::named(std::string name) const {
+  Value copy = *this;
+  copy.name_ = std::move(name);
+  return copy;
+}
+
+std::string describe(const Value &value) {
+  if (value.isNone()) return "nothing";
+  return fmt::format("{}{} of shape {}", value.isConstant() ? "constant " : "",
+                     value.isInteger() ? "integers" : "floats", toString(value.shape()));
+}
+
+std::string printable(std::string_view name) {
+  constexpr std::size_t kLongest = 120;
+  std::string out;
+  for (char c : name.substr(0, kLongest)) {
+    if (c >= 0x20 && c < 0x7f)
+      out += c;
+    else
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  if (name.size() > kLongest) out += "...";
+  return out;
+}
+
+} // namespace sd
