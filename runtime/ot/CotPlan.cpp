@@ -10,10 +10,10 @@ namespace sd {
 namespace {
 
 // Measured on one 2.6 GHz core with AVX-512; only ratios matter, and both parties must use the same.
-constexpr std::uint64_t kSoftSpokenPicoseconds = 80'000;                       // an OT
-constexpr std::uint64_t kLeafPicoseconds[] = {13'000, 15'000, 22'000, 28'000}; // of each set
+constexpr std::uint64_t kSoftSpokenPicoseconds = 60'000;                      // an OT
+constexpr std::uint64_t kLeafPicoseconds[] = {9'000, 13'000, 18'000, 23'000}; // of each set
 constexpr std::uint64_t kBaseTransferNanoseconds = 30'000'000;
-constexpr std::uint64_t kNanosecondsPerByte = 16; // half a gigabit a second: what a byte may cost to be saved
+constexpr std::uint64_t kNanosecondsPerByte = 150; // what a byte may cost to be saved: a link of 53 Mbit/s
 
 std::uint64_t weigh(const CotCost &cost) { return cost.nanoseconds + kNanosecondsPerByte * cost.bytes(); }
 

@@ -147,7 +147,7 @@ TEST_P(Corruption, RandomDamageBehindTheDigestGivesAnErrorOrAValidProgram) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, Corruption, testing::Values(&tinyMlp, &branches));
+INSTANTIATE_TEST_SUITE_P(Samples, Corruption, testing::Values(&smallest, &tinyMlp, &branches));
 
 // One field of the header each, and what the message says.
 TEST(HeaderTest, EachBadFieldIsNamed) {

@@ -48,7 +48,9 @@ TEST_P(GoldenTest, IsWrittenAgainToTheByte) {
   EXPECT_EQ(*writeWeights(sample.weights, sample.program), *readFile(path(".sdw"), 1 << 20));
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest, testing::Values(Golden{"tiny", &tinyMlp}, Golden{"branches", &branches}),
+INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,
+                         testing::Values(Golden{"triple", &smallest}, Golden{"tiny", &tinyMlp},
+                                         Golden{"branches", &branches}),
                          [](const auto &it) { return it.param.name; });
 
 } // namespace

@@ -48,7 +48,7 @@ TEST_P(RoundTrip, WeightsComeBackAndAreWrittenTheSame) {
   EXPECT_EQ(*writeWeights(*again, sample.program), *bytes);
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, testing::Values(&tinyMlp, &branches));
+INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, testing::Values(&smallest, &tinyMlp, &branches));
 
 TEST(ProgramIoTest, NamesInputsOutputsAndTheSecurePart) {
   const ProgramIo io = ioOf(tinyMlp().program);

@@ -80,6 +80,27 @@ Sample tinyMlp() {
   return m.finish({soft}, {"probabilities"});
 }
 
+Sample smallest() {
+  Maker m("triple");
+  const SlotId x = m.add(OpKind::Input, {},
+                         {{Attr::Name, std::string("x")},
+                          {Attr::Dims, std::vector<std::int64_t>{1}},
+                          {Attr::Low, -1.0},
+                          {Attr::High, 1.0}},
+                         Type::clear({1}));
+  const SlotId bias = m.weight({{1}, std::vector{-300}}, 8, "Add_1");
+  m.group(false);
+  const SlotId shared = m.add(OpKind::ShareInput, {x}, {}, Type::share({1}, 8));
+  m.group(true);
+  const SlotId tripled =
+      m.add(OpKind::ShareMulC, {shared}, {{Attr::Factor, std::int64_t{3}}}, Type::share({1}, 8), "Mul_0");
+  const SlotId sum = m.add(OpKind::ShareAddW, {tripled, bias}, {}, Type::share({1}, 8), "Add_1");
+  m.group(false);
+  const SlotId opened = m.add(OpKind::ShareOutput, {sum}, {}, Type::clear({1}));
+  m.group(true);
+  return m.finish({opened}, {"y"});
+}
+
 Sample branches() {
   Maker m("branches");
   const Type clear = Type::clear({1, 4}), share = Type::share({1, 4}, 8);

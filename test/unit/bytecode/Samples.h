@@ -13,6 +13,9 @@ struct Sample {
 // x -> (x - mean) -> share -> matmul, relu, matmul -> output -> softmax: 2 features, 3 hidden units, 2 classes.
 Sample tinyMlp();
 
+// y = 3 x + b, of one number: the worked example of docs/bytecode.md.
+Sample smallest();
+
 // Two branches whose comparisons share a round group, a maximum, a truncation and a product; two inputs, two outputs.
 Sample branches();
 

@@ -33,7 +33,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   const std::string stem = fmt::format("{}/v{}-", argv[1], sd::format::kVersion);
-  for (auto &[name, sample] : {std::pair{"tiny", sd::tinyMlp()}, std::pair{"branches", sd::branches()}}) {
+  for (auto &[name, sample] :
+       {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()}, std::pair{"branches", sd::branches()}}) {
     if (auto written = sd::writeAll(stem + name, sample); !written) {
       std::fprintf(stderr, "write-golden: %s\n", written.error().message.c_str());
       return 1;

@@ -1,0 +1,69 @@
+// The linear correlation u + v = W r mod 2^32 of one layer, from RLWE, with no third party.
+//
+//   hospital (P1, holds r)                                        service (P0, holds W)
+//   once a session:    public seed, k0                     ->
+//   each layer:        c0 of Enc(r), block by block        ->     (c1 from the seed)
+//                                                          <-     for each output block: sum of W * Enc(r),
+//                                                          re-randomised,
+//                                                                 - u, flooded, switched to 2^41: c1 and the wanted of
+//                                                                 c0
+//   v = what they open to                                         u uniform
+//
+// One round trip for any number of layers: the hospital may upload all before it collects. Both sides must name the
+// same layers in the same order. Packing: ir/core/LinearPacking.h. Privacy of W: docs/protocols.md.
+#pragma once
+
+#include "runtime/he/Rlwe.h"
+#include "runtime/kernels/ThreadPool.h"
+#include "runtime/net/Channel.h"
+
+namespace sd {
+
+struct LinearLayer {
+  explicit LinearLayer(LinearGeometry layerGeometry)
+      : geometry(std::move(layerGeometry)), packing(choosePacking(geometry)) {}
+  LinearGeometry geometry;
+  Packing packing;
+};
+
+inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + kPackedUploadBytes; // one message, P1 to P0
+
+class LinearHospital {
+public:
+  // Makes the session's key and sends its public half.
+  static Expected<LinearHospital> setUp(Channel &channel, const Seed &seed);
+
+  // Sends r (the layer's input, flat) under encryption.
+  Expected<void> upload(const LinearLayer &layer, std::span<const Ring> r, ThreadPool &threads);
+
+  // Receives the reply to the oldest upload not collected yet: v (the layer's output, flat). May run on another thread
+  // than upload().
+  Expected<void> collect(const LinearLayer &layer, std::span<Ring> v, ThreadPool &threads) const;
+
+private:
+  LinearHospital(Channel &channel, const Seed &seed);
+  Channel *channel_;
+  Seed seed_;
+  Prg publicStream_;
+  RlweSecretKey secret_;
+  std::uint64_t uploads_ = 0;
+};
+
+class LinearService {
+public:
+  static Expected<LinearService> setUp(Channel &channel, const Seed &seed);
+
+  // Receives one layer's uploads and answers them. Writes u. Error if the weights are larger than the flood covers.
+  Expected<void> answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
+                        ThreadPool &threads);
+
+private:
+  LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed);
+  Channel *channel_;
+  Seed seed_;
+  Prg publicStream_;
+  RlwePublicKey key_;
+  std::uint64_t layers_ = 0;
+};
+
+} // namespace sd

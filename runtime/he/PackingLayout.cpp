@@ -1,0 +1,130 @@
+#include "runtime/he/PackingLayout.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace sd {
+
+namespace {
+
+// Steps of one position along each axis within a channel's block.
+std::array<std::int64_t, kSpatialDims> blockStrides(const Packing &packing) {
+  std::array<std::int64_t, kSpatialDims> s{};
+  std::int64_t step = 1;
+  for (int d = kSpatialDims; d-- > 0; step *= packing.extent[d])
+    s[d] = step;
+  return s;
+}
+
+// Positions along one axis: (offset in a channel's block, offset in the flat tensor).
+using AxisMap = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+AxisMap inputAxis(const LinearGeometry::Dim &dim, const Phase &phase, std::int64_t start, std::int64_t tile,
+                  std::int64_t step) {
+  AxisMap map;
+  if (phase.shifts.empty()) return map;
+  const std::int64_t count = tile + *std::ranges::max_element(phase.shifts);
+  for (std::int64_t y = 0; y < count; ++y) {
+    const std::int64_t at = phase.offset + dim.stride * (start + phase.base + y) - dim.padBegin;
+    if (at >= 0 && at < dim.in) map.emplace_back(y * step, dim.inOffset[at]);
+  }
+  return map;
+}
+
+template <class Body>
+void forEach(const std::array<AxisMap, kSpatialDims> &axes, const Body &body) {
+  for (auto &[b0, t0] : axes[0])
+    for (auto &[b1, t1] : axes[1])
+      for (auto &[b2, t2] : axes[2])
+        for (auto &[b3, t3] : axes[3])
+          body(b0 + b1 + b2 + b3, t0 + t1 + t2 + t3);
+}
+
+} // namespace
+
+void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
+               std::span<const Ring> x, std::span<Ring> coefficients) {
+  std::ranges::fill(coefficients, 0);
+  const auto strides = blockStrides(packing);
+  const auto at = packing.tileAt(tile);
+  const std::int64_t first = inBlock * packing.inBlock;
+  const auto last = std::min<std::int64_t>(first + packing.inBlock, std::ssize(packing.channels));
+  for (std::int64_t c = first; c < last; ++c) {
+    const VirtualChannel &channel = packing.channels[c];
+    std::array<AxisMap, kSpatialDims> axes;
+    for (int d = 0; d < kSpatialDims; ++d)
+      axes[d] = inputAxis(geometry.dims[d], packing.phases[d][channel.phase[d]], at[d] * packing.tile[d],
+                          packing.tile[d], strides[d]);
+    const Ring *from = x.data() + geometry.inChannelOffset[channel.channel];
+    Ring *to = coefficients.data() + (c - first) * packing.area;
+    forEach(axes, [&](std::int64_t block, std::int64_t element) { to[block] = from[element]; });
+  }
+}
+
+void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
+                 std::span<const std::int32_t> weights, std::span<std::int32_t> coefficients) {
+  std::ranges::fill(coefficients, 0);
+  const auto strides = blockStrides(packing);
+  const std::int64_t firstIn = inBlock * packing.inBlock, firstOut = outBlock * packing.outBlock;
+  const auto lastIn = std::min<std::int64_t>(firstIn + packing.inBlock, std::ssize(packing.channels));
+  const auto lastOut = std::min(firstOut + packing.outBlock, geometry.outChannels());
+  for (std::int64_t c = firstIn; c < lastIn; ++c) {
+    const VirtualChannel &channel = packing.channels[c];
+    const std::int64_t group = channel.channel / geometry.inPerGroup;
+    std::array<AxisMap, kSpatialDims> axes;
+    for (int d = 0; d < kSpatialDims; ++d) {
+      const Phase &phase = packing.phases[d][channel.phase[d]];
+      for (std::size_t i = 0; i < phase.taps.size(); ++i)
+        axes[d].emplace_back(phase.shifts[i] * strides[d], phase.taps[i] * geometry.dims[d].weightStride);
+    }
+    const std::int64_t fromOut = std::max(firstOut, group * geometry.outPerGroup);
+    const std::int64_t toOut = std::min(lastOut, (group + 1) * geometry.outPerGroup);
+    for (std::int64_t o = fromOut; o < toOut; ++o) {
+      const std::int32_t *w = weights.data() + o * geometry.weightOutStride +
+                              channel.channel % geometry.inPerGroup * geometry.weightInStride;
+      const std::int64_t origin = ((o - firstOut) * packing.inBlock - (c - firstIn)) * packing.area;
+      forEach(axes, [&](std::int64_t shift, std::int64_t tap) {
+        const std::int64_t at = origin - shift; // X^-k is -X^(N-k)
+        coefficients[at < 0 ? at + kRlweDegree : at] = at < 0 ? -w[tap] : w[tap];
+      });
+    }
+  }
+}
+
+WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
+                            std::int64_t tile) {
+  WantedOutputs wanted;
+  const auto strides = blockStrides(packing);
+  const auto at = packing.tileAt(tile);
+  std::array<AxisMap, kSpatialDims> axes;
+  for (int d = 0; d < kSpatialDims; ++d)
+    for (std::int64_t i = 0; i < packing.tileOutputs(geometry, d, at[d]); ++i)
+      axes[d].emplace_back(i * strides[d], geometry.dims[d].outOffset[at[d] * packing.tile[d] + i]);
+  const std::int64_t first = outBlock * packing.outBlock;
+  const auto last = std::min(first + packing.outBlock, geometry.outChannels());
+  for (std::int64_t o = first; o < last; ++o)
+    forEach(axes, [&](std::int64_t block, std::int64_t element) {
+      wanted.positions.push_back(static_cast<std::int32_t>((o - first) * packing.inBlock * packing.area + block));
+      wanted.elements.push_back(geometry.outChannelOffset[o] + element);
+    });
+  return wanted;
+}
+
+std::int64_t largestL1(const LinearGeometry &geometry, std::span<const std::int32_t> weights) {
+  std::int64_t largest = 0;
+  std::array<AxisMap, kSpatialDims> axes;
+  for (int d = 0; d < kSpatialDims; ++d)
+    for (std::int64_t a = 0; a < geometry.dims[d].kernel; ++a)
+      axes[d].emplace_back(0, a * geometry.dims[d].weightStride);
+  for (std::int64_t o = 0; o < geometry.outChannels(); ++o) {
+    std::int64_t sum = 0;
+    for (std::int64_t c = 0; c < geometry.inPerGroup; ++c) {
+      const std::int32_t *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
+      forEach(axes, [&](std::int64_t, std::int64_t tap) { sum += std::abs(std::int64_t{w[tap]}); });
+    }
+    largest = std::max(largest, sum);
+  }
+  return largest;
+}
+
+} // namespace sd

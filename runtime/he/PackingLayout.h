@@ -1,0 +1,30 @@
+// Where a layer's tensors stand in its polynomials (ir/core/LinearPacking.h chooses the packing; this walks it).
+#pragma once
+
+#include <span>
+
+#include "ir/core/LinearPacking.h"
+#include "ir/core/Ring.h"
+
+namespace sd {
+
+// Fills the N coefficients of one upload from the layer's flat input.
+void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
+               std::span<const Ring> x, std::span<Ring> coefficients);
+
+// Fills the N coefficients of one weight polynomial (the same for every tile).
+void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
+                 std::span<const std::int32_t> weights, std::span<std::int32_t> coefficients);
+
+// The wanted coefficients of one reply, and which elements of the layer's flat output they are.
+struct WantedOutputs {
+  std::vector<std::int32_t> positions;
+  std::vector<std::int64_t> elements;
+};
+WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
+                            std::int64_t tile);
+
+// Largest sum of |w| over the taps of one output channel.
+std::int64_t largestL1(const LinearGeometry &geometry, std::span<const std::int32_t> weights);
+
+} // namespace sd
