@@ -1,0 +1,57 @@
+// The offline phase of two parties alone: linear correlations from RLWE (LinearPhase.h), bit correlations from
+// oblivious transfer (docs/protocols.md, offline phase). One provider lives as long as the session, and serves one
+// program: what it sets up at the first use is kept.
+//
+// P0 receives the OTs (its choice bits become the random parts of its material); P1 sends them. In the opposite
+// direction go only the random OTs behind `d`. Semi-honest.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "runtime/net/Channel.h"
+#include "runtime/offline/LinearPhase.h"
+#include "runtime/offline/Provider.h"
+#include "runtime/offline/TwoPartyLayout.h"
+
+namespace sd {
+
+// Streams of the connection that the providers use.
+inline constexpr std::uint16_t kForwardOtStream = 0x10, kReverseOtStream = 0x11, kBitStream = 0x12,
+                               kLinearStream = 0x13;
+
+struct TwoPartyOptions {
+  Connection &connection; // outlives the provider
+  Seed seed;              // of this party for this session: fresh, never used before
+};
+
+class TwoPartyService final : public ServiceProvider {
+public:
+  explicit TwoPartyService(const TwoPartyOptions &options);
+  ~TwoPartyService() override;
+  Expected<void> prepare(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink) override;
+  // The bit correlations of the next inference of such a plan, with all set-up that it still needs.
+  TwoPartyCost bitCost(const Plan &plan) const;
+
+private:
+  class Bits;
+  std::unique_ptr<Bits> bits_;
+  std::optional<ServiceLinear> linear_;
+  TwoPartyOptions options_;
+};
+
+class TwoPartyClient final : public ClientProvider {
+public:
+  explicit TwoPartyClient(const TwoPartyOptions &options);
+  ~TwoPartyClient() override;
+  Expected<void> prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) override;
+  TwoPartyCost bitCost(const Plan &plan) const;
+
+private:
+  class Bits;
+  std::unique_ptr<Bits> bits_;
+  std::optional<ClientLinear> linear_;
+  TwoPartyOptions options_;
+};
+
+} // namespace sd

@@ -1,0 +1,175 @@
+#include "runtime/offline/TwoParty.h"
+#include "runtime/offline/TwoPartyTags.h"
+#include "runtime/offline/TwoPartyTile.h"
+
+namespace sd {
+namespace {
+
+// Everything P1 knows without the peer: the operands' masks, its own random parts, and the result's mask.
+Expected<ClientMaterial> startMaterial(std::size_t index, const OfflineJob &job, const EntryLayout &layout,
+                                       MaskWalk &walk, SecretVector<Ring> mask, Prg &random) {
+  const PlanEntry &entry = job.plan.entries[index];
+  const std::size_t n = entry.elements;
+  SD_ASSIGN(SecretVector<Ring> first, walk.operand(index, 0));
+  if (entry.kind == EntryKind::Truncate)
+    return TruncateClient{std::move(first), SecretVector<Ring>(n), std::move(mask)};
+  SecretVector<Ring> second;
+  if (entry.operands() == 2) {
+    SD_ASSIGN(second, walk.operand(index, 1));
+  }
+  if (entry.kind == EntryKind::Product)
+    return ProductClient{std::move(first), std::move(second), SecretVector<Ring>(n), std::move(mask)};
+  for (std::size_t i = 0; i < second.size(); ++i)
+    first[i] -= second[i]; // Maximum: the mask of a - b
+  const CompareTree &tree = layout.tree;
+  const std::size_t wrapped = layout.truncation ? n : 0;
+  return CompareClient{std::move(first),
+                       SecretPlanes(n, tree.tablePlanes()),
+                       SecretPlanes::random(n, tree.wires(), random),
+                       SecretPlanes(n, tree.products()),
+                       SecretPlanes(n, 1),
+                       SecretVector<Ring>(n),
+                       SecretVector<Ring>(wrapped),
+                       SecretVector<Ring>(wrapped),
+                       SecretVector<Ring>(wrapped),
+                       std::move(second),
+                       std::move(mask)};
+}
+
+} // namespace
+
+class TwoPartyClient::Bits {
+public:
+  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), seed_(options.seed) {}
+
+  TwoPartyState state() const {
+    TwoPartyState state{forward_ != nullptr, reverse_ != nullptr, {}, {}};
+    if (forward_) state.forwardOts = forward_->state();
+    if (reverse_) state.reverseOts = reverse_->state();
+    return state;
+  }
+
+  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<SecretVector<Ring>> masks,
+                     const Sink<ClientMaterial> &sink) {
+    const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
+    if (layout.ots == 0) return {};
+    SD_TRY(setUp(layout, job));
+    Prg random(job.seed.derive("two-party client masks"));
+    for (const BitWindow &window : layout.windows) {
+      std::vector<ClientMaterial> materials(job.plan.entries.size());
+      for (const std::size_t i : window.entries) {
+        SD_ASSIGN(materials[i], startMaterial(i, job, layout.entries[i], walk, std::move(masks[i]), random));
+      }
+      SD_TRY(runWindow(layout, window, materials));
+      for (const std::size_t i : window.entries)
+        SD_TRY(sink(i, std::move(materials[i])));
+    }
+    return {};
+  }
+
+private:
+  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
+    const CotOptions options{.threads = job.pool ? static_cast<int>(job.pool->threads()) : 1};
+    const bool needReverse = layout.reverseOts > 0 && !reverse_;
+    if (!forward_) {
+      SD_ASSIGN(forward_, CotSender::create(connection_.stream(kForwardOtStream),
+                                            Prg(seed_.derive("forward transfers")), options));
+      pads_.emplace(*forward_);
+    }
+    forward_->reserve(layout.ots + (needReverse ? kBaseTransfers : 0));
+    if (needReverse) {
+      SD_ASSIGN(reverse_, CotReceiver::createReverse(connection_.stream(kReverseOtStream),
+                                                     Prg(seed_.derive("reverse transfers")), *forward_, options));
+      reversePads_.emplace(*reverse_);
+    }
+    if (reverse_) reverse_->reserve(layout.reverseOts);
+    return {};
+  }
+
+  Expected<void> runWindow(const TwoPartyLayout &layout, const BitWindow &window,
+                           std::vector<ClientMaterial> &materials) {
+    Channel &channel = connection_.stream(kBitStream);
+    std::vector<std::vector<ClientTile>> tiles;
+    for (const BitBatch &batch : window.batches) {
+      auto &own = tiles.emplace_back();
+      std::vector<std::uint8_t> message(batch.messageBytes[0]);
+      BitWriter out(message);
+      for (const BitTile &tile : batch.tiles) {
+        own.emplace_back(tile, layout.entries[tile.entry], materials[tile.entry]);
+        SD_TRY(own.back().begin(*pads_, reversePads_ ? &*reversePads_ : nullptr, out));
+      }
+      out.finish();
+      SD_TRY(channel.send(tag::kBitStage, message));
+    }
+    for (int k = 1; k + 1 < window.messages; k += 2)
+      for (std::size_t b = 0; b < tiles.size(); ++b)
+        SD_TRY(exchange(channel, window.batches[b], k, tiles[b]));
+    for (auto &batch : tiles)
+      for (ClientTile &tile : batch)
+        tile.finish();
+    return {};
+  }
+
+  // P0's message k and the answer, k + 1.
+  static Expected<void> exchange(Channel &channel, const BitBatch &batch, std::size_t k,
+                                 std::vector<ClientTile> &tiles) {
+    if (k + 1 >= batch.messageBytes.size()) return {};
+    const int stage = static_cast<int>(k / 2 + 2);
+    std::vector<std::uint8_t> question(batch.messageBytes[k]), answer(batch.messageBytes[k + 1]);
+    SD_TRY(channel.receive(static_cast<std::uint16_t>(tag::kBitStage + k), question));
+    BitReader in(question);
+    BitWriter out(answer);
+    for (ClientTile &tile : tiles) {
+      tile.choose(stage, in);
+      tile.answer(stage, out);
+    }
+    if (!in.finish()) return fail("the peer's choices end in stray bits; end the session");
+    out.finish();
+    return channel.send(static_cast<std::uint16_t>(tag::kBitStage + k + 1), answer);
+  }
+
+  Connection &connection_;
+  Seed seed_;
+  std::unique_ptr<CotSender> forward_;
+  std::unique_ptr<CotReceiver> reverse_;
+  std::optional<PadSender> pads_;
+  std::optional<PadReceiver> reversePads_;
+};
+
+TwoPartyClient::TwoPartyClient(const TwoPartyOptions &options)
+    : bits_(std::make_unique<Bits>(options)), options_(options) {}
+
+TwoPartyClient::~TwoPartyClient() = default;
+
+TwoPartyCost TwoPartyClient::bitCost(const Plan &plan) const {
+  return costOf(TwoPartyLayout::make(plan), bits_->state());
+}
+
+Expected<void> TwoPartyClient::prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) {
+  const auto &entries = job.plan.entries;
+  Prg random(job.seed.derive("results' masks"));
+  std::vector<SecretVector<Ring>> masks(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].kind == EntryKind::Linear || !entries[i].newMask()) continue;
+    masks[i] = randomRing(entries[i].elements, random);
+    SD_TRY(walk.announce(i, masks[i].span()));
+  }
+  if (job.plan.totals().linearElements > 0) {
+    if (!linear_) {
+      SD_ASSIGN(linear_, ClientLinear::setUp(options_.connection.stream(kLinearStream),
+                                             options_.seed.derive("linear correlations")));
+    }
+    SD_TRY(linear_->run(job, walk));
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial{std::move(masks[i])}));
+  SD_TRY(bits_->run(job, walk, std::move(masks), sink));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].kind != EntryKind::Output) continue;
+    SD_ASSIGN(SecretVector<Ring> r, walk.operand(i, 0));
+    SD_TRY(sink(i, OutputMaterial{std::move(r)}));
+  }
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,156 @@
+#include "runtime/offline/TwoParty.h"
+#include "runtime/offline/TwoPartyTags.h"
+#include "runtime/offline/TwoPartyTile.h"
+
+namespace sd {
+namespace {
+
+ServiceMaterial emptyMaterial(const PlanEntry &entry, const EntryLayout &layout) {
+  const std::size_t n = entry.elements;
+  if (entry.kind == EntryKind::Truncate) return TruncateService{SecretPlanes(n, 1), SecretVector<Ring>(n)};
+  if (entry.kind == EntryKind::Product)
+    return ProductService{SecretVector<Ring>(n), SecretVector<Ring>(n), SecretVector<Ring>(n)};
+  const CompareTree &tree = layout.tree;
+  const int t = layout.truncation;
+  const std::size_t wrapped = t ? n : 0;
+  CompareService m{SecretPlanes(n, tree.bits),
+                   SecretPlanes(n, tree.tablePlanes()),
+                   SecretPlanes(n, tree.wires()),
+                   SecretPlanes(n, tree.products()),
+                   SecretPlanes(n, 1),
+                   SecretVector<Ring>(n),
+                   SecretVector<Ring>(n),
+                   SecretPlanes(n, t ? 2 : 0),
+                   SecretVector<Ring>(wrapped),
+                   SecretVector<Ring>(wrapped),
+                   SecretVector<Ring>(wrapped)};
+  std::fill(m.tables.words().begin(), m.tables.words().end(), 0); // the butterflies start from P1's plain table
+  return m;
+}
+
+} // namespace
+
+class TwoPartyService::Bits {
+public:
+  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), seed_(options.seed) {}
+
+  TwoPartyState state() const {
+    TwoPartyState state{forward_ != nullptr, reverse_ != nullptr, {}, {}};
+    if (forward_) state.forwardOts = forward_->state();
+    if (reverse_) state.reverseOts = reverse_->state();
+    return state;
+  }
+
+  Expected<void> run(const OfflineJob &job, const Sink<ServiceMaterial> &sink) {
+    const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
+    if (layout.ots == 0) return {};
+    SD_TRY(setUp(layout, job));
+    Prg random(job.seed.derive("two-party service masks"));
+    for (const BitWindow &window : layout.windows)
+      SD_TRY(runWindow(job, layout, window, random, sink));
+    return {};
+  }
+
+private:
+  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
+    const CotOptions options{.threads = job.pool ? static_cast<int>(job.pool->threads()) : 1};
+    const bool needReverse = layout.reverseOts > 0 && !reverse_;
+    if (!forward_) {
+      SD_ASSIGN(forward_, CotReceiver::create(connection_.stream(kForwardOtStream),
+                                              Prg(seed_.derive("forward transfers")), options));
+      pads_.emplace(*forward_);
+    }
+    forward_->reserve(layout.ots + (needReverse ? kBaseTransfers : 0));
+    if (needReverse) {
+      SD_ASSIGN(reverse_, CotSender::createReverse(connection_.stream(kReverseOtStream),
+                                                   Prg(seed_.derive("reverse transfers")), *forward_, options));
+      reversePads_.emplace(*reverse_);
+    }
+    if (reverse_) reverse_->reserve(layout.reverseOts);
+    return {};
+  }
+
+  Expected<void> runWindow(const OfflineJob &job, const TwoPartyLayout &layout, const BitWindow &window, Prg &random,
+                           const Sink<ServiceMaterial> &sink) {
+    Channel &channel = connection_.stream(kBitStream);
+    std::vector<ServiceMaterial> materials(job.plan.entries.size());
+    for (const std::size_t i : window.entries)
+      materials[i] = emptyMaterial(job.plan.entries[i], layout.entries[i]);
+    std::vector<std::vector<ServiceTile>> tiles;
+    for (const BitBatch &batch : window.batches) {
+      auto &own = tiles.emplace_back();
+      for (const BitTile &tile : batch.tiles) {
+        own.emplace_back(tile, layout.entries[tile.entry], materials[tile.entry]);
+        SD_TRY(own.back().gather(*pads_, reversePads_ ? &*reversePads_ : nullptr, random));
+      }
+      SD_TRY(receive(channel, batch, 0, own));
+      SD_TRY(send(channel, batch, 1, own));
+    }
+    for (int k = 2; k < window.messages; k += 2)
+      for (std::size_t b = 0; b < tiles.size(); ++b) {
+        SD_TRY(receive(channel, window.batches[b], k, tiles[b]));
+        SD_TRY(send(channel, window.batches[b], k + 1, tiles[b]));
+      }
+    for (auto &batch : tiles)
+      for (ServiceTile &tile : batch)
+        tile.finish();
+    for (const std::size_t i : window.entries)
+      SD_TRY(sink(i, std::move(materials[i])));
+    return {};
+  }
+
+  static bool has(const BitBatch &batch, std::size_t k) {
+    return k < batch.messageBytes.size() && batch.messageBytes[k] > 0;
+  }
+
+  static Expected<void> receive(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile> &tiles) {
+    if (!has(batch, k)) return {};
+    std::vector<std::uint8_t> message(batch.messageBytes[k]);
+    SD_TRY(channel.receive(static_cast<std::uint16_t>(tag::kBitStage + k), message));
+    BitReader in(message);
+    for (ServiceTile &tile : tiles)
+      tile.apply(k / 2 + 1, in);
+    if (!in.finish()) return fail("the peer's correlations end in stray bits; end the session");
+    return {};
+  }
+
+  static Expected<void> send(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile> &tiles) {
+    if (!has(batch, k)) return {};
+    std::vector<std::uint8_t> message(batch.messageBytes[k]);
+    BitWriter out(message);
+    for (ServiceTile &tile : tiles)
+      tile.choose(k / 2 + 2, out);
+    out.finish();
+    return channel.send(static_cast<std::uint16_t>(tag::kBitStage + k), message);
+  }
+
+  Connection &connection_;
+  Seed seed_;
+  std::unique_ptr<CotReceiver> forward_;
+  std::unique_ptr<CotSender> reverse_;
+  std::optional<PadReceiver> pads_;
+  std::optional<PadSender> reversePads_;
+};
+
+TwoPartyService::TwoPartyService(const TwoPartyOptions &options)
+    : bits_(std::make_unique<Bits>(options)), options_(options) {}
+
+TwoPartyService::~TwoPartyService() = default;
+
+TwoPartyCost TwoPartyService::bitCost(const Plan &plan) const {
+  return costOf(TwoPartyLayout::make(plan), bits_->state());
+}
+
+Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet &weights,
+                                        const Sink<ServiceMaterial> &sink) {
+  if (job.plan.totals().linearElements > 0) {
+    if (!linear_) {
+      SD_ASSIGN(linear_, ServiceLinear::setUp(options_.connection.stream(kLinearStream),
+                                              options_.seed.derive("linear correlations")));
+    }
+    SD_TRY(linear_->run(job, weights, sink));
+  }
+  return bits_->run(job, sink);
+}
+
+} // namespace sd
