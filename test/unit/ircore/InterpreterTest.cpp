@@ -1,0 +1,188 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "ir/Run.h"
+
+using namespace sd;
+
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+using Names = std::vector<std::string>;
+
+Attrs relu(std::int64_t bits) { return {{Attr::Bits, bits}, {Attr::Bound, std::int64_t{30}}}; }
+
+Tensor<std::int32_t> randomWeights(Shape shape, int size, std::mt19937 &random) {
+  Tensor<std::int32_t> tensor(std::move(shape));
+  for (auto &v : tensor.data)
+    v = static_cast<int>(random() % (2 * size + 1)) - size;
+  return tensor;
+}
+
+// x [1,3,8,8] -> conv, relu -> conv, relu -> global sum -> matmul -> output.
+Module network(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  Builder b("net");
+  auto x = b.create(OpKind::Input, {},
+                    {{Attr::Name, "x"}, {Attr::Dims, Ints{1, 3, 8, 8}}, {Attr::Low, -1.0}, {Attr::High, 1.0}});
+  const Type type = Type::share({1, 3, 8, 8}, 10);
+  auto v = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
+  const Attrs conv = {{Attr::Strides, Ints{1, 1}},
+                      {Attr::Pads, Ints{1, 1, 1, 1}},
+                      {Attr::Dilations, Ints{1, 1}},
+                      {Attr::Group, std::int64_t{1}}};
+  std::int64_t channels = 3;
+  for (std::int64_t filters : {8, 6}) {
+    v = b.create(OpKind::ShareConv, {v, b.weights(randomWeights({filters, channels, 3, 3}, 300, random), 10)}, conv);
+    v = b.create(OpKind::ShareRelu, {v}, relu(10));
+    channels = filters;
+  }
+  v = b.create(OpKind::ShareSumPool, {v},
+               {{Attr::Kernel, Ints{8, 8}},
+                {Attr::Strides, Ints{1, 1}},
+                {Attr::Pads, Ints{0, 0, 0, 0}},
+                {Attr::Dilations, Ints{1, 1}},
+                {Attr::CeilMode, std::int64_t{0}}});
+  v = b.create(OpKind::ShareRescale, {v}, {{Attr::Shift, std::int64_t{6}}});
+  v = b.create(OpKind::ShareReshape, {v}, {{Attr::Dims, Ints{1, 6}}});
+  v = b.create(OpKind::ShareMatMul, {v, b.weights(randomWeights({6, 4}, 900, random), 10)}, {}, "Gemm_9");
+  v = b.create(OpKind::ShareOutput, {v});
+  auto p = b.create(OpKind::Softmax, {v}, {{Attr::Axis, std::int64_t{1}}});
+  b.create(OpKind::Return, {v, p}, {{Attr::Names, Names{"logits", "p"}}});
+  return b.take();
+}
+
+Tensor<float> record(std::uint32_t seed) {
+  std::mt19937 random(seed);
+  Tensor<float> x({1, 3, 8, 8});
+  for (auto &v : x.data)
+    v = static_cast<float>(random() % 2001) / 1000 - 1;
+  return x;
+}
+
+TEST(Interpreter, RunsAModule) {
+  Builder b("m");
+  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1, 2}}});
+  auto y = b.create(OpKind::Relu, {b.create(OpKind::Add, {x, b.constant({{2}, {1, -1}})})});
+  b.create(OpKind::Return, {y, x}, {{Attr::Names, Names{"y", "same"}}});
+  const Module module = b.take();
+  auto interpreter = Interpreter::create(viewOf(module));
+  ASSERT_TRUE(interpreter);
+  auto result = interpreter->run({{"x", {{1, 2}, {0.5, 0.5}}}});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->names, (Names{"y", "same"}));
+  EXPECT_EQ(result->outputs[0].data, (std::vector<float>{1.5, 0}));
+  EXPECT_EQ(result->outputs[1].data, (std::vector<float>{0.5, 0.5}));
+}
+
+TEST(Interpreter, RefusesWrongInputs) {
+  const Module module = network(1);
+  auto interpreter = Interpreter::create(viewOf(module));
+  ASSERT_TRUE(interpreter);
+  auto errorOf = [&](const std::map<std::string, Tensor<float>> &inputs) {
+    auto result = interpreter->run(inputs);
+    return result ? "" : result.error().message;
+  };
+  EXPECT_EQ(errorOf({}), "input 'x' is missing");
+  EXPECT_EQ(errorOf({{"x", Tensor<float>({3})}}), "input 'x' is 3, not 1x3x8x8");
+  EXPECT_EQ(errorOf({{"x", record(1)}, {"z", record(1)}}), "the program has no input 'z'");
+  auto x = record(1);
+  x.data[7] = 1.5;
+  EXPECT_EQ(errorOf({{"x", x}}), "input 'x': element 7 is 1.5, outside the declared range -1 to 1");
+  x.data[7] = NAN;
+  EXPECT_NE(errorOf({{"x", x}}), "");
+}
+
+TEST(Interpreter, RefusesAViewThatBreaksRules) {
+  Module module = network(1);
+  auto view = viewOf(module);
+  view.ops.front().result = 99;
+  EXPECT_FALSE(Interpreter::create(view));
+  view = viewOf(module);
+  std::swap(view.ops[2], view.ops.back());
+  EXPECT_FALSE(Interpreter::create(view));
+  view = viewOf(module);
+  for (auto &op : view.ops)
+    op.weights = nullptr;
+  EXPECT_FALSE(Interpreter::create(view));
+}
+
+// The protocol rounds at random: its outputs stay within what is stated, and the statement is no wild guess.
+TEST(Interpreter, StatedErrorsHold) {
+  double worst = 0;
+  for (std::uint32_t seed = 0; seed < 10; ++seed) {
+    const Module module = network(seed);
+    auto interpreter = Interpreter::create(viewOf(module));
+    ASSERT_TRUE(interpreter);
+    const std::map<std::string, Tensor<float>> inputs = {{"x", record(seed)}};
+    auto exact = interpreter->run(inputs, {.errors = true});
+    ASSERT_TRUE(exact);
+    for (std::uint64_t run = 0; run < 40; ++run) {
+      auto noisy = interpreter->run(inputs, {.rounding = Rounding::seeded(run)});
+      ASSERT_TRUE(noisy);
+      for (std::size_t o = 0; o < 2; ++o)
+        for (std::size_t i = 0; i < 4; ++i) {
+          const double off = std::abs(noisy->outputs[o].data[i] - exact->outputs[o].data[i]);
+          ASSERT_LE(off, exact->errors[o].data[i]);
+          if (o == 0) worst = std::max(worst, off / exact->errors[o].data[i]);
+        }
+    }
+  }
+  EXPECT_GT(worst, 0.1);
+}
+
+TEST(Interpreter, ErrorsOfHandComputedSteps) {
+  Builder b("m");
+  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1}}});
+  const Type type = Type::share({1}, 20);
+  auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
+  auto t = b.create(OpKind::ShareTruncate, {s}, relu(10));                                  // 1/2
+  auto doubled = b.create(OpKind::ShareAdd, {t, t});                                        // 2
+  auto scaled = b.create(OpKind::ShareMulC, {doubled}, {{Attr::Factor, std::int64_t{-2}}}); // 8
+  auto off = b.create(OpKind::ShareSub, {scaled, t});                                       // 8.5
+  auto none = b.create(OpKind::ShareSub, {t, t});                                           // 0
+  b.create(OpKind::Return, {b.create(OpKind::ShareOutput, {off}), b.create(OpKind::ShareOutput, {none}), x},
+           {{Attr::Names, Names{"off", "none", "x"}}});
+  const Module module = b.take();
+  auto result = Interpreter::create(viewOf(module))->run({{"x", Tensor<float>({1}, 3)}}, {.errors = true});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FLOAT_EQ(result->errors[0].data[0], static_cast<float>((8 * std::sqrt(8.5) + 1) / 1024));
+  EXPECT_FLOAT_EQ(result->errors[1].data[0], 1.0F / 1024);
+  EXPECT_EQ(result->errors[2].data[0], 0);
+}
+
+TEST(Interpreter, ObservesTheLargestBeforeEachBoundedOp) {
+  Builder b("m");
+  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{2}}});
+  const Type type = Type::share({2}, 10);
+  auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
+  auto big = b.create(OpKind::ShareMulC, {s}, {{Attr::Factor, std::int64_t{1} << 20}}); // wraps mod 2^32
+  auto r = b.create(OpKind::ShareRelu, {big}, relu(10));
+  auto t = b.create(OpKind::ShareTruncate, {s}, {{Attr::Bits, std::int64_t{2}}, {Attr::Bound, std::int64_t{12}}});
+  auto m = b.create(OpKind::ShareMax, {s, b.create(OpKind::ShareMulC, {s}, {{Attr::Factor, std::int64_t{-1}}})},
+                    {{Attr::Bound, std::int64_t{14}}});
+  b.create(OpKind::Return,
+           {b.create(OpKind::ShareOutput, {r}), b.create(OpKind::ShareOutput, {t}), b.create(OpKind::ShareOutput, {m})},
+           {{Attr::Names, Names{"r", "t", "m"}}});
+  const Module module = b.take();
+  auto result = Interpreter::create(viewOf(module))->run({{"x", {{2}, {1, -4}}}}, {.observe = true});
+  ASSERT_TRUE(result) << result.error().message;
+  ASSERT_EQ(result->observations.size(), 3U);
+  EXPECT_EQ(result->observations[0].largest, std::ldexp(4096, 20)); // as it would be without wrapping
+  EXPECT_EQ(result->observations[0].limit, std::ldexp(1, 30) - 1024);
+  EXPECT_EQ(result->observations[1].largest, 4096);
+  EXPECT_EQ(result->observations[1].limit, 4096 - 4);
+  EXPECT_EQ(result->observations[2].largest, 8192);
+  EXPECT_EQ(result->observations[2].limit, 16384 - 1);
+}
+
+TEST(Interpreter, ObservingChangesNoResult) {
+  const Module module = network(3);
+  auto interpreter = Interpreter::create(viewOf(module));
+  const std::map<std::string, Tensor<float>> inputs = {{"x", record(3)}};
+  EXPECT_EQ(interpreter->run(inputs)->outputs[0], interpreter->run(inputs, {.observe = true})->outputs[0]);
+}
+
+} // namespace
