@@ -1,0 +1,106 @@
+// What the importer says: every problem of a model in one run, each with its node and what could be done.
+#include <gmock/gmock.h>
+
+#include "ModelTesting.h"
+
+using testing::HasSubstr;
+
+namespace sd::testing {
+namespace {
+
+std::string problemsOf(const std::string &body, const std::string &inputs = "float[1, 4] x", int opset = 13,
+                       ImportOptions options = {}) {
+  std::vector<ImportProblem> problems;
+  const std::string text = fmt::format(
+      R"(<ir_version: 8, opset_import: ["" : {}]> net ({}) => (float[1, 4] y) {{ {} }})", opset, inputs, body);
+  EXPECT_FALSE(importOnnxText(text, options, problems));
+  return joined(problems);
+}
+
+TEST(Diagnostic, NamesEveryOffendingNodeInOneRun) {
+  EXPECT_EQ(problemsOf("a = Tanh(x) b = Relu(a) c = LSTM(b) d = com.acme.Magic(c) e = Frobnicate(d) y = Add(x, e)"),
+            "node 'a' (Tanh, opset 13): not supported; retrain with Relu, LeakyRelu or Clip (ReLU6) in its place\n"
+            "node 'c' (LSTM, opset 13): not supported; recurrent layers are not supported; use 1-D convolutions\n"
+            "node 'd' (Magic, opset 13): the domain 'com.acme' is not supported; export the model with standard ONNX "
+            "ops\n"
+            "node 'e' (Frobnicate, opset 13): not supported; rewrite the model with supported ops\n");
+}
+
+TEST(Diagnostic, TheErrorSumsUp) {
+  std::vector<ImportProblem> problems;
+  auto module = importOnnxText(R"(<ir_version: 8, opset_import: ["" : 13]>
+    net (float[1] x) => (float[1] y) { a = Tanh(x) y = Erf(a) })",
+                               {}, problems);
+  ASSERT_FALSE(module);
+  EXPECT_EQ(module.error().message, "the model cannot be imported: 2 problems");
+  EXPECT_EQ(problems.size(), 2u);
+}
+
+TEST(Diagnostic, WhatIsOpenedGoesOnInTheClear) {
+  EXPECT_THAT(problemsOf("a = Softmax(x) y = Relu(a)"), HasSubstr("node 'y' (Relu, opset 13): takes the result of"));
+  EXPECT_THAT(problemsOf("a = Sigmoid(x) y = Add(a, x)"), HasSubstr("combines a secret value"));
+  EXPECT_THAT(problemsOf("a = Softmax(x) y = Concat <axis = 1> (a, x)"), HasSubstr("joins a secret value"));
+  EXPECT_THAT(problemsOf("a = Softmax(x) c = Constant <value = float[4] {1, 2, 3, 4}> () y = Mul(a, c)"),
+              HasSubstr("would learn it"));
+}
+
+TEST(Diagnostic, UnknownAttributesAreNotIgnored) {
+  EXPECT_THAT(problemsOf("y = Relu <sharpness = 3> (x)"),
+              HasSubstr("the attribute 'sharpness' is not known for Relu at opset 13"));
+  EXPECT_THAT(problemsOf("y = LeakyRelu <alpha = 1> (x)"), HasSubstr("the attribute 'alpha' must be a float"));
+}
+
+TEST(Diagnostic, TrainingModeIsRefused) {
+  EXPECT_THAT(
+      problemsOf("r = Constant <value = float {0.5}> () t = Constant <value = bool {1}> () y = Dropout(x, r, t)"),
+      HasSubstr("model.eval()"));
+  EXPECT_THAT(problemsOf("y, m = Dropout(x) z = Identity(m)"), HasSubstr("its output 1 ('m') is not supported"));
+}
+
+TEST(Diagnostic, TwoComputedFactors) {
+  EXPECT_THAT(problemsOf("t = Transpose(x) y = MatMul(t, x)"), HasSubstr("multiplies two computed matrices"));
+  EXPECT_THAT(problemsOf("y = Div(x, x)"), HasSubstr("only division by a constant"));
+  EXPECT_THAT(problemsOf("c = Constant <value = float[4] {1, 0, 2, 3}> () y = Div(x, c)"), HasSubstr("by zero"));
+}
+
+TEST(Diagnostic, InputShapes) {
+  EXPECT_THAT(problemsOf("y = Relu(x)", "float[N, H] x"),
+              HasSubstr("input 'x' has no fixed size along axis 1 ('H'); export the model with fixed shapes"));
+  EXPECT_THAT(problemsOf("y = Relu(x)", "float[1, 0] x"), HasSubstr("input 'x' has size 0 along axis 1"));
+  EXPECT_THAT(problemsOf("y = Relu(x)", "string[1, 4] x"), HasSubstr("input 'x' is declared as STRING"));
+  EXPECT_THAT(problemsOf("y = Relu(x)", "float[1, 4] x", 13, {.batch = 3, .inputRange = {}}),
+              HasSubstr("the batch cannot be set to 3"));
+  EXPECT_THAT(problemsOf("y = Relu(x)", "float[N, 4] x", 13, {.batch = 0, .inputRange = {}}), HasSubstr("at least 1"));
+  EXPECT_THAT(problemsOf("s = Constant <value = int64[2] {1, 4}> () y = Reshape(x, s)", "float[N, 4] x", 13,
+                         {.batch = 2, .inputRange = {}}),
+              HasSubstr("it fixes the batch to 1"));
+}
+
+TEST(Diagnostic, GraphsThatAreNoGraphs) {
+  EXPECT_THAT(problemsOf("a = Relu(y) y = Relu(a)"), HasSubstr("cycle"));
+  EXPECT_THAT(problemsOf("y = Relu(x) y = Relu(x)"), HasSubstr("makes 'y', which already stands for another value"));
+  EXPECT_THAT(problemsOf("y = Relu(z)"), HasSubstr("uses 'z', which nothing defines"));
+  EXPECT_THAT(problemsOf("z = Relu(x)"), HasSubstr("output 'y' is made by no node"));
+  EXPECT_THAT(problemsOf("y = Constant <value = float[1] {1}> ()"), HasSubstr("does not depend on any input"));
+  EXPECT_THAT(problemsOf("y = Relu()"), HasSubstr("has 0 inputs, not 1 to 1"));
+}
+
+TEST(Diagnostic, OpsOutsideTheirOpsets) {
+  EXPECT_THAT(problemsOf("s = ConstantOfShape(x) y = Relu(s)", "float[1, 4] x", 8),
+              HasSubstr("node 's' (ConstantOfShape, opset 8): exists from opset 9 only"));
+}
+
+TEST(Diagnostic, AskingForTooMuchMemory) {
+  EXPECT_THAT(problemsOf("s = Constant <value = int64[2] {1073741824, 1}> () c = ConstantOfShape(s) y = Add(x, c)"),
+              HasSubstr("too large to evaluate"));
+  EXPECT_THAT(problemsOf("s = Constant <value = int64[2] {1073741824, 4}> () e = Expand(x, s) y = Relu(e)"),
+              HasSubstr("node 'e'"));
+}
+
+TEST(Diagnostic, NamesArePrintable) {
+  EXPECT_EQ(toString(ImportProblem{"a", "Relu", 13, "m"}), "node 'a' (Relu, opset 13): m");
+  EXPECT_EQ(toString(ImportProblem{"", "", 0, "m"}), "m");
+}
+
+} // namespace
+} // namespace sd::testing
