@@ -1,4 +1,5 @@
-// A non-blocking stream of bytes to one peer: what TCP and TLS differ in.
+// A non-blocking stream of bytes to one peer: what TCP and TLS differ in. Errors complete the sentence "the peer at
+// HOST:PORT ...".
 #pragma once
 
 #include <cstdint>

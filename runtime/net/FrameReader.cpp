@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace sd {
 
@@ -14,6 +15,7 @@ Expected<FrameReader::Result> FrameReader::pump() {
     bool used = true;
     while (used && !closed_) {
       SD_ASSIGN(used, useStaged());
+      if (std::exchange(enough_, false)) return Result{Status::More};
     }
     if (closed_) return Result{Status::Closed};
     if (wait != IoWait::None) return Result{Status::Idle, wait};
@@ -47,9 +49,10 @@ Expected<FrameReader::Result> FrameReader::discard() {
   return Result{Status::More};
 }
 
-// Long payloads are read in place; what is shorter comes through the staging buffer, many frames at a time.
+// Long payloads are read in place, and not beyond their end, so that the next one can be too; what is shorter comes
+// through the staging buffer, many frames at a time.
 std::span<std::uint8_t> FrameReader::readTarget() {
-  if (payload_ && payload_->size() >= staging_.size()) return *payload_;
+  if (payload_ && long_) return *payload_;
   if (begin_ == end_) begin_ = end_ = 0;
   if (staging_.size() - begin_ < kFrameHeaderBytes + kMaxReasonBytes) {
     std::memmove(staging_.data(), staging_.data() + begin_, end_ - begin_);
@@ -68,7 +71,7 @@ Expected<bool> FrameReader::useStaged() {
     payload_ = payload_->subspan(count);
     if (!payload_->empty()) return false;
     payload_.reset();
-    sink_.finishFrame();
+    enough_ = sink_.finishFrame();
     return true;
   }
   if (end_ - begin_ < kFrameHeaderBytes) return false;
@@ -78,6 +81,7 @@ Expected<bool> FrameReader::useStaged() {
     return useControl(header);
   begin_ += kFrameHeaderBytes;
   SD_ASSIGN(payload_, sink_.beginFrame(header));
+  long_ = header.length >= kLong;
   return true;
 }
 

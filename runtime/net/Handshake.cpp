@@ -41,16 +41,24 @@ Expected<IoWait> Handshake::step() {
   }
   static const std::array<std::uint8_t, kHelloBytes> kOurs = helloBytes();
   while (sent_ < kHelloBytes) {
-    SD_ASSIGN(const IoResult result, stream_->write(std::span(kOurs).subspan(sent_), {}));
-    sent_ += result.bytes;
-    if (result.wait != IoWait::None) return result.wait;
+    const Expected<IoResult> result = stream_->write(std::span(kOurs).subspan(sent_), {});
+    if (!result) {
+      SD_TRY(hear()); // a peer that has hung up may have said why
+      return tl::unexpected<Error>(result.error());
+    }
+    sent_ += result->bytes;
+    if (result->wait != IoWait::None) return result->wait;
   }
+  return hear();
+}
+
+Expected<IoWait> Handshake::hear() {
   while (received_ < kHelloBytes) {
     SD_ASSIGN(const IoResult result, stream_->read(std::span(theirs_).subspan(received_)));
     received_ += result.bytes;
     SD_TRY(check());
     if (result.end) return fail("closed the connection before its greeting");
-    if (result.wait != IoWait::None) return result.wait;
+    if (result.wait != IoWait::None && received_ < kHelloBytes) return result.wait;
   }
   return IoWait::None;
 }

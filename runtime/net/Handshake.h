@@ -20,7 +20,7 @@ class Handshake {
 public:
   explicit Handshake(std::unique_ptr<ByteStream> stream);
 
-  // Goes on as far as it can; None: done. The error completes the sentence "the peer at HOST:PORT ...".
+  // Goes on as far as it can; None: done. Errors as those of ByteStream.
   Expected<IoWait> step();
 
   bool heardAnything() const { return received_ > 0; }
@@ -28,6 +28,7 @@ public:
   std::unique_ptr<ByteStream> release() { return std::move(stream_); }
 
 private:
+  Expected<IoWait> hear();
   Expected<void> check() const;
 
   std::unique_ptr<ByteStream> stream_;

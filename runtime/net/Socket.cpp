@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,7 +97,7 @@ Expected<Socket> listenOn(const Address &address) {
     Socket socket = openSocket(*info);
     const int on = 1;
     if (socket && setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        ::bind(socket.get(), info->ai_addr, info->ai_addrlen) == 0 && ::listen(socket.get(), 64) == 0)
+        ::bind(socket.get(), info->ai_addr, info->ai_addrlen) == 0 && ::listen(socket.get(), SOMAXCONN) == 0)
       return socket;
     error = errno;
   }
@@ -148,6 +149,24 @@ void WakeUp::wake() const {
 void WakeUp::clear() const {
   std::uint64_t count = 0;
   if (::read(event_.get(), &count, sizeof count) < 0) return;
+}
+
+Expected<Timer> Timer::make() {
+  Socket timer(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  if (!timer) return fail("no descriptor is left: {}; raise the limit (ulimit -n)", std::strerror(errno));
+  return Timer(std::move(timer));
+}
+
+void Timer::start(std::chrono::nanoseconds delay) const {
+  itimerspec when{};
+  when.it_value.tv_sec = static_cast<time_t>(delay.count() / 1'000'000'000);
+  when.it_value.tv_nsec = static_cast<long>(delay.count() % 1'000'000'000);
+  timerfd_settime(timer_.get(), 0, &when, nullptr);
+}
+
+void Timer::clear() const {
+  std::uint64_t count = 0;
+  if (::read(timer_.get(), &count, sizeof count) < 0) return;
 }
 
 } // namespace sd

@@ -19,7 +19,7 @@ public:
   explicit Socket(int descriptor) : descriptor_(descriptor) {}
   Socket(Socket &&other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   Socket &operator=(Socket &&other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
+    Socket old(std::exchange(descriptor_, std::exchange(other.descriptor_, -1)));
     return *this;
   }
   ~Socket();
@@ -56,6 +56,19 @@ public:
 private:
   explicit WakeUp(Socket event) : event_(std::move(event)) {}
   Socket event_;
+};
+
+// A descriptor that becomes readable some time after start(), until clear(). start() sets it anew.
+class Timer {
+public:
+  static Expected<Timer> make();
+  int descriptor() const { return timer_.get(); }
+  void start(std::chrono::nanoseconds delay) const;
+  void clear() const;
+
+private:
+  explicit Timer(Socket timer) : timer_(std::move(timer)) {}
+  Socket timer_;
 };
 
 } // namespace sd

@@ -25,11 +25,25 @@ short pollEvents(IoWait wait) {
   return 0;
 }
 
+// What the connection's own thread waits for besides the socket, and the thread that leads.
+struct Signals {
+  WakeUp thread, leader;
+  Timer idle; // no one has read for kGrace
+};
+
+// A peer that keeps up makes room in the socket within this; else what is left to write goes to the queue.
+constexpr std::chrono::milliseconds kPatience{5};
+
+// A thread that leaves receive() will be back soon, or else the connection's own thread reads for it.
+constexpr std::chrono::milliseconds kGrace{1};
+
+// Who waits for a message reads it himself, without a change of threads; one at a time, the leader. While there is
+// none, the connection's own thread reads, so that the peer can always send.
 class SocketConnection final : public StreamedConnection, private FrameSink {
 public:
   SocketConnection(std::unique_ptr<ByteStream> stream, std::string peerName, const ConnectionOptions &options,
-                   WakeUp wakeUp)
-      : StreamedConnection(std::move(peerName), options), wakeUp_(std::move(wakeUp)), stream_(std::move(stream)),
+                   Signals signals)
+      : StreamedConnection(std::move(peerName), options), signals_(std::move(signals)), stream_(std::move(stream)),
         reader_(*stream_, *this) {
     thread_ = std::thread([this] { run(); });
   }
@@ -41,7 +55,11 @@ public:
 protected:
   Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) override;
   void sendClose(std::string_view reason) override;
-  void wake() override { wakeUp_.wake(); }
+  bool lead(Stream &stream, Clock::time_point deadline) override;
+  void wake() override {
+    signals_.thread.wake();
+    signals_.leader.wake();
+  }
 
 private:
   Expected<std::span<std::uint8_t>> beginFrame(const FrameHeader &header) override {
@@ -54,7 +72,13 @@ private:
     return incoming_.target;
   }
   void progressed() override { noteArrival(); }
-  void finishFrame() override { finish(std::move(incoming_)); }
+  bool finishFrame() override {
+    const bool served = finish(std::move(incoming_));
+    if (leading_ != nullptr) return ready(*leading_);
+    // Who was waiting and gets its message will soon want the next one, and lead.
+    stepDown_ = served && !othersWait();
+    return stepDown_;
+  }
   void abandonFrame() override { abandon(std::move(incoming_)); }
   void closeFrame(std::string_view reason) override { endedByPeer(reason); }
 
@@ -66,11 +90,14 @@ private:
   FrameReader::Result read(bool over);
   void lost(std::string_view why);
 
-  const WakeUp wakeUp_;
+  const Signals signals_;
   const std::unique_ptr<ByteStream> stream_;
-  FrameReader reader_; // the thread's own, as is incoming_
+  std::mutex readMutex_; // the right to read; guards what follows
+  FrameReader reader_;
   Incoming incoming_;
-  std::mutex writeMutex_; // guards what follows; taken before the lock of the base, never after
+  Stream *leading_ = nullptr; // who waits for what the leader reads
+  bool stepDown_ = false;     // the connection's own thread shall stop reading for a while
+  std::mutex writeMutex_;     // guards what follows; taken before the lock of the base, never after
   WriteQueue queue_;
   std::condition_variable room_;
   Clock::time_point lastWrite_{};
@@ -120,20 +147,19 @@ Expected<void> SocketConnection::writeNow(std::span<const std::uint8_t> head, st
     head = head.subspan(ofHead);
     body = body.subspan(result.bytes - ofHead);
     if (head.empty() && body.empty()) return {};
-    // A peer that keeps up makes room soon, and to wait for it spares a copy; else the thread sends the rest.
     pollfd writable{stream_->descriptor(), pollEvents(result.wait), 0};
-    if (result.wait != IoWait::None && !pollUntil({&writable, 1}, Clock::now() + 1ms)) break;
+    if (result.wait != IoWait::None && !pollUntil({&writable, 1}, Clock::now() + kPatience)) break;
     if (ended()) break;
   }
   queue_.push(head, body);
   lastWrite_ = Clock::now();
-  wakeUp_.wake();
+  signals_.thread.wake();
   return {};
 }
 
 // The peer may have said why before it hung up; the thread is about to read that.
 Expected<void> SocketConnection::explainBrokenLink(const Error &error) {
-  wakeUp_.wake();
+  signals_.thread.wake();
   for (int i = 0; i < 200 && !ended(); ++i)
     std::this_thread::sleep_for(5ms);
   lost(error.message);
@@ -146,31 +172,71 @@ void SocketConnection::sendClose(std::string_view reason) {
     const FrameHeader header{static_cast<std::uint32_t>(reason.size()), kControlStream, kCloseTag};
     queue_.push(encodeFrameHeader(header), {reinterpret_cast<const std::uint8_t *>(reason.data()), reason.size()});
   }
-  wakeUp_.wake();
+  signals_.thread.wake();
 }
 
-void SocketConnection::lost(std::string_view why) { endLost(fmt::format("lost {}: {}", peerName(), why)); }
+void SocketConnection::lost(std::string_view why) { endLost(fmt::format("{} {}", peerName(), why)); }
 
 void SocketConnection::run() {
   Clock::time_point giveUp = Clock::time_point::max();
   bool saidEnd = false;
+  bool watching = true; // there is no leader, as far as is known
   while (true) {
     const bool over = ended();
     if (over && giveUp == Clock::time_point::max()) giveUp = Clock::now() + options().flushTimeout;
+    const bool allQueued = over && !closing();
     const IoWait writing = flush(over);
-    if (over && writing == IoWait::None && !saidEnd) {
+    if (allQueued && writing == IoWait::None && !saidEnd) {
       stream_->endWrite();
       saidEnd = true;
     }
-    const bool hold = !over && holdsBack();
-    const FrameReader::Result reading =
-        hold ? FrameReader::Result{FrameReader::Status::Idle, IoWait::None} : read(over);
+    FrameReader::Result reading{FrameReader::Status::Idle, IoWait::None};
+    if (over || (watching && !holdsBack())) {
+      std::unique_lock role(readMutex_, std::defer_lock);
+      if (over) // then the leader leaves at once
+        role.lock();
+      else
+        watching = role.try_lock();
+      if (role) reading = read(over);
+      if (role && std::exchange(stepDown_, false) && !over) {
+        watching = false;
+        signals_.idle.start(kGrace);
+        reading = {FrameReader::Status::Idle, IoWait::None};
+      }
+    }
     if (over && (reading.status == FrameReader::Status::End || Clock::now() >= giveUp)) return;
     if (reading.status != FrameReader::Status::Idle) continue;
     const auto events = static_cast<short>(pollEvents(writing) | pollEvents(reading.wait));
-    pollfd descriptors[] = {{wakeUp_.descriptor(), POLLIN, 0}, {events != 0 ? stream_->descriptor() : -1, events, 0}};
-    if (pollUntil(descriptors, giveUp) && descriptors[0].revents != 0) wakeUp_.clear();
+    pollfd descriptors[] = {{signals_.thread.descriptor(), POLLIN, 0},
+                            {signals_.idle.descriptor(), POLLIN, 0},
+                            {events != 0 ? stream_->descriptor() : -1, events, 0}};
+    if (!pollUntil(descriptors, giveUp)) continue;
+    if (descriptors[0].revents != 0) signals_.thread.clear();
+    if (descriptors[1].revents != 0) {
+      signals_.idle.clear();
+      watching = true;
+    }
   }
+}
+
+bool SocketConnection::lead(Stream &stream, Clock::time_point deadline) {
+  {
+    const std::unique_lock role(readMutex_, std::try_to_lock);
+    if (!role) return false;
+    leading_ = &stream;
+    while (!ended() && !ready(stream)) {
+      const FrameReader::Result reading = read(false);
+      if (reading.status != FrameReader::Status::Idle) continue;
+      pollfd descriptors[] = {{signals_.leader.descriptor(), POLLIN, 0},
+                              {stream_->descriptor(), pollEvents(reading.wait), 0}};
+      if (!pollUntil(descriptors, deadline)) break;
+      if (descriptors[0].revents != 0) signals_.leader.clear();
+    }
+    if (ended()) reader_.abandon();
+    leading_ = nullptr;
+  }
+  signals_.idle.start(othersWait() ? std::chrono::nanoseconds(1) : kGrace);
+  return true;
 }
 
 // What the thread still has to wait for to write all that is queued.
@@ -198,7 +264,7 @@ FrameReader::Result SocketConnection::read(bool over) {
     return {FrameReader::Status::End};
   }
   if (result->status == FrameReader::Status::End && !over)
-    lost("the connection was closed without a word; has the other program been stopped?");
+    lost("closed the connection without a word; has the other program been stopped?");
   return *result;
 }
 
@@ -206,8 +272,11 @@ FrameReader::Result SocketConnection::read(bool over) {
 
 Expected<std::unique_ptr<Connection>> makeSocketConnection(std::unique_ptr<ByteStream> stream, std::string peerName,
                                                            const ConnectionOptions &options) {
-  SD_ASSIGN(WakeUp wakeUp, WakeUp::make());
-  return std::make_unique<SocketConnection>(std::move(stream), std::move(peerName), options, std::move(wakeUp));
+  SD_ASSIGN(WakeUp thread, WakeUp::make());
+  SD_ASSIGN(WakeUp leader, WakeUp::make());
+  SD_ASSIGN(Timer idle, Timer::make());
+  return std::make_unique<SocketConnection>(std::move(stream), std::move(peerName), options,
+                                            Signals{std::move(thread), std::move(leader), std::move(idle)});
 }
 
 } // namespace sd

@@ -1,4 +1,4 @@
-// A connection over a ByteStream: frames written by whoever sends, read by one thread of its own.
+// A connection over a ByteStream: who sends writes, who receives reads, and a thread of its own does the rest.
 #pragma once
 
 #include <memory>

@@ -46,49 +46,54 @@ Traffic StreamedConnection::Stream::traffic() const {
   return traffic_;
 }
 
-// Waits until the posted buffer is full or a message is in the queue.
-Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
-  if (!queue_.empty() && connection_.state_ != State::EndedHere) return {};
-  ++connection_.waiting_;
-  connection_.wakeIfHeld();
-  const Clock::time_point start = Clock::now();
-  Expected<void> result;
-  while (result) {
-    const bool filling = posted_ != nullptr && posted_->state == Posted::State::Filling;
-    if (posted_ != nullptr && posted_->state == Posted::State::Done) break;
-    if (!filling && connection_.state_ == State::EndedHere) {
-      result = fail("{}", connection_.endMessage_);
-      break;
-    }
-    if (!filling && !queue_.empty()) break;
-    if (!filling && connection_.state_ == State::PeerEnded) {
-      result = fail("{}", connection_.endMessage_);
-      break;
-    }
-    result = waitOnce(lock, start, tag);
-  }
-  --connection_.waiting_;
-  return result;
+// Whether await() has an answer: a message, or the end of the session.
+bool StreamedConnection::Stream::ready() const {
+  if (filling()) return false;
+  if (posted_ != nullptr && posted_->state == Posted::State::Done) return true;
+  return !queue_.empty() || connection_.state_ != State::Open;
 }
 
-Expected<void> StreamedConnection::Stream::waitOnce(std::unique_lock<std::mutex> &lock, Clock::time_point start,
-                                                    std::uint16_t tag) {
-  if (connection_.state_ != State::Open) { // the transport is about to hand the posted buffer back
-    changed_.wait(lock);
-    return {};
+// Waits until the posted buffer is full or a message is in the queue.
+Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
+  if (ready()) return arrival();
+  ++connection_.waiting_;
+  awaited_ = true;
+  connection_.wakeIfHeld();
+  const Clock::time_point start = Clock::now();
+  bool mayLead = true;
+  while (!ready()) {
+    const Clock::time_point until = deadline(start);
+    if (connection_.state_ != State::Open) { // whoever fills the posted buffer is about to give up
+      changed_.wait(lock);
+    } else if (Clock::now() >= until) {
+      const double seconds = static_cast<double>(connection_.options_.timeout.count()) / 1000;
+      lock.unlock();
+      connection_.close(fmt::format("nothing came for {} s while waiting for tag {} of stream {}", seconds, tag, id_));
+      lock.lock();
+    } else if (mayLead) {
+      lock.unlock();
+      mayLead = connection_.lead(*this, until);
+      lock.lock();
+    } else {
+      changed_.wait_until(lock, until);
+      mayLead = true;
+    }
   }
-  const Clock::time_point lastArrival{Clock::duration(connection_.lastArrival_.load(std::memory_order_relaxed))};
-  const Clock::time_point deadline = std::max(start, lastArrival) + connection_.options_.timeout;
-  if (Clock::now() < deadline) {
-    changed_.wait_until(lock, deadline);
-    return {};
-  }
-  const std::string reason = fmt::format("nothing came for {} s while waiting for tag {} of stream {}",
-                                         static_cast<double>(connection_.options_.timeout.count()) / 1000, tag, id_);
-  lock.unlock();
-  connection_.close(reason);
-  lock.lock();
+  --connection_.waiting_;
+  awaited_ = false;
+  return arrival();
+}
+
+Expected<void> StreamedConnection::Stream::arrival() const {
+  const bool arrived = (posted_ != nullptr && posted_->state == Posted::State::Done) ||
+                       (!queue_.empty() && connection_.state_ != State::EndedHere);
+  if (!arrived) return fail("{}", connection_.endMessage_);
   return {};
+}
+
+StreamedConnection::Clock::time_point StreamedConnection::Stream::deadline(Clock::time_point start) const {
+  const Clock::time_point lastArrival{Clock::duration(connection_.lastArrival_.load(std::memory_order_relaxed))};
+  return std::max(start, lastArrival) + connection_.options_.timeout;
 }
 
 Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::unique_lock<std::mutex> &lock,

@@ -26,7 +26,10 @@ private:
   };
 
   Expected<void> await(std::unique_lock<std::mutex> &lock, std::uint16_t tag);
-  Expected<void> waitOnce(std::unique_lock<std::mutex> &lock, Clock::time_point start, std::uint16_t tag);
+  bool ready() const;
+  Expected<void> arrival() const;
+  bool filling() const { return posted_ != nullptr && posted_->state == Posted::State::Filling; }
+  Clock::time_point deadline(Clock::time_point start) const;
   Expected<Message> take(std::unique_lock<std::mutex> &lock, std::uint16_t tag, std::size_t least, std::size_t most);
   void countReceived(std::size_t payloadBytes);
 
@@ -36,6 +39,7 @@ private:
   std::condition_variable changed_;
   std::deque<Message> queue_;
   Posted *posted_ = nullptr;
+  bool awaited_ = false; // a thread is in await()
   Traffic traffic_;
 };
 

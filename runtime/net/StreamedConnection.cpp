@@ -51,8 +51,17 @@ void StreamedConnection::close(std::string_view reason) {
     endLocked(State::EndedHere, reason.empty() ? fmt::format("the session with {} was closed here", peerName_)
                                                : fmt::format("the session with {} has ended: {}", peerName_, reason));
     if (!wasOpen) return;
+    closing_ = true;
   }
   sendClose(reason.substr(0, kMaxReasonBytes));
+  const std::lock_guard lock(mutex_);
+  closing_ = false;
+  wake();
+}
+
+bool StreamedConnection::closing() const {
+  const std::lock_guard lock(mutex_);
+  return closing_;
 }
 
 void StreamedConnection::endedByPeer(std::string_view reason) {
@@ -85,6 +94,18 @@ Expected<void> StreamedConnection::checkOpen() const {
 bool StreamedConnection::ended() const {
   const std::lock_guard lock(mutex_);
   return state_ != State::Open;
+}
+
+bool StreamedConnection::lead(Stream &, Clock::time_point) { return false; }
+
+bool StreamedConnection::ready(const Stream &stream) const {
+  const std::lock_guard lock(mutex_);
+  return stream.ready();
+}
+
+bool StreamedConnection::othersWait() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_ > 1;
 }
 
 void StreamedConnection::noteArrival() {
@@ -147,7 +168,7 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
   return incoming;
 }
 
-void StreamedConnection::finish(Incoming incoming) {
+bool StreamedConnection::finish(Incoming incoming) {
   noteArrival();
   const std::lock_guard lock(mutex_);
   if (incoming.posted)
@@ -155,6 +176,7 @@ void StreamedConnection::finish(Incoming incoming) {
   else
     incoming.stream->queue_.push_back(std::move(incoming.message));
   incoming.stream->changed_.notify_one();
+  return incoming.stream->awaited_;
 }
 
 void StreamedConnection::abandon(Incoming incoming) {

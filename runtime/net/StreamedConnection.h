@@ -54,10 +54,13 @@ protected:
   virtual Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) = 0;
   virtual void sendClose(std::string_view reason) = 0; // best effort; called at most once
   virtual void wake() = 0;                             // the answer of holdsBack() or ended() has changed
+  // Called by a thread that waits for a message of `stream`, instead of waiting until another brings it: reads
+  // until ready(stream) or the deadline. False if another thread does so already.
+  virtual bool lead(Stream &stream, Clock::time_point deadline);
 
   // For the transport to call. Each begun message is finished or abandoned, soon if the session has ended.
   Expected<Incoming> begin(const FrameHeader &header);
-  void finish(Incoming incoming);
+  bool finish(Incoming incoming); // true if a thread was waiting for it
   void abandon(Incoming incoming);
   bool holdsBack();                          // should no more be read now? If so, wake() follows when this changes
   void noteArrival();                        // bytes came from the peer: timeouts start again
@@ -65,6 +68,9 @@ protected:
   void endLost(std::string message);         // the link broke: the same, with this side's own words
   Expected<void> checkOpen() const;
   bool ended() const;
+  bool closing() const;                   // ended, but sendClose() has yet to return
+  bool ready(const Stream &stream) const; // the thread that waits there can go on
+  bool othersWait() const;                // more than the calling thread, which waits
   const ConnectionOptions &options() const { return options_; }
 
   // While one exists, a thread here waits and the peer is not held back, lest both sides wait for each other.
@@ -91,6 +97,7 @@ private:
   mutable std::mutex mutex_; // guards all that follows, and the streams' members
   std::map<std::uint16_t, std::unique_ptr<Stream>> streams_;
   State state_ = State::Open;
+  bool closing_ = false;
   std::string endMessage_;
   std::size_t unread_ = 0; // bytes of messages that wait in streams
   int waiting_ = 0;

@@ -1,4 +1,4 @@
-// Plain TCP. Errors are words for the user, without the peer's name.
+// Plain TCP.
 #pragma once
 
 #include <memory>

@@ -102,13 +102,21 @@ private:
   std::mutex mutex_;
   std::array<std::uint8_t, kRecord> record_; // a short head and its body leave as one record
   std::uint64_t writtenWithKey_ = 0;
+  bool established_ = false;
 };
 
 Expected<IoWait> TlsStream::handshake() {
   const std::lock_guard lock(mutex_);
   ERR_clear_error();
   const int status = SSL_do_handshake(ssl_);
-  if (status == 1) return IoWait::None;
+  established_ = status == 1;
+  if (established_) return IoWait::None;
+  const int reason = ERR_GET_REASON(ERR_peek_error());
+  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST) {
+    // OpenSSL says nothing to a peer without TLS; from this alert (protocol_version) it will know what is wrong.
+    static constexpr std::uint8_t kAlert[] = {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x46};
+    if (SSL_is_server(ssl_) == 1) SD_TRY(sendBytes(descriptor(), kAlert, {}));
+  }
   SD_ASSIGN(const IoResult result, afterwards(status));
   if (result.end) return fail("closed the connection during the TLS handshake");
   return result.wait;
@@ -143,7 +151,7 @@ Expected<IoResult> TlsStream::write(std::span<const std::uint8_t> head, std::spa
     const int status = SSL_write_ex(ssl_, next.data(), next.size(), &count);
     if (status != 1) {
       SD_ASSIGN(const IoResult result, afterwards(status));
-      if (result.end) return fail("the connection was closed");
+      if (result.end) return fail("closed the connection");
       total.wait = result.wait;
       return total;
     }
@@ -189,7 +197,7 @@ Expected<IoResult> TlsStream::afterwards(int status) const {
   case SSL_ERROR_ZERO_RETURN:
     return IoResult{.bytes = 0, .wait = IoWait::None, .end = true};
   case SSL_ERROR_SYSCALL:
-    if (ERR_peek_error() == 0) return fail("the connection was cut");
+    if (ERR_peek_error() == 0) return fail("cut the connection");
     [[fallthrough]];
   default:
     return fail("{}", explainFailure());
@@ -207,7 +215,7 @@ std::string TlsStream::explainFailure() const {
                        X509_verify_cert_error_string(verified));
   if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
     return "shows no certificate; it needs --tls-cert and --tls-key";
-  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST)
+  if (!established_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
     return "does not speak TLS; does it run without --tls-cert, or is it another program";
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) return "closed the connection without a word";
   if (reason > SSL_AD_REASON_OFFSET) // an alert: the peer's words
