@@ -1,0 +1,159 @@
+#include "compiler/Compile.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+#include "compiler/onnx/Import.h"
+#include "ir/Parser.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::uintmax_t kMaxTextBytes = std::uintmax_t{1} << 30;
+
+Expected<std::string> readText(const std::filesystem::path &path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error) return fail("cannot read '{}': {}", path.string(), error.message());
+  if (size > kMaxTextBytes) return fail("'{}' is larger than {} bytes", path.string(), kMaxTextBytes);
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (!file) return fail("cannot read '{}'", path.string());
+  return text;
+}
+
+// IR text under another name, such as that of a temporary file.
+bool looksLikeIr(const std::filesystem::path &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string start;
+  file >> start;
+  return start.starts_with("module") || start.starts_with("//");
+}
+
+Expected<Module> loadText(const std::filesystem::path &path) {
+  SD_ASSIGN(const std::string text, readText(path));
+  Diagnostics diagnostics;
+  auto module = parse(text, path.string(), diagnostics);
+  if (module) return *std::move(module);
+  std::string message = diagnostics.render();
+  while (message.ends_with('\n'))
+    message.pop_back();
+  return tl::unexpected<Error>(Error{std::move(message)});
+}
+
+Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {
+  const ImportOptions import{options.batch, options.inputRange};
+  std::vector<ImportProblem> problems;
+  Expected<Module> module = fail("");
+  if (path.extension() == ".onnxtext") {
+    SD_ASSIGN(const std::string text, readText(path));
+    module = importOnnxText(text, import, problems);
+  } else {
+    module = importOnnx(path, import, problems);
+  }
+  if (module) return module;
+  std::string message = fmt::format("{}: {}", path.string(), module.error().message);
+  for (auto &problem : problems)
+    message += "\n  " + toString(problem);
+  return tl::unexpected<Error>(Error{std::move(message)});
+}
+
+Expected<double> parseNumber(std::string_view text, std::string_view what) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
+    return fail("{}: '{}' is not a number", what, text);
+  return value;
+}
+
+} // namespace
+
+Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options) {
+  const auto ending = path.extension();
+  if (ending == ".onnx" || ending == ".onnxtext" || (ending != ".sdir" && !looksLikeIr(path)))
+    return loadOnnx(path, options);
+  if (options.batch) return fail("--batch is for ONNX models; '{}' has fixed shapes", path.string());
+  SD_ASSIGN(Module module, loadText(path));
+  if (options.inputRange)
+    for (auto &op : module.ops)
+      if (op.kind == OpKind::Input) {
+        op.attrs.set(Attr::Low, options.inputRange->first);
+        op.attrs.set(Attr::High, options.inputRange->second);
+      }
+  return module;
+}
+
+Expected<Module> lower(Module module, const LowerOptions &options, PassContext &context) {
+  if (context.options.privateNormalization)
+    for (auto &op : module.ops)
+      if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low))
+        return fail("--private-normalization needs --input-range LO,HI: input '{}' is entered at a scale chosen by it",
+                    op.attrs.str(Attr::Name));
+  return runPasses(std::move(module), options.passes, options.manager, context);
+}
+
+Expected<int> scaleBitsOf(std::int64_t scale) {
+  if (scale < 2 || scale > 65536 || !std::has_single_bit(static_cast<std::uint64_t>(scale)))
+    return fail("--scale {}: the scale must be a power of two from 2 to 65536, such as 1024", scale);
+  return std::bit_width(static_cast<std::uint64_t>(scale)) - 1;
+}
+
+Expected<NetworkProfile> parseNetwork(std::string_view text) {
+  if (text == "lan") return NetworkProfile::lan();
+  if (text == "wan") return NetworkProfile::wan();
+  NetworkProfile profile;
+  const std::size_t comma = text.find(',');
+  const std::string_view rtt = text.substr(0, comma);
+  const std::string_view bandwidth = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+  if (!rtt.starts_with("rtt=") || !bandwidth.starts_with("bandwidth="))
+    return fail("--network {}: must be lan, wan, or rtt=MILLISECONDS,bandwidth=MBIT_PER_SECOND", text);
+  SD_ASSIGN(const double milliseconds, parseNumber(rtt.substr(4), "--network"));
+  SD_ASSIGN(const double megabits, parseNumber(bandwidth.substr(10), "--network"));
+  if (milliseconds < 0 || milliseconds > 1e6 || megabits <= 0 || megabits > 1e9)
+    return fail("--network {}: the round trip must be from 0 to 1e6 ms, the bandwidth above 0 and up to 1e9 Mbit/s",
+                text);
+  profile.roundTripSeconds = milliseconds * 1e-3;
+  profile.bitsPerSecond = megabits * 1e6;
+  return profile;
+}
+
+Expected<std::pair<double, double>> parseInputRange(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  if (comma == text.npos) return fail("--input-range {}: must be LO,HI, such as 0,1", text);
+  SD_ASSIGN(const double low, parseNumber(text.substr(0, comma), "--input-range"));
+  SD_ASSIGN(const double high, parseNumber(text.substr(comma + 1), "--input-range"));
+  if (low > high) return fail("--input-range {}: {} is above {}", text, low, high);
+  return std::pair(low, high);
+}
+
+Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const Module &module,
+                                                                         const Tensor<float> &tensor) {
+  const auto isInput = [](const Op &op) { return op.kind == OpKind::Input; };
+  if (std::ranges::count_if(module.ops, isInput) != 1)
+    return fail("records of a model with several inputs can't be read from one file");
+  const Op &input = *std::ranges::find_if(module.ops, isInput);
+  const Shape &shape = module.type(input.result).shape;
+  const std::int64_t each = elementCount(shape);
+  const std::string &name = input.attrs.str(Attr::Name);
+
+  // Records are the input's shape, with its first dimension replaced by any multiple of it; or without it, if it is 1.
+  const bool batched = tensor.shape.size() == shape.size() && !shape.empty() &&
+                       std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin() + 1) &&
+                       tensor.shape[0] % shape[0] == 0;
+  const bool single = !shape.empty() && shape[0] == 1 &&
+                      std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin(), tensor.shape.end());
+  const bool flat = tensor.shape.size() == 2 && !shape.empty() && shape[0] == 1 && tensor.shape[1] == each;
+  if (!batched && !single && !flat && tensor.shape != shape)
+    return fail("records of shape {} do not fit input '{}' of shape {}", toString(tensor.shape), name, toString(shape));
+  std::vector<std::map<std::string, Tensor<float>>> records;
+  for (auto from = tensor.data.begin(); from != tensor.data.end(); from += each)
+    records.push_back({{name, Tensor<float>(shape, {from, from + each})}});
+  return records;
+}
+
+} // namespace sd

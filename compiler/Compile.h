@@ -1,0 +1,43 @@
+// From a model file to a lowered, scheduled module; codegen/Codegen.h takes it from there.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "passes/PassManager.h"
+
+namespace sd {
+
+struct ModelOptions {
+  std::optional<std::int64_t> batch;                   // of a dynamic first dimension
+  std::optional<std::pair<double, double>> inputRange; // every input's values lie in it
+};
+
+// Reads a model by its name's ending: .onnx, .onnxtext, or .sdir (the IR's text); by its beginning for other endings.
+// An error lists all that stands in the way, a line each.
+Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options);
+
+struct LowerOptions {
+  std::vector<const Pass *> passes;
+  PassManagerOptions manager;
+};
+
+// Runs the passes on a module. Warnings and the range report are left in `context`.
+Expected<Module> lower(Module module, const LowerOptions &options, PassContext &context);
+
+// s of a scale N = 2^s; error unless N is a power of two from 2 to 65536.
+Expected<int> scaleBitsOf(std::int64_t scale);
+
+// "lan", "wan" or "rtt=MS,bandwidth=MBIT".
+Expected<NetworkProfile> parseNetwork(std::string_view text);
+
+// "LO,HI", finite, LO <= HI.
+Expected<std::pair<double, double>> parseInputRange(std::string_view text);
+
+// A tensor whose first dimension counts records, as one map from input name to tensor for each run of the module (which
+// takes as many records as its first dimension says). The module has one input; `tensor` may also hold one record
+// without that dimension. Error if the shapes don't fit.
+Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const Module &module,
+                                                                         const Tensor<float> &tensor);
+
+} // namespace sd

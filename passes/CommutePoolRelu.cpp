@@ -1,0 +1,45 @@
+// relu then maxpool -> maxpool then relu: a quarter of the comparisons for 2x2. A concatenation of ReLUs is one ReLU
+// of the concatenation, which then meets a pool behind it. (A ReLU before an average must stay.)
+#include <algorithm>
+
+#include "passes/Pass.h"
+#include "passes/Rewrite.h"
+
+namespace sd {
+
+namespace {
+
+// One walk; true if something moved.
+bool commuteOnce(Module &module) {
+  const Graph graph(module);
+  auto isLoneRelu = [&](ValueId value) { return graph.isA(value, OpKind::Relu) && graph.hasOneUser(value); };
+  Rewriter rewriter(module);
+  bool moved = false;
+  for (auto &op : module.ops) {
+    const bool movable = op.kind == OpKind::MaxPool || (op.kind == OpKind::Concat && op.operands.size() > 1);
+    if (!movable || !std::ranges::all_of(op.operands, isLoneRelu)) {
+      rewriter.clone(op);
+      continue;
+    }
+    std::vector<ValueId> operands;
+    for (auto operand : op.operands)
+      operands.push_back(rewriter[graph.definition(operand).operands[0]]);
+    const ValueId result = rewriter.builder.create(op.kind, std::move(operands), op.attrs, op.source);
+    rewriter.map(op.result,
+                 rewriter.builder.create(OpKind::Relu, {result}, {}, graph.definition(op.operands[0]).source));
+    moved = true;
+  }
+  if (moved) module = rewriter.finish();
+  return moved;
+}
+
+} // namespace
+
+Expected<Module> commutePoolRelu(const Module &module, PassContext &) {
+  Module result = module;
+  while (commuteOnce(result)) {
+  }
+  return result;
+}
+
+} // namespace sd

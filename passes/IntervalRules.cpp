@@ -1,0 +1,249 @@
+#include "passes/IntervalRules.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/core/Ring.h"
+#include "ir/core/Windows.h"
+
+namespace sd::intervals {
+
+namespace {
+
+constexpr double kUnknown = 0x1p31; // any residue, centred
+
+template <class F>
+Interval mapBounds(const Interval &x, F f) {
+  Interval result = x;
+  std::ranges::transform(x.low.data, result.low.data.begin(), [&](double v) { return f(v, false); });
+  std::ranges::transform(x.high.data, result.high.data.begin(), [&](double v) { return f(v, true); });
+  return result;
+}
+
+Interval scaledBy(const Interval &x, double factor) {
+  Interval result = mapBounds(x, [&](double v, bool) { return v * factor; });
+  if (factor < 0) std::swap(result.low, result.high);
+  return result;
+}
+
+// y / 2^t, off by less than one unit.
+Interval truncated(const Interval &x, int bits) {
+  if (bits == 0) return x;
+  return mapBounds(x, [&](double v, bool high) {
+    const double q = std::ldexp(v, -bits);
+    return high ? std::ceil(q + 1) - 1 : std::floor(q - 1) + 1;
+  });
+}
+
+// The own dimensions of an interval, with as many axes as the value.
+Shape ownShape(const Interval &x, const Shape &shape) {
+  Shape own(shape.size(), 1);
+  std::ranges::copy(x.low.shape, own.end() - static_cast<std::ptrdiff_t>(x.low.shape.size()));
+  return own;
+}
+
+Interval withShape(const Interval &x, const Shape &shape) { return {{shape, x.low.data}, {shape, x.high.data}}; }
+
+Interval layout(const Case &c, std::span<const Interval> operands, double fill = 0) {
+  std::vector<const Tensor<double> *> lows, highs;
+  for (auto &operand : operands) {
+    lows.push_back(&operand.low);
+    highs.push_back(&operand.high);
+  }
+  const Shape &shape = c.module.type(c.op.result).shape;
+  return {reference::evaluateLayout<double>(c.op.kind, lows, c.op.attrs, shape, fill),
+          reference::evaluateLayout<double>(c.op.kind, highs, c.op.attrs, shape, fill)};
+}
+
+Interval layoutOp(const Case &c) {
+  const Shape &shape = c.module.type(c.op.operands[0]).shape;
+  const Interval &x = *c.in[0];
+  const Shape own = ownShape(x, shape);
+  switch (c.op.kind) {
+  case OpKind::ShareReshape:
+    if (x.low.size() == 1) return Interval::uniform(x.low.data[0], x.high.data[0]);
+    break;
+  case OpKind::ShareTranspose: {
+    if (elementCount(own) == elementCount(shape)) break;
+    if (x.low.size() == 1) return x;
+    const Interval compact = withShape(x, own);
+    Shape permuted;
+    for (auto axis : c.op.attrs.ints(Attr::Perm))
+      permuted.push_back(own[axis]);
+    const Tensor<double> *low[] = {&compact.low}, *high[] = {&compact.high};
+    return {reference::evaluateLayout<double>(c.op.kind, low, c.op.attrs, permuted, 0.0),
+            reference::evaluateLayout<double>(c.op.kind, high, c.op.attrs, permuted, 0.0)};
+  }
+  case OpKind::ShareGather:
+    if (own[c.op.attrs.i(Attr::Axis)] == 1) return x;
+    break;
+  case OpKind::SharePad: {
+    const auto &pads = c.op.attrs.ints(Attr::Pads);
+    const auto fill = static_cast<double>(c.op.attrs.i(Attr::IntFill));
+    bool compact = true;
+    for (std::size_t i = 0; i < own.size(); ++i)
+      compact &= own[i] == 1 || (!pads[i] && !pads[i + own.size()]);
+    if (compact) return mapBounds(x, [&](double v, bool high) { return high ? std::max(v, fill) : std::min(v, fill); });
+    const Interval full[] = {expanded(x, shape)};
+    return layout(c, full, fill);
+  }
+  default:
+    break; // concat
+  }
+  std::vector<Interval> operands;
+  for (std::size_t i = 0; i < c.in.size(); ++i)
+    operands.push_back(expanded(*c.in[i], c.module.type(c.op.operands[i]).shape));
+  return layout(c, operands);
+}
+
+// Concatenation along axis 1 of what varies by channel alone.
+std::optional<Interval> concatChannels(const Case &c) {
+  if (c.op.attrs.i(Attr::Axis) != 1) return std::nullopt;
+  std::vector<double> low, high;
+  std::size_t rank = 0;
+  for (std::size_t i = 0; i < c.in.size(); ++i) {
+    const Shape &shape = c.module.type(c.op.operands[i]).shape;
+    const Shape own = ownShape(*c.in[i], shape);
+    rank = shape.size();
+    if (elementCount(own) != own[1]) return std::nullopt;
+    Shape channels(rank, 1);
+    channels[1] = shape[1];
+    const Interval each = expanded(*c.in[i], channels);
+    low.insert(low.end(), each.low.data.begin(), each.low.data.end());
+    high.insert(high.end(), each.high.data.begin(), each.high.data.end());
+  }
+  Shape shape(rank, 1);
+  shape[1] = static_cast<std::int64_t>(low.size());
+  return Interval{{shape, low}, {shape, high}};
+}
+
+Interval sumPool(const Case &c) {
+  const Shape &shape = c.module.type(c.op.operands[0]).shape, &result = c.module.type(c.op.result).shape;
+  double least = 1, most = 1; // taps that hit the input
+  const auto axes = windowAxes(shape, c.op.attrs.ints(Attr::Kernel), c.op.attrs);
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    double fewest = kUnknown, largest = 0;
+    for (std::int64_t o = 0; o < result[axis + 2]; ++o) {
+      const auto taps = windowTaps(axes[axis], o);
+      fewest = std::min(fewest, static_cast<double>(taps.end - taps.begin));
+      largest = std::max(largest, static_cast<double>(taps.end - taps.begin));
+    }
+    least *= fewest;
+    most *= largest;
+  }
+  return mapBounds(perChannel(*c.in[0], shape),
+                   [&](double v, bool high) { return v * ((v > 0) == high ? most : least); });
+}
+
+Interval product(const Interval &a, const Interval &b) {
+  const Interval any = combine(a, b, [](double, double) { return 0.0; });
+  Interval result = any;
+  reference::forEachBroadcast(any.low.shape, a.low.shape, b.low.shape, [&](auto i, auto ia, auto ib) {
+    const auto [least, most] = std::minmax({a.low.data[ia] * b.low.data[ib], a.low.data[ia] * b.high.data[ib],
+                                            a.high.data[ia] * b.low.data[ib], a.high.data[ia] * b.high.data[ib]});
+    result.low.data[i] = least;
+    result.high.data[i] = most;
+  });
+  return result;
+}
+
+Interval maximum(const Interval &a, const Interval &b) {
+  return combine(a, b, [](double x, double y) { return std::max(x, y); });
+}
+
+} // namespace
+
+Interval expanded(const Interval &x, const Shape &shape) {
+  Interval result{Tensor<double>(shape), Tensor<double>(shape)};
+  reference::forEachBroadcast(shape, x.low.shape, x.low.shape, [&](auto i, auto from, auto) {
+    result.low.data[i] = x.low.data[from];
+    result.high.data[i] = x.high.data[from];
+  });
+  return result;
+}
+
+Interval perChannel(const Interval &x, const Shape &shape) {
+  const Shape own = ownShape(x, shape);
+  Shape channels(shape.size(), 1);
+  channels[1] = own[1];
+  Interval result{Tensor<double>(channels, HUGE_VAL), Tensor<double>(channels, -HUGE_VAL)};
+  const reference::AxisSplit split = reference::splitAt(own, 1);
+  for (std::int64_t i = 0; i < x.low.size(); ++i) {
+    const std::int64_t c = i / split.inner % split.length;
+    result.low.data[c] = std::min(result.low.data[c], x.low.data[i]);
+    result.high.data[c] = std::max(result.high.data[c], x.high.data[i]);
+  }
+  return result;
+}
+
+Interval shareOp(const Case &c) {
+  const Attrs &attrs = c.op.attrs;
+  switch (c.op.kind) {
+  case OpKind::ShareConv:
+  case OpKind::ShareMatMul:
+  case OpKind::ShareScale:
+  case OpKind::ShareAddW:
+    return c.weightsUnknown ? Interval::uniform(-kUnknown, kUnknown) : linearOp(c);
+  case OpKind::ShareAdd:
+    return combine(*c.in[0], *c.in[1], std::plus<>());
+  case OpKind::ShareSub:
+    return combine(*c.in[0], *c.in[1], std::minus<>(), true);
+  case OpKind::ShareMulC:
+    return scaledBy(*c.in[0], static_cast<double>(attrs.i(Attr::Factor)));
+  case OpKind::ShareRescale:
+    return *c.in[0];
+  case OpKind::ShareSumPool:
+    return sumPool(c);
+  case OpKind::ShareConcat:
+    if (auto channels = concatChannels(c)) return *channels;
+    return layoutOp(c);
+  case OpKind::ShareTruncate:
+    return truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits)));
+  case OpKind::ShareRelu:
+    return maximum(truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits))), Interval::uniform(0, 0));
+  case OpKind::ShareMax:
+    return maximum(*c.in[0], *c.in[1]);
+  case OpKind::ShareMul:
+    return product(*c.in[0], *c.in[1]);
+  default:
+    return layoutOp(c);
+  }
+}
+
+std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in) {
+  switch (op.kind) {
+  case OpKind::Input:
+    if (!op.attrs.has(Attr::Low)) return std::nullopt;
+    return Interval::uniform(op.attrs.f(Attr::Low), op.attrs.f(Attr::High));
+  case OpKind::Constant: {
+    const Tensor<float> &value = op.attrs.floats(Attr::Value);
+    const Tensor<double> bounds(value.shape, {value.data.begin(), value.data.end()});
+    return Interval{bounds, bounds};
+  }
+  case OpKind::Add:
+    return combine(*in[0], *in[1], std::plus<>());
+  case OpKind::Sub:
+    return combine(*in[0], *in[1], std::minus<>(), true);
+  case OpKind::Mul:
+    return product(*in[0], *in[1]);
+  case OpKind::Div: {
+    if (std::ranges::any_of(in[1]->low.data, [](double v) { return v == 0; })) return std::nullopt;
+    return product(*in[0], mapBounds(*in[1], [](double v, bool) { return 1 / v; }));
+  }
+  case OpKind::Identity:
+    return *in[0];
+  case OpKind::Reshape:
+    if (in[0]->low.size() == 1) return Interval::uniform(in[0]->low.data[0], in[0]->high.data[0]);
+    [[fallthrough]];
+  case OpKind::Transpose:
+  case OpKind::Gather: {
+    if (in[0]->low.size() == 1) return *in[0];
+    const Interval full[] = {expanded(*in[0], module.type(op.operands[0]).shape)};
+    return layout({module, op, in, {}, false}, full);
+  }
+  default:
+    return std::nullopt;
+  }
+}
+
+} // namespace sd::intervals

@@ -1,0 +1,56 @@
+// Intervals of each op's result from those of its operands; between the files of the analysis.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "passes/Intervals.h"
+
+namespace sd::intervals {
+
+struct Case {
+  const Module &module;
+  const Op &op;
+  std::span<const Interval *const> in;                  // of the share operands, in order
+  std::span<const Tensor<std::int32_t> *const> weights; // the weight operands, in order
+  bool weightsUnknown;
+};
+
+// A share op, not share.input or share.output.
+Interval shareOp(const Case &);
+
+// Conv, matmul, scale, addw with known weights.
+Interval linearOp(const Case &);
+
+// A clear op before share.input; nothing if the analysis does not know the op or the input's range.
+std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in);
+
+// Elementwise f, monotone in a, and in b (downwards if `falling`), over broadcast operands.
+template <class F>
+Interval combine(const Interval &a, const Interval &b, F f, bool falling = false);
+
+// Copies of x with its bounds written out for `shape`.
+Interval expanded(const Interval &x, const Shape &shape);
+
+// One interval for each position along axis 1 of `shape`: [1,C,1,...], the hull of the others.
+Interval perChannel(const Interval &x, const Shape &shape);
+
+} // namespace sd::intervals
+
+#include "ir/core/ReferenceLinear.h"
+
+namespace sd::intervals {
+
+template <class F>
+Interval combine(const Interval &a, const Interval &b, F f, bool falling) {
+  const auto shape = broadcastShapes(a.low.shape, b.low.shape);
+  assert(shape);
+  Interval result{Tensor<double>(*shape), Tensor<double>(*shape)};
+  reference::forEachBroadcast(*shape, a.low.shape, b.low.shape, [&](auto i, auto ia, auto ib) {
+    result.low.data[i] = f(a.low.data[ia], (falling ? b.high : b.low).data[ib]);
+    result.high.data[i] = f(a.high.data[ia], (falling ? b.low : b.high).data[ib]);
+  });
+  return result;
+}
+
+} // namespace sd::intervals

@@ -1,0 +1,123 @@
+#include "passes/Intervals.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ir/core/ReferenceLinear.h"
+#include "ir/core/Ring.h"
+#include "ir/core/Windows.h"
+#include "passes/IntervalRules.h"
+
+namespace sd {
+
+double Interval::least() const { return *std::ranges::min_element(low.data); }
+double Interval::most() const { return *std::ranges::max_element(high.data); }
+double Interval::magnitude() const { return std::max(std::abs(least()), std::abs(most())); }
+
+double limitOf(const Op &op) {
+  switch (op.kind) {
+  case OpKind::ShareTruncate:
+  case OpKind::ShareRelu:
+    return std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bound))) -
+           std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bits)));
+  case OpKind::ShareMax:
+    return std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bound))) - 1;
+  case OpKind::ShareOutput:
+    return std::ldexp(1.0, kRingBits - 1) - 1;
+  default:
+    return std::numeric_limits<double>::infinity();
+  }
+}
+
+namespace {
+
+using intervals::Case;
+
+double magnitudeBefore(const Op &op, std::span<const Interval *const> in) {
+  if (op.kind != OpKind::ShareMax) return in[0]->magnitude();
+  return intervals::combine(
+             *in[0], *in[1], [](double a, double b) { return a - b; }, true)
+      .magnitude();
+}
+
+Interval clipped(const Interval &x, double limit) {
+  Interval result = x;
+  for (auto *side : {&result.low, &result.high})
+    for (auto &v : side->data)
+      v = std::clamp(v, -limit, limit);
+  return result;
+}
+
+Interval entered(const Module &module, const Op &op, const Interval *clear) {
+  const int scale = module.type(op.result).scale;
+  const double most = std::ldexp(1.0, kBoundBits) - 1; // share.input refuses larger ones
+  if (!clear) return Interval::uniform(-most, most);
+  Interval result = *clear;
+  // The hospital computes in floats: one unit more on each side.
+  for (auto &v : result.low.data)
+    v = std::max(-most, std::round(std::ldexp(v - std::abs(v) * 1e-5, scale)) - 1);
+  for (auto &v : result.high.data)
+    v = std::min(most, std::round(std::ldexp(v + std::abs(v) * 1e-5, scale)) + 1);
+  // Values that floats hold exactly, of records that are not changed: 0 stays 0.
+  for (std::size_t i = 0; i < result.low.data.size(); ++i)
+    if (clear->low.data[i] == 0) result.low.data[i] = 0;
+  return result;
+}
+
+} // namespace
+
+void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit) {
+  std::vector<std::optional<Interval>> values(module.types.size());
+  std::vector<std::size_t> lastUse(module.types.size(), 0);
+  for (std::size_t i = 0; i < module.ops.size(); ++i)
+    for (auto operand : module.ops[i].operands)
+      lastUse[operand] = i;
+
+  std::vector<const Tensor<std::int32_t> *> weights(module.types.size(), nullptr);
+  for (std::size_t i = 0; i < module.ops.size(); ++i) {
+    const Op &op = module.ops[i];
+    if (op.kind == OpKind::ShareConstant) {
+      weights[op.result] = &op.attrs.int32s(Attr::Weights);
+      continue;
+    }
+    if (op.kind == OpKind::Return) break;
+    std::vector<const Interval *> in;
+    std::vector<const Tensor<std::int32_t> *> constants;
+    bool known = true;
+    std::vector<Interval> bounded; // operands, within the op's limit
+    bounded.reserve(op.operands.size());
+    for (auto operand : op.operands) {
+      if (weights[operand]) {
+        constants.push_back(weights[operand]);
+      } else if (values[operand]) {
+        in.push_back(&*values[operand]);
+      } else {
+        known = false;
+      }
+    }
+    if (info(op.kind).level == Level::Nn) { // the hospital's: known while everything before it is
+      if (known) values[op.result] = intervals::clearOp(module, op, in);
+    } else if (op.kind == OpKind::ShareInput) {
+      values[op.result] = entered(module, op, known ? in[0] : nullptr);
+    } else {
+      assert(known);
+      const double limit = limitOf(op);
+      if (std::isfinite(limit)) {
+        visit(i, magnitudeBefore(op, in));
+        if (op.kind != OpKind::ShareMax)
+          for (auto &x : in) {
+            bounded.push_back(clipped(*x, limitOf(op)));
+            x = &bounded.back();
+          }
+      }
+      if (op.kind == OpKind::ShareOutput) continue; // what is opened is the hospital's, and has no limits
+      Interval result = intervals::shareOp({module, op, in, constants, knowledge == Knowledge::Public});
+      values[op.result] = std::move(result);
+    }
+    for (auto operand : op.operands)
+      if (lastUse[operand] == i) values[operand].reset();
+  }
+}
+
+} // namespace sd

@@ -1,0 +1,29 @@
+// Who computes what: the hospital prepares the record and finishes the result in the clear, the rest is private.
+#pragma once
+
+#include "passes/Rewrite.h"
+
+namespace sd {
+
+enum class Place : std::uint8_t {
+  Constant, // depends on constants alone
+  Prefix,   // clear, before share.input: the record, moved about, and its public normalisation
+  Private,  // on shares
+  Tail,     // clear, after share.output: softmax and the like as the last op, and what moves its result about
+};
+
+// The place of each op of an nn module (nn.return is Tail). The normalisation is a leading chain of sums, differences,
+// products and quotients with constants; `privateNormalization` leaves only moves in the prefix. A chain that reaches
+// the result without meeting any other op is no normalisation but the model, and private.
+std::vector<Place> partition(const Graph &graph, bool privateNormalization);
+
+// Ops that move elements about and change none.
+inline bool isMove(OpKind kind) {
+  return kind == OpKind::Identity || kind == OpKind::Reshape || kind == OpKind::Transpose || kind == OpKind::Gather;
+}
+// Ops that the hospital does on the opened result.
+inline bool isFinal(OpKind kind) {
+  return kind == OpKind::Softmax || kind == OpKind::LogSoftmax || kind == OpKind::Sigmoid || kind == OpKind::ArgMax;
+}
+
+} // namespace sd

@@ -1,0 +1,58 @@
+// What a pass is: a named function from a module to a module.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/Module.h"
+#include "ir/core/ProtocolCost.h"
+
+namespace sd {
+
+// What to do where a bound can't be proved and no calibration data show it.
+enum class RangePolicy : std::uint8_t { Warn, Require };
+
+struct PassOptions {
+  int scaleBits = 10;                // s: activations hold round(v 2^s)
+  bool privateNormalization = false; // a leading normalisation of an input is the service's secret
+  RangePolicy ranges = RangePolicy::Warn;
+  NetworkProfile network = NetworkProfile::lan();
+  std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name
+};
+
+// How the promise of a truncation, a comparison or an output was checked.
+struct RangeFact {
+  enum class Basis : std::uint8_t { Proved, Measured, Unknown };
+  std::string where;   // "Conv_0 (share.relu)"
+  double limit = 0;    // largest |y| that the op takes, in units of the integers
+  double proved = 0;   // largest |y| by interval analysis
+  double measured = 0; // largest |y| over the calibration records
+  bool wasMeasured = false;
+  int scale = 0; // y / 2^scale is the real
+  Basis basis = Basis::Unknown;
+};
+
+struct PassContext {
+  PassOptions options;
+  std::vector<std::string> warnings;
+  std::vector<RangeFact> ranges; // of the last run of analyse-ranges
+};
+
+using PassFunction = Expected<Module> (*)(const Module &, PassContext &);
+
+struct Pass {
+  std::string_view name, summary;
+  PassFunction run;
+};
+
+std::span<const Pass> allPasses();
+const Pass *findPass(std::string_view name); // null if there is none
+
+#define SD_PASS(function, name, summary) Expected<Module> function(const Module &, PassContext &);
+#include "passes/Passes.def"
+#undef SD_PASS
+
+} // namespace sd

@@ -1,0 +1,24 @@
+// Runs passes in order, checking and dumping between them as asked.
+#pragma once
+
+#include <filesystem>
+
+#include "passes/Pass.h"
+
+namespace sd {
+
+struct PassManagerOptions {
+  bool verifyEach = false;
+  std::filesystem::path dumpDir; // empty: none. Files 00-input.sdir, 01-simplify.sdir, ...
+  std::string stopAfter;         // empty: run all
+};
+
+// "a,b,c" as passes; error naming those that do not exist.
+Expected<std::vector<const Pass *>> parsePasses(std::string_view names);
+
+// Runs `passes`, or those up to and with `stopAfter` (error if it is not among them). Errors name the pass that
+// broke the module; those a user can cause are passed on as they are.
+Expected<Module> runPasses(Module module, std::span<const Pass *const> passes, const PassManagerOptions &options,
+                           PassContext &context);
+
+} // namespace sd

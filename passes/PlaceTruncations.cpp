@@ -1,0 +1,172 @@
+// As few truncations as possible. Each share.truncate is carried along, pending, through ops that commute with a
+// division by 2^t, and lands
+//   in the ReLU behind it (free: the comparison gets narrower);
+//   behind a residual sum, once, the other side brought to the same scale by a public power of two;
+//   before the next product, where it must;
+//   nowhere, before an output: the hospital divides after opening.
+// (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "passes/Pass.h"
+#include "passes/Rewrite.h"
+
+namespace sd {
+
+namespace {
+
+// A sum of a window is carried at the product's scale only up to here: 2^24 leaves |y| < 64 below 2^30.
+constexpr int kMaxPooledScale = 24;
+
+class TruncationPlacer {
+public:
+  explicit TruncationPlacer(const Module &module)
+      : module_(module), rewriter_(module), pending_(module.types.size(), 0), landed_(module.types.size(), kNoValue) {}
+
+  Module run() {
+    for (auto &op : module_.ops)
+      place(op);
+    return rewriter_.finish();
+  }
+
+private:
+  // The new value of an old one, truncated; once for all its users.
+  ValueId landed(const Op &user, ValueId value) {
+    if (!pending_[value]) return rewriter_[value];
+    if (landed_[value] == kNoValue)
+      landed_[value] = rewriter_.builder.create(
+          OpKind::ShareTruncate, {rewriter_[value]},
+          {{Attr::Bits, std::int64_t{pending_[value]}}, {Attr::Bound, std::int64_t{kBoundBits}}}, user.source);
+    return landed_[value];
+  }
+
+  void append(const Op &op, std::vector<ValueId> operands, Attrs attrs, int pending) {
+    rewriter_.replace(op, op.kind, std::move(operands), std::move(attrs));
+    pending_[op.result] = pending;
+  }
+
+  // The op on operands that carry the same pending truncation.
+  void carry(const Op &op, int pending, Attrs attrs) {
+    std::vector<ValueId> operands;
+    for (auto operand : op.operands)
+      operands.push_back(raised(op, operand, pending));
+    append(op, std::move(operands), std::move(attrs), pending);
+  }
+
+  // A value as it would be before a truncation by `pending` bits, at least its own.
+  ValueId raised(const Op &op, ValueId value, int pending) {
+    const int bits = pending - pending_[value];
+    ValueId result = rewriter_[value];
+    if (bits == 0) return result;
+    result =
+        rewriter_.builder.create(OpKind::ShareMulC, {result}, {{Attr::Factor, std::int64_t{1} << bits}}, op.source);
+    return rewriter_.builder.create(OpKind::ShareRescale, {result}, {{Attr::Shift, std::int64_t{bits}}}, op.source);
+  }
+
+  void land(const Op &op) {
+    if (op.operands.empty() || std::ranges::none_of(op.operands, [&](ValueId v) { return pending_[v] != 0; })) {
+      rewriter_.clone(op);
+      return;
+    }
+    Op copy = op;
+    for (auto &operand : copy.operands)
+      operand = landed(op, operand);
+    auto result = rewriter_.builder.add(std::move(copy)); // no op of a free type has a share operand
+    assert(result);
+    if (op.result != kNoValue) rewriter_.map(op.result, *result);
+  }
+
+  void truncate(const Op &op) {
+    const ValueId x = op.operands[0];
+    const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
+    if (bits > kMaxTruncation) {
+      rewriter_.map(op.result, landed(op, x));
+      pending_[op.result] = bits - pending_[x];
+      return;
+    }
+    rewriter_.map(op.result, rewriter_[x]);
+    pending_[op.result] = bits;
+  }
+
+  void relu(const Op &op) {
+    const ValueId x = op.operands[0];
+    const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
+    if (bits > kMaxTruncation) return land(op);
+    Attrs attrs = op.attrs;
+    attrs.set(Attr::Bits, std::int64_t{bits});
+    append(op, {rewriter_[x]}, std::move(attrs), 0);
+  }
+
+  void addWeight(const Op &op) {
+    const ValueId x = op.operands[0];
+    const Op &definition = module_.ops[definitions_[op.operands[1]]];
+    const Tensor<std::int32_t> &weights = definition.attrs.int32s(Attr::Weights);
+    const std::int64_t factor = std::int64_t{1} << pending_[x];
+    Tensor<std::int32_t> shifted = weights;
+    for (auto &w : shifted.data) // mod 2^32, as the ring is
+      w = static_cast<std::int32_t>(static_cast<std::uint32_t>(w) * static_cast<std::uint32_t>(factor));
+    const int scale = module_.type(op.operands[1]).scale + pending_[x];
+    const ValueId constant = rewriter_.builder.weights(std::move(shifted), scale, definition.source);
+    append(op, {rewriter_[x], constant}, op.attrs, pending_[x]);
+  }
+
+  void place(const Op &op) {
+    int most = 0;
+    for (auto operand : op.operands)
+      most = std::max(most, pending_[operand]);
+    switch (op.kind) {
+    case OpKind::ShareTruncate:
+      return truncate(op);
+    case OpKind::ShareRelu:
+      return relu(op);
+    case OpKind::ShareAddW:
+      return most ? addWeight(op) : land(op);
+    case OpKind::ShareOutput:
+      rewriter_.clone(op);
+      return;
+    case OpKind::ShareAdd:
+    case OpKind::ShareSub:
+    case OpKind::ShareConcat:
+    case OpKind::ShareReshape:
+    case OpKind::ShareTranspose:
+    case OpKind::ShareGather:
+    case OpKind::ShareRescale:
+      return carry(op, most, op.attrs);
+    case OpKind::ShareMax:
+      return equalPending(op) ? carry(op, most, op.attrs) : land(op);
+    case OpKind::SharePad: {
+      const std::int64_t fill = op.attrs.i(Attr::IntFill) << most;
+      if (std::abs(fill) >= std::int64_t{1} << 31) return land(op);
+      Attrs attrs = op.attrs;
+      attrs.set(Attr::IntFill, fill);
+      return carry(op, most, std::move(attrs));
+    }
+    case OpKind::ShareSumPool: {
+      std::int64_t taps = 1;
+      for (auto k : op.attrs.ints(Attr::Kernel))
+        taps *= k;
+      const ValueId x = op.operands[0];
+      const int scale =
+          rewriter_.builder.type(rewriter_[x]).scale + std::bit_width(static_cast<std::uint64_t>(taps) - 1);
+      return scale <= kMaxPooledScale ? carry(op, most, op.attrs) : land(op);
+    }
+    default:
+      return land(op);
+    }
+  }
+
+  bool equalPending(const Op &op) const { return pending_[op.operands[0]] == pending_[op.operands[1]]; }
+
+  const Module &module_;
+  std::vector<std::size_t> definitions_ = definitionsOf(module_);
+  Rewriter rewriter_;
+  std::vector<int> pending_;    // by value of the old module: bits still to be dropped from the new one
+  std::vector<ValueId> landed_; // likewise: the truncated new value, if there is one
+};
+
+} // namespace
+
+Expected<Module> placeTruncations(const Module &module, PassContext &) { return TruncationPlacer(module).run(); }
+
+} // namespace sd

@@ -1,0 +1,289 @@
+// nn to share level. Everything between the inputs' normalisation and the final softmax becomes integers at scale s;
+// behind every product stands a truncation back to s, which place-truncations then moves, merges or drops.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "ir/core/Reference.h"
+#include "passes/Fixed.h"
+#include "passes/Quantizer.h"
+
+namespace sd {
+
+namespace {
+// Bits of the integer part of the largest input: 8 for 0 to 255, 0 for [-1, 1].
+int integerBits(const Op &input) {
+  const double most = std::max(std::abs(input.attrs.f(Attr::Low)), std::abs(input.attrs.f(Attr::High)));
+  return most <= 1 ? 0 : static_cast<int>(std::ceil(std::log2(most)));
+}
+} // namespace
+
+Expected<Module> quantize(const Module &module, PassContext &context) {
+  const bool lowered =
+      std::ranges::any_of(module.ops, [](const Op &op) { return info(op.kind).level == Level::Share; });
+  if (lowered) return fail("the module is at share level already; quantize takes nn ops");
+  return Quantizer(module, context).run();
+}
+
+Expected<Module> Quantizer::run() {
+  if (s_ < 1 || s_ > 16) return fail("the scale must be a power of two from 2 to 65536");
+  for (std::size_t i = 0; i < module_.ops.size(); ++i)
+    check(module_.ops[i], places_[i]);
+  if (!complaints_.empty()) return complaints_.error();
+  for (std::size_t i = 0; i < module_.ops.size(); ++i)
+    if (places_[i] == Place::Private)
+      lower(module_.ops[i]);
+    else
+      lowerClear(module_.ops[i]);
+  if (!complaints_.empty()) return complaints_.error();
+  return rewriter_.finish();
+}
+
+Shared Quantizer::share(ValueId value) {
+  Shared &shared = shares_[value];
+  if (shared.value != kNoValue) return shared;
+  const Op &op = graph_.definition(value);
+  if (context_.options.privateNormalization) { // moves alone lie between the input and here
+    ValueId input = value;
+    while (!graph_.isA(input, OpKind::Input))
+      input = graph_.definition(input).operands[0];
+    if (const Op &in = graph_.definition(input); in.attrs.has(Attr::Low)) shared.finer = integerBits(in);
+  }
+  const Type type = Type::share(module_.type(value).shape, std::max(s_ - shared.finer, 0));
+  auto entered = rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, {}, op.source}, &type);
+  assert(entered);
+  shared.value = *entered;
+  return shared;
+}
+
+ValueId Quantizer::clear(ValueId value) {
+  if (shares_[value].value == kNoValue || places_[graph_.definitions[value]] != Place::Private) return rewriter_[value];
+  if (opened_[value] == kNoValue)
+    opened_[value] = append(graph_.definition(value), OpKind::ShareOutput, {shares_[value].value});
+  return opened_[value];
+}
+
+void Quantizer::lowerClear(const Op &op) {
+  Op copy{op.kind, {}, kNoValue, op.attrs, op.source};
+  for (auto operand : op.operands)
+    copy.operands.push_back(clear(operand));
+  auto result = rewriter_.builder.add(std::move(copy));
+  assert(result);
+  if (op.result != kNoValue) rewriter_.map(op.result, *result);
+}
+
+ValueId Quantizer::weights(const Op &op, std::span<const double> values, Shape shape, int scale) {
+  auto fixed = toFixed(values, shape, scale);
+  if (!fixed) complaints_.add(op, "{}", fixed.error().message);
+  return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int32_t>(std::move(shape)), scale,
+                                   op.source);
+}
+
+ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale) {
+  return weights(op, std::vector<double>(tensor.data.begin(), tensor.data.end()), tensor.shape, scale);
+}
+
+ValueId Quantizer::truncated(const Op &op, ValueId value) {
+  while (scaleOf(value) > s_) {
+    const int bits = std::min(scaleOf(value) - s_, kMaxTruncation);
+    value = append(op, OpKind::ShareTruncate, {value},
+                   {{Attr::Bits, std::int64_t{bits}}, {Attr::Bound, std::int64_t{kBoundBits}}});
+  }
+  return value;
+}
+
+ValueId Quantizer::raised(const Op &op, ValueId value, int scale) {
+  const int bits = scale - scaleOf(value);
+  if (bits <= 0) return value;
+  value = append(op, OpKind::ShareMulC, {value}, {{Attr::Factor, std::int64_t{1} << std::min(bits, 30)}});
+  return append(op, OpKind::ShareRescale, {value}, {{Attr::Shift, std::int64_t{bits}}});
+}
+
+ValueId Quantizer::broadcast(const Op &op, ValueId value, const Shape &shape) {
+  Shape own = shapeOf(value);
+  if (own == shape) return value;
+  own.insert(own.begin(), shape.size() - own.size(), 1);
+  if (own != shapeOf(value)) value = append(op, OpKind::ShareReshape, {value}, {{Attr::Dims, own}});
+  for (std::size_t axis = 0; axis < shape.size(); ++axis)
+    if (own[axis] != shape[axis])
+      value = append(
+          op, OpKind::ShareGather, {value},
+          {{Attr::Axis, static_cast<std::int64_t>(axis)}, {Attr::Indices, std::vector<std::int64_t>(shape[axis], 0)}});
+  return value;
+}
+
+ValueId Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias, int finer) {
+  const int scale = s_ + finer;
+  std::vector<ValueId> operands{x, weights(op, factor, scale)};
+  if (bias) operands.push_back(weights(op, *bias, scaleOf(x) + scale));
+  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)));
+}
+
+void Quantizer::lower(const Op &op) {
+  switch (op.kind) {
+  case OpKind::Conv:
+    return lowerConv(op);
+  case OpKind::MatMul:
+    return lowerMatMul(op);
+  case OpKind::BatchNorm:
+    return lowerBatchNorm(op);
+  case OpKind::Add:
+  case OpKind::Sub:
+    return lowerSum(op);
+  case OpKind::Mul:
+  case OpKind::Div:
+    return lowerProduct(op);
+  case OpKind::MaxPool:
+    return lowerMaxPool(op);
+  case OpKind::AvgPool:
+    return lowerAvgPool(op);
+  case OpKind::Concat:
+    return lowerConcat(op);
+  case OpKind::Relu:
+    return define(op,
+                  append(op, OpKind::ShareRelu, {share(op.operands[0]).value},
+                         {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
+                  share(op.operands[0]).finer);
+  default:
+    return lowerMove(op);
+  }
+}
+
+void Quantizer::lowerConv(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  const int scale = s_ + x.finer;
+  std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
+  if (op.operands.size() > 2)
+    operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
+  define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs)));
+}
+
+void Quantizer::lowerMatMul(const Op &op) {
+  const Tensor<float> *left = graph_.constant(op.operands[0]);
+  const Shared x = share(op.operands[left ? 1 : 0]);
+  const int scale = s_ + x.finer;
+  if (!left) {
+    std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
+    if (op.operands.size() > 2)
+      operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
+    return define(op, truncated(op, append(op, OpKind::ShareMatMul, std::move(operands))));
+  }
+  // W x = (x^T W^T)^T.
+  const Attrs swap{{Attr::Perm, std::vector<std::int64_t>{1, 0}}};
+  const Tensor<float> *operands[] = {left};
+  auto transposed = evaluateClear(OpKind::Transpose, operands, swap);
+  assert(transposed);
+  ValueId y = append(op, OpKind::ShareTranspose, {x.value}, swap);
+  y = append(op, OpKind::ShareMatMul, {y, weights(op, *transposed, scale)});
+  define(op, truncated(op, append(op, OpKind::ShareTranspose, {y}, swap)));
+}
+
+void Quantizer::lowerBatchNorm(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  const Tensor<float> *parameters[4]; // scale, bias, mean, var
+  for (int i = 0; i < 4; ++i)
+    parameters[i] = graph_.constant(op.operands[i + 1]);
+  Shape shape(shapeOf(x.value).size(), 1);
+  shape[1] = parameters[0]->size();
+  Tensor<float> factor(shape), bias(shape);
+  for (std::int64_t c = 0; c < shape[1]; ++c) {
+    const double f = parameters[0]->data[c] / std::sqrt(parameters[3]->data[c] + op.attrs.f(Attr::Epsilon));
+    factor.data[c] = static_cast<float>(f);
+    bias.data[c] = static_cast<float>(parameters[1]->data[c] - parameters[2]->data[c] * f);
+  }
+  define(op, scaled(op, x.value, factor, &bias, x.finer));
+}
+
+void Quantizer::lowerSum(const Op &op) {
+  const auto *left = graph_.constant(op.operands[0]), *right = graph_.constant(op.operands[1]);
+  const bool difference = op.kind == OpKind::Sub;
+  if (right) {
+    Tensor<float> constant = *right;
+    if (difference) std::ranges::transform(constant.data, constant.data.begin(), std::negate<float>());
+    return lowerSumWithConstant(op, share(op.operands[0]).value, constant);
+  }
+  if (left) {
+    ValueId x = share(op.operands[1]).value;
+    if (difference) x = append(op, OpKind::ShareMulC, {x}, {{Attr::Factor, std::int64_t{-1}}});
+    return lowerSumWithConstant(op, x, *left);
+  }
+  const Shared a = share(op.operands[0]), b = share(op.operands[1]);
+  const int scale = std::max(scaleOf(a.value), scaleOf(b.value));
+  const Shape &shape = module_.type(op.result).shape;
+  const ValueId x = broadcast(op, raised(op, a.value, scale), shape),
+                y = broadcast(op, raised(op, b.value, scale), shape);
+  define(op, append(op, difference ? OpKind::ShareSub : OpKind::ShareAdd, {x, y}), std::min(a.finer, b.finer));
+}
+
+void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant) {
+  x = raised(op, x, s_); // a coarse input must not make the constant coarse
+  define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}));
+}
+
+void Quantizer::lowerProduct(const Op &op) {
+  const auto *left = graph_.constant(op.operands[0]), *right = graph_.constant(op.operands[1]);
+  if (!left && !right) {
+    const Shape &shape = module_.type(op.result).shape;
+    const ValueId a = broadcast(op, share(op.operands[0]).value, shape),
+                  b = broadcast(op, share(op.operands[1]).value, shape);
+    return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b})));
+  }
+  Tensor<float> factor = left ? *left : *right;
+  if (op.kind == OpKind::Div)
+    for (auto &v : factor.data)
+      v = static_cast<float>(1.0 / v);
+  const Shared x = share(op.operands[left ? 1 : 0]);
+  define(op, scaled(op, x.value, factor, nullptr, x.finer));
+}
+
+void Quantizer::lowerMaxPool(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  define(op, appendMaxPool(rewriter_.builder, x.value, op), x.finer);
+}
+
+void Quantizer::lowerAvgPool(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  Attrs attrs = op.attrs;
+  attrs.erase(Attr::CountIncludePad);
+  attrs.erase(Attr::Shift);
+  const ValueId sum = append(op, OpKind::ShareSumPool, {x.value}, std::move(attrs));
+  const std::int64_t shift = op.attrs.i(Attr::Shift);
+  define(op, shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum, x.finer);
+}
+
+void Quantizer::lowerConcat(const Op &op) {
+  std::vector<ValueId> operands;
+  int scale = -kMaxScale, finer = kMaxScale;
+  for (auto operand : op.operands) {
+    const Shared x = share(operand);
+    operands.push_back(x.value);
+    scale = std::max(scale, scaleOf(x.value));
+    finer = std::min(finer, x.finer);
+  }
+  for (auto &operand : operands)
+    operand = raised(op, operand, scale);
+  define(op, append(op, OpKind::ShareConcat, std::move(operands), op.attrs), finer);
+}
+
+void Quantizer::lowerMove(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  switch (op.kind) {
+  case OpKind::Reshape:
+    return define(op, append(op, OpKind::ShareReshape, {x.value}, op.attrs), x.finer);
+  case OpKind::Transpose:
+    return define(op, append(op, OpKind::ShareTranspose, {x.value}, op.attrs), x.finer);
+  case OpKind::Gather:
+    return define(op, append(op, OpKind::ShareGather, {x.value}, op.attrs), x.finer);
+  case OpKind::Pad: {
+    const auto fill = static_cast<std::int64_t>(std::round(std::ldexp(op.attrs.f(Attr::Fill), scaleOf(x.value))));
+    return define(
+        op, append(op, OpKind::SharePad, {x.value}, {{Attr::Pads, op.attrs.ints(Attr::Pads)}, {Attr::IntFill, fill}}),
+        x.finer);
+  }
+  default:
+    assert(op.kind == OpKind::Identity);
+    return define(op, x.value, x.finer);
+  }
+}
+
+} // namespace sd

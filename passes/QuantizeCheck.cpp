@@ -1,0 +1,89 @@
+// What the share level can't express, all of it in one run, each with what could be done.
+#include <algorithm>
+#include <cmath>
+
+#include "passes/Quantizer.h"
+
+namespace sd {
+
+void Quantizer::check(const Op &op, Place place) {
+  if (op.kind == OpKind::Return) {
+    for (auto operand : op.operands)
+      if (places_[graph_.definitions[operand]] == Place::Constant)
+        complaints_.add(op, "a result does not depend on any input; the hospital would learn a constant of the model. "
+                            "Remove it from the model's outputs");
+    return;
+  }
+  if (place == Place::Tail) return checkTail(op);
+  if (place == Place::Private) return checkPrivate(op);
+}
+
+void Quantizer::checkTail(const Op &op) {
+  const bool allowed = isFinal(op.kind) || isMove(op.kind) || op.kind == OpKind::Concat || op.kind == OpKind::Pad ||
+                       op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul ||
+                       op.kind == OpKind::Div;
+  if (!allowed)
+    return complaints_.add(op,
+                           "follows a softmax, sigmoid or argmax, which the hospital computes in the clear and which "
+                           "must therefore come last; end the model before it");
+  for (auto operand : op.operands) {
+    const Op &definition = graph_.definition(operand);
+    if (const auto *constant = graph_.constant(operand); constant && constant->size() != 1)
+      complaints_.add(op,
+                      "applies a constant of shape {} behind a softmax, sigmoid or argmax, where the hospital would "
+                      "learn it; move it before",
+                      toString(constant->shape));
+    if (places_[graph_.definitions[operand]] == Place::Private && !isFinal(op.kind))
+      complaints_.add(op, "would open {} to the hospital, which is no result of the model; end the model before it",
+                      describe(definition));
+  }
+}
+
+void Quantizer::checkPrivate(const Op &op) {
+  auto constant = [&](std::size_t i) { return graph_.constant(op.operands[i]); };
+  auto needConstants = [&](std::size_t from) {
+    for (std::size_t i = from; i < op.operands.size(); ++i)
+      if (!constant(i))
+        return complaints_.add(op, "its weights are computed from the record; only constant weights are supported");
+  };
+  const Shape &result = module_.type(op.result).shape;
+  switch (op.kind) {
+  case OpKind::Conv:
+  case OpKind::BatchNorm:
+    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values can stand there");
+    return needConstants(1);
+  case OpKind::MatMul:
+    if (!constant(0)) return needConstants(1);
+    if (op.operands.size() > 2 || result.size() != 2)
+      complaints_.add(op, "multiplies a constant by a value that is no matrix; transpose the product");
+    return;
+  case OpKind::Add:
+  case OpKind::Sub:
+  case OpKind::Mul:
+  case OpKind::Div:
+    for (std::size_t i : {0, 1})
+      if (constant(i) && module_.type(op.operands[1 - i]).shape != result)
+        complaints_.add(op, "a constant of shape {} enlarges a value of shape {}; expand the value first",
+                        toString(constant(i)->shape), toString(module_.type(op.operands[1 - i]).shape));
+    if (op.kind != OpKind::Div) return;
+    if (!constant(1)) return complaints_.add(op, "divides by a computed value; only constants can stand there");
+    if (std::ranges::count(constant(1)->data, 0.0f)) complaints_.add(op, "divides by zero");
+    return;
+  case OpKind::AvgPool:
+    if (const auto shift = op.attrs.i(Attr::Shift, -1); shift < 0 || shift > 40)
+      complaints_.add(op, "has a divisor; run fold-divisors before quantize");
+    return;
+  case OpKind::Concat:
+    for (std::size_t i = 0; i < op.operands.size(); ++i)
+      if (constant(i)) complaints_.add(op, "joins a constant with the record's values, which is not supported");
+    return;
+  case OpKind::Pad:
+    if (!(std::abs(std::ldexp(op.attrs.f(Attr::Fill), 2 * s_)) < 1 << kBoundBits))
+      complaints_.add(op, "a padding of {:g} does not fit at scale 2^{}", op.attrs.f(Attr::Fill), s_);
+    return;
+  default:
+    return;
+  }
+}
+
+} // namespace sd

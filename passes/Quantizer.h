@@ -1,0 +1,81 @@
+// The translation of one nn module to the share level, between the files of the quantize pass.
+#pragma once
+
+#include "passes/Partition.h"
+#include "passes/Pass.h"
+
+namespace sd {
+
+// A share in the making: its value, and the bits by which weights on it must be finer than usual, because it holds an
+// input that was entered coarser (its declared range is far beyond [-1, 1]).
+struct Shared {
+  ValueId value = kNoValue;
+  int finer = 0;
+};
+
+class Quantizer {
+public:
+  Quantizer(const Module &module, PassContext &context)
+      : module_(module), graph_(module), rewriter_(module), context_(context), s_(context.options.scaleBits),
+        places_(partition(graph_, context.options.privateNormalization)), shares_(module.types.size()),
+        opened_(module.types.size(), kNoValue) {}
+
+  Expected<Module> run();
+
+private:
+  // What can't be lowered, by op.
+  void check(const Op &op, Place place);
+  void checkTail(const Op &op);
+  void checkPrivate(const Op &op);
+
+  void lower(const Op &op);
+  void lowerClear(const Op &op);
+  void lowerConv(const Op &op);
+  void lowerMatMul(const Op &op);
+  void lowerBatchNorm(const Op &op);
+  void lowerSum(const Op &op);
+  void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
+  void lowerProduct(const Op &op);
+  void lowerMaxPool(const Op &op);
+  void lowerAvgPool(const Op &op);
+  void lowerConcat(const Op &op);
+  void lowerMove(const Op &op);
+
+  // The share of an nn value; enters an input, once.
+  Shared share(ValueId value);
+  // The clear value of an nn value; opens a share, once.
+  ValueId clear(ValueId value);
+
+  int scaleOf(ValueId value) const { return rewriter_.builder.type(value).scale; }
+  const Shape &shapeOf(ValueId value) const { return rewriter_.builder.type(value).shape; }
+  ValueId append(const Op &op, OpKind kind, std::vector<ValueId> operands, Attrs attrs = {}) {
+    return rewriter_.builder.create(kind, std::move(operands), std::move(attrs), op.source);
+  }
+  // Weights at a scale; on overflow complains and goes on with zeros.
+  ValueId weights(const Op &op, const Tensor<float> &tensor, int scale);
+  ValueId weights(const Op &op, std::span<const double> values, Shape shape, int scale);
+  // Back to scale s, if it is above.
+  ValueId truncated(const Op &op, ValueId value);
+  // The same real at a larger scale, by a public factor.
+  ValueId raised(const Op &op, ValueId value, int scale);
+  ValueId broadcast(const Op &op, ValueId value, const Shape &shape);
+  // y = x times the weight (broadcast) plus the bias, truncated.
+  ValueId scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias, int finer);
+  void define(const Op &op, ValueId value, int finer = 0) { shares_[op.result] = {value, finer}; }
+
+  const Module &module_;
+  Graph graph_;
+  Rewriter rewriter_;
+  PassContext &context_;
+  int s_;
+  std::vector<Place> places_;
+  std::vector<Shared> shares_;  // by value of the nn module
+  std::vector<ValueId> opened_; // likewise, of the new module
+  Complaints complaints_;
+};
+
+// max over the windows of share x [N,C,...] as a separable tournament: along each spatial axis in turn, gathers of the
+// windows' taps and maxima of pairs. Where a window runs over the border, a tap inside it stands in for those outside.
+ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool);
+
+} // namespace sd

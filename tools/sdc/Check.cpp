@@ -1,0 +1,182 @@
+// sdc check: the fixed-point program against the float model, on data.
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "ir/Run.h"
+#include "ir/Verifier.h"
+#include "passes/Intervals.h"
+#include "passes/Rewrite.h"
+#include "runtime/vm/TensorFile.h"
+#include "tools/sdc/Common.h"
+
+namespace sd::tool {
+
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  std::string data, labels;
+  std::size_t records = 0;
+};
+
+using Record = std::map<std::string, Tensor<float>>;
+
+struct Outcome {
+  RunResult exact, fixed; // by the float model, by the fixed-point one
+};
+
+// The classes an output names: itself behind an argmax, above one half or zero if it is one number, else the largest.
+std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, std::int64_t records) {
+  std::vector<std::int64_t> classes;
+  const std::int64_t each = output.size() / records;
+  for (std::int64_t i = 0; i < records; ++i) {
+    const auto *from = output.data.data() + i * each;
+    if (last == OpKind::ArgMax)
+      classes.push_back(std::llround(from[0]));
+    else if (each == 1)
+      classes.push_back(from[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f));
+    else
+      classes.push_back(std::max_element(from, from + each) - from);
+  }
+  return classes;
+}
+
+// The op that makes the first output, seen through moves.
+OpKind lastOp(const Module &module) {
+  const auto definitions = definitionsOf(module);
+  const Op *op = &module.ops[definitions[module.ops.back().operands[0]]];
+  while (op->kind == OpKind::Reshape || op->kind == OpKind::Identity)
+    op = &module.ops[definitions[op->operands[0]]];
+  return op->kind;
+}
+
+// Runs both models on every record, on all cores.
+Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> records) {
+  SD_ASSIGN(const Interpreter exact, Interpreter::create(viewOf(job.imported)));
+  SD_ASSIGN(const Interpreter fixed, Interpreter::create(viewOf(job.module)));
+  std::vector<Expected<Outcome>> results(records.size(), fail(""));
+  auto runOne = [&](const Record &record) -> Expected<Outcome> {
+    RunOptions options;
+    options.observe = options.errors = true;
+    Outcome outcome;
+    SD_ASSIGN(outcome.exact, exact.run(record));
+    SD_ASSIGN(outcome.fixed, fixed.run(record, options));
+    return outcome;
+  };
+  const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
+  std::vector<std::jthread> workers;
+  for (std::size_t t = 0; t < threads; ++t)
+    workers.emplace_back([&, t] {
+      for (std::size_t i = t; i < records.size(); i += threads)
+        results[i] = runOne(records[i]);
+    });
+  workers.clear(); // joins
+  std::vector<Outcome> outcomes;
+  for (auto &result : results) {
+    if (!result) return tl::unexpected(result.error());
+    outcomes.push_back(*std::move(result));
+  }
+  return outcomes;
+}
+
+struct Accuracy {
+  std::int64_t records = 0, floatRight = 0, fixedRight = 0, same = 0;
+  double errorSum = 0, errorMost = 0, statedMost = 0, outputMost = 0;
+  std::int64_t elements = 0;
+};
+
+std::string percent(std::int64_t part, std::int64_t whole) {
+  return fmt::format("{:.2f} % ({} of {})", 100.0 * static_cast<double>(part) / static_cast<double>(whole), part,
+                     whole);
+}
+
+Accuracy compare(const Job &job, const std::vector<Outcome> &outcomes, std::int64_t batch,
+                 const Tensor<float> *labels) {
+  Accuracy sum;
+  const OpKind last = lastOp(job.imported);
+  for (auto &outcome : outcomes) {
+    const Tensor<float> &exact = outcome.exact.outputs[0], &fixed = outcome.fixed.outputs[0];
+    const auto a = classesOf(exact, last, batch), b = classesOf(fixed, last, batch);
+    for (std::int64_t i = 0; i < batch; ++i, ++sum.records) {
+      sum.same += a[i] == b[i];
+      if (!labels) continue;
+      const auto label = std::llround(labels->data[sum.records]);
+      sum.floatRight += a[i] == label;
+      sum.fixedRight += b[i] == label;
+    }
+    for (std::size_t o = 0; o < outcome.exact.outputs.size(); ++o)
+      for (std::int64_t i = 0; i < outcome.exact.outputs[o].size(); ++i) {
+        const double value = outcome.exact.outputs[o].data[i];
+        const double error = std::abs(value - outcome.fixed.outputs[o].data[i]);
+        sum.errorSum += error;
+        sum.errorMost = std::max(sum.errorMost, error);
+        sum.outputMost = std::max(sum.outputMost, std::abs(value));
+        sum.statedMost = std::max<double>(sum.statedMost, outcome.fixed.errors[o].data[i]);
+        ++sum.elements;
+      }
+  }
+  return sum;
+}
+
+std::string power(double value) { return value < 1 ? "0" : fmt::format("2^{:.2f}", std::log2(value)); }
+
+// The largest value seen before each op with a bound, against what is proved and what it takes.
+std::string rangeTable(const Job &job, const std::vector<Outcome> &outcomes) {
+  std::vector<double> seen(job.module.ops.size(), 0);
+  for (auto &outcome : outcomes)
+    for (auto &observation : outcome.fixed.observations)
+      seen[observation.op] = std::max(seen[observation.op], observation.largest);
+  std::string text = fmt::format("{:<36} {:>9} {:>9} {:>9}\n", "largest |y| before", "seen", "proved", "limit");
+  walkIntervals(job.module, Knowledge::Weights, [&](std::size_t i, double proved) {
+    const Op &op = job.module.ops[i];
+    text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), op.attrs.has(Attr::Bound) ? power(seen[i]) : "-",
+                        power(proved), power(limitOf(op)), proved <= limitOf(op) ? "" : "  NOT PROVED");
+  });
+  return text;
+}
+
+Expected<void> check(const Flags &flags) {
+  Job job;
+  SD_TRY(run(flags.model, defaultPipeline(), job));
+  if (!isLowered(job.module))
+    return fail("--stop-after {}: check needs a lowered model", flags.model.manager.stopAfter);
+  SD_ASSIGN(const Tensor<float> data, readTensor(flags.data));
+  SD_ASSIGN(std::vector<Record> records, splitRecords(job.imported, data));
+  const std::int64_t batch = records.empty() ? 1 : records.front().begin()->second.shape[0];
+  if (flags.records) records.resize(std::min(records.size(), flags.records));
+  if (records.empty()) return fail("{}: holds no record", flags.data);
+  std::optional<Tensor<float>> labels;
+  if (!flags.labels.empty()) {
+    SD_ASSIGN(labels, readTensor(flags.labels));
+    if (labels->size() < static_cast<std::int64_t>(records.size()) * batch)
+      return fail("{}: {} labels for {} records", flags.labels, labels->size(), records.size() * batch);
+  }
+  SD_ASSIGN(const auto outcomes, runAll(job, records));
+  const Accuracy sum = compare(job, outcomes, batch, labels ? &*labels : nullptr);
+
+  std::string text = fmt::format("records            {}\nscale              {}\n", sum.records, flags.model.scale);
+  if (labels)
+    text += fmt::format("float accuracy     {}\nfixed accuracy     {}\n", percent(sum.floatRight, sum.records),
+                        percent(sum.fixedRight, sum.records));
+  text += fmt::format("same class         {}\n", percent(sum.same, sum.records));
+  text += fmt::format("output error       mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}\n",
+                      sum.errorSum / static_cast<double>(sum.elements), sum.errorMost, sum.outputMost);
+  text +=
+      fmt::format("stated error       a secure run lies within {:.3g} of the fixed-point outputs\n\n", sum.statedMost);
+  return writeText("-", text + rangeTable(job, outcomes));
+}
+
+} // namespace
+
+void addCheck(CLI::App &app, Action &action) {
+  auto *command = app.add_subcommand("check", "compare the fixed-point model with the float one on data");
+  auto flags = std::make_shared<Flags>();
+  addModelFlags(*command, flags->model);
+  command->add_option("--data", flags->data, "records, along the first dimension")->required()->type_name("X.npy");
+  command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
+  command->add_option("--records", flags->records, "use the first so many records only")->type_name("N");
+  command->callback([flags, &action] { action = [flags] { return check(*flags); }; });
+}
+
+} // namespace sd::tool

@@ -1,0 +1,80 @@
+#include "tools/sdc/Common.h"
+
+#include <cstdio>
+
+#include "ir/bytecode/File.h"
+#include "runtime/vm/TensorFile.h"
+
+namespace sd::tool {
+
+void addPassFlags(CLI::App &command, ModelFlags &flags) {
+  command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      .add_option("--input-range", flags.inputRange, "every input value lies in LO..HI; others are refused at run time")
+      ->type_name("LO,HI");
+  command.add_option("--calibrate", flags.calibrate, "records to measure ranges on where they can't be proved")
+      ->type_name("X.npy");
+  command
+      .add_option("--ranges", flags.ranges, "warn about ranges that are neither proved nor measured, or refuse them")
+      ->check(CLI::IsMember({"warn", "require"}))
+      ->capture_default_str();
+  command.add_option("--network", flags.network, "what to choose schedules for: lan, wan or rtt=MS,bandwidth=MBIT")
+      ->capture_default_str();
+  command.add_flag("--private-normalization", flags.privateNormalization,
+                   "keep a leading normalisation of the input with the service; needs --input-range");
+  command.add_flag("--verify-each", flags.manager.verifyEach, "check the module after every pass");
+  command.add_option("--dump-dir", flags.manager.dumpDir, "write the module after every pass: 00-input.sdir, ...")
+      ->type_name("D");
+  command.add_option("--stop-after", flags.manager.stopAfter, "run no pass behind this one; writes the IR")
+      ->type_name("PASS");
+}
+
+void addModelFlags(CLI::App &command, ModelFlags &flags) {
+  command.add_option("model", flags.model, "the model: .onnx, .onnxtext, or .sdir (IR text)")->required();
+  command.add_option("--batch", flags.batch, "size of a dynamic first dimension")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  addPassFlags(command, flags);
+}
+
+void printWarnings(const std::vector<std::string> &warnings) {
+  for (auto &warning : warnings)
+    fmt::print(stderr, "warning: {}\n", warning);
+}
+
+Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
+  ModelOptions model;
+  PassOptions &options = job.context.options;
+  SD_ASSIGN(options.scaleBits, scaleBitsOf(flags.scale));
+  SD_ASSIGN(options.network, parseNetwork(flags.network));
+  if (flags.batch) model.batch = flags.batch;
+  if (!flags.inputRange.empty()) {
+    SD_ASSIGN(model.inputRange, parseInputRange(flags.inputRange));
+  }
+  options.privateNormalization = flags.privateNormalization;
+  options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
+  SD_ASSIGN(job.imported, loadModel(flags.model, model));
+  if (!flags.calibrate.empty()) {
+    SD_ASSIGN(const Tensor<float> records, readTensor(flags.calibrate));
+    SD_ASSIGN(job.calibration, splitRecords(job.imported, records));
+    options.calibration = job.calibration;
+  }
+  auto module = lower(job.imported, {passes, flags.manager}, job.context);
+  printWarnings(job.context.warnings);
+  if (!module) return tl::unexpected(std::move(module).error());
+  job.module = *std::move(module);
+  return {};
+}
+
+Expected<void> writeText(const std::string &path, const std::string &text) {
+  if (path != "-")
+    return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
+                               FileMode::Public);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return fail("cannot write to the standard output");
+  return {};
+}
+
+} // namespace sd::tool

@@ -1,0 +1,50 @@
+// What the subcommands of sdc share: flags, loading and lowering, messages.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+#include "compiler/Compile.h"
+#include "compiler/Pipeline.h"
+
+namespace sd::tool {
+
+// What a subcommand does once the command line is parsed; set by the one that was named.
+using Action = std::function<Expected<void>()>;
+
+void addCompile(CLI::App &app, Action &action);
+void addOpt(CLI::App &app, Action &action);
+void addInspect(CLI::App &app, Action &action);
+void addCheck(CLI::App &app, Action &action);
+void addEstimate(CLI::App &app, Action &action);
+
+// Flags of everything that compiles a model.
+struct ModelFlags {
+  std::string model;
+  std::int64_t scale = 1024;
+  std::int64_t batch = 0; // 0: not given
+  std::string inputRange, calibrate, network = "lan", ranges = "warn";
+  bool privateNormalization = false;
+  PassManagerOptions manager;
+};
+void addModelFlags(CLI::App &command, ModelFlags &flags);
+void addPassFlags(CLI::App &command, ModelFlags &flags);
+
+// A model on its way: the options of its passes, and what they left behind.
+struct Job {
+  Module imported; // nn level, as the model has it
+  Module module;   // after the passes
+  PassContext context;
+  std::vector<std::map<std::string, Tensor<float>>> calibration; // what context.options points to
+};
+
+// Loads the model and runs the passes. Warnings go to stderr.
+Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
+
+// "warning: ..." on stderr, a line each.
+void printWarnings(const std::vector<std::string> &warnings);
+
+Expected<void> writeText(const std::string &path, const std::string &text); // "-": standard output
+
+} // namespace sd::tool

@@ -1,0 +1,46 @@
+// sdc compile: a model to model.sdb (public) and model.sdw (private weights).
+#include "compiler/codegen/Codegen.h"
+#include "ir/Printer.h"
+#include "tools/sdc/Common.h"
+
+namespace sd::tool {
+
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  std::string output, emit;
+};
+
+std::string weightsPath(const std::string &program) {
+  return std::filesystem::path(program).replace_extension(".sdw").string();
+}
+
+Expected<void> compile(const Flags &flags) {
+  const bool text = flags.emit == "ir" || !flags.model.manager.stopAfter.empty();
+  if (!text && flags.output.empty()) return fail("-o is missing: where shall the program go?");
+  if (!text && std::filesystem::path(flags.output).extension() == ".sdw")
+    return fail("-o {}: .sdw is the ending of the weights that are written beside the program; choose another, such as "
+                ".sdb",
+                flags.output);
+  Job job;
+  SD_TRY(run(flags.model, defaultPipeline(), job));
+  if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
+  SD_ASSIGN(const Compiled compiled, generate(job.module));
+  return writeCompiled(compiled, flags.output, weightsPath(flags.output));
+}
+
+} // namespace
+
+void addCompile(CLI::App &app, Action &action) {
+  auto *command = app.add_subcommand("compile", "compile a model to a program and its private weights");
+  auto flags = std::make_shared<Flags>();
+  addModelFlags(*command, flags->model);
+  command->add_option("-o,--output", flags->output, "the program; the private weights go beside it, as M.sdw")
+      ->type_name("M.sdb");
+  command->add_option("--emit", flags->emit, "ir: write the lowered module as text instead (it holds the weights)")
+      ->check(CLI::IsMember({"ir"}));
+  command->callback([flags, &action] { action = [flags] { return compile(*flags); }; });
+}
+
+} // namespace sd::tool

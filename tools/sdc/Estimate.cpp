@@ -1,0 +1,41 @@
+// sdc estimate: what a model will cost, before anything is written or run.
+#include "compiler/codegen/Codegen.h"
+#include "ir/bytecode/ProgramCost.h"
+#include "tools/sdc/Common.h"
+
+namespace sd::tool {
+
+namespace {
+
+Expected<void> estimate(const ModelFlags &flags) {
+  Job job;
+  SD_TRY(run(flags, defaultPipeline(), job));
+  SD_ASSIGN(const Compiled compiled, generate(job.module));
+  SD_ASSIGN(const ProgramCost cost, costOf(compiled.program));
+  const NetworkProfile &network = job.context.options.network;
+  const double seconds = static_cast<double>(cost.roundTrips) * network.roundTripSeconds +
+                         8.0 * static_cast<double>(cost.totalOnlineBytes()) / network.bitsPerSecond;
+  return writeText("-", fmt::format("online bytes       {} ({} from the service, {} from the hospital)\n"
+                                    "round trips        {}\n"
+                                    "time on the link   {:.4g} s ({:g} ms round trip, {:g} Mbit/s)\n"
+                                    "comparisons        {}\n"
+                                    "multiply-adds      {}\n"
+                                    "offline bytes      {} (beside those of the OT extension)\n"
+                                    "OTs                {}\n"
+                                    "weights            {} bytes\n",
+                                    cost.totalOnlineBytes(), cost.onlineBytes[0], cost.onlineBytes[1], cost.roundTrips,
+                                    seconds, network.roundTripSeconds * 1e3, network.bitsPerSecond * 1e-6,
+                                    cost.comparisons, cost.multiplyAdds, cost.offline.totalBytes(),
+                                    cost.offline.ots + cost.offline.reverseOts, cost.weightBytes));
+}
+
+} // namespace
+
+void addEstimate(CLI::App &app, Action &action) {
+  auto *command = app.add_subcommand("estimate", "what a run of a model will cost");
+  auto flags = std::make_shared<ModelFlags>();
+  addModelFlags(*command, *flags);
+  command->callback([flags, &action] { action = [flags] { return estimate(*flags); }; });
+}
+
+} // namespace sd::tool
