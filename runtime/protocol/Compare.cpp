@@ -1,0 +1,209 @@
+#include "runtime/protocol/Compare.h"
+
+#include <cstring>
+
+namespace sd {
+namespace {
+
+constexpr int kSignBit = kRingBits - 1;
+
+Expected<void> checkMaterial(bool fitting) {
+  if (!fitting) return fail("the correlations of a comparison are spent, or were made for another op");
+  return {};
+}
+
+// Where P1's words travel: the last message.
+bool carriesWords(int k, const ProtocolCost &cost) { return k == cost.messages() - 1; }
+
+Expected<void> checkEnd(const BitReader &reader, int k) {
+  if (!reader.finish()) return fail("message {} of a comparison ends in stray bits", k);
+  return {};
+}
+
+std::span<std::uint8_t> afterWords(std::span<std::uint8_t> out, std::size_t n) { return out.subspan(n * sizeof(Ring)); }
+
+} // namespace
+
+// ---------------------------------------------------------------------------------------------------- P0
+
+ServiceCompare::ServiceCompare(const PlanEntry &entry, CompareService m, ThreadPool *pool)
+    : ServiceOp(entry.elements, entry.cost()), rounding_(entry.compare.truncation, entry.compare.bound),
+      bound_(entry.compare.bound),
+      run_(entry.compare, Party::Service, entry.elements,
+           {std::move(m.tables), std::move(m.masks), std::move(m.products), std::move(m.l)}, pool),
+      c_(std::move(m.c)), wrapChoice_(std::move(m.wrapChoice)), d_(std::move(m.d)), select_(std::move(m.select)),
+      wrapA_(std::move(m.wrapA)), wrapLA_(std::move(m.wrapLA)), wrapB_(std::move(m.wrapB)) {}
+
+Expected<std::unique_ptr<ServiceOp>> ServiceCompare::makeRelu(const PlanEntry &entry, CompareService material,
+                                                              const MaskedTensor &y, ThreadPool *pool) {
+  ServiceMaterial whole = std::move(material);
+  SD_TRY(checkMaterial(entry.kind == EntryKind::Compare && y.size() == entry.elements && fits(whole, entry)));
+  std::unique_ptr<ServiceCompare> op(new ServiceCompare(entry, std::get<CompareService>(std::move(whole)), pool));
+  op->y_ = y.span();
+  return op;
+}
+
+Expected<std::unique_ptr<ServiceOp>> ServiceCompare::makeMaximum(const PlanEntry &entry, CompareService material,
+                                                                 const MaskedTensor &a, const MaskedTensor &b,
+                                                                 ThreadPool *pool) {
+  ServiceMaterial whole = std::move(material);
+  SD_TRY(checkMaterial(entry.kind == EntryKind::Maximum && a.size() == entry.elements && b.size() == entry.elements &&
+                       fits(whole, entry)));
+  std::unique_ptr<ServiceCompare> op(new ServiceCompare(entry, std::get<CompareService>(std::move(whole)), pool));
+  op->difference_ = SecretVector<Ring>(entry.elements);
+  for (std::size_t i = 0; i < entry.elements; ++i)
+    op->difference_[i] = a.span()[i] - b.span()[i];
+  op->y_ = op->difference_.span();
+  op->addend_ = b.span();
+  return op;
+}
+
+void ServiceCompare::writeOpening(std::span<std::uint8_t> out) {
+  const std::size_t n = elements();
+  const int bits = run_.tree().bits, t = rounding_.t;
+  SecretVector<Ring> word(n), shifted(n);
+  SecretPlanes digits(n, bits), sign(n, 1), notTop(n, 1);
+  forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
+    const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
+    const OpenWord args{y_.data() + first, d_.data() + first, run_.l()[0] + begin, word.data() + first};
+    openWord(rounding_, args, count);
+    for (std::size_t i = first; i < first + count; ++i)
+      shifted[i] = y_[i] + rounding_.offset;
+    const auto part = std::span<const Ring>(shifted.data() + first, count);
+    wordsToPlanes(part, t, bits, digits.ref().at(begin));
+    wordsToPlanes(part, bound_, 1, sign.ref().at(begin));
+    wordsToPlanes(part, kSignBit, 1, notTop.ref().at(begin));
+    for (int j = 0; j < bits; ++j)
+      xorPlanes(digits[j] + begin, c_[j] + begin, end - begin);
+    if (t == 0) return;
+    for (std::size_t w = begin; w < end; ++w) { // eA = nX ^ cA, eB = nX l0 ^ cB
+      const std::uint64_t nX = ~notTop[0][w];
+      wrapChoice_[0][w] ^= nX;
+      wrapChoice_[1][w] ^= nX & run_.l()[0][w];
+    }
+  });
+  std::memcpy(out.data(), word.data(), n * sizeof(Ring));
+  BitWriter writer(afterWords(out, n));
+  for (int j = 0; j < bits; ++j)
+    writer.plane(digits[j], n);
+  for (int j = 0; j < wrapChoice_.count(); ++j)
+    writer.plane(wrapChoice_[j], n);
+  run_.openLeaves(std::move(digits), std::move(sign));
+  run_.writeParts(0, writer);
+  writer.finish();
+}
+
+void ServiceCompare::write(int k, std::span<std::uint8_t> out) {
+  if (k == 0) return writeOpening(out);
+  BitWriter writer(out);
+  run_.writeParts(k, writer);
+  writer.finish();
+}
+
+Expected<void> ServiceCompare::read(int k, std::span<const std::uint8_t> in) {
+  const bool last = carriesWords(k, cost());
+  BitReader reader(last ? in.subspan(elements() * sizeof(Ring)) : in);
+  run_.readParts(k, reader);
+  SD_TRY(checkEnd(reader, k));
+  if (last) finish(in);
+  return {};
+}
+
+void ServiceCompare::finish(std::span<const std::uint8_t> in) {
+  const std::size_t n = elements();
+  run_.finish();
+  SecretVector<Ring> message(n);
+  std::memcpy(message.data(), in.data(), n * sizeof(Ring));
+  result_ = MaskedTensor(n);
+  forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
+    const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
+    SelectWrap wrap{};
+    if (rounding_.t)
+      wrap = {wrapA_.data() + first,  wrapLA_.data() + first, wrapB_.data() + first,
+              wrapChoice_[0] + begin, wrapChoice_[1] + begin, nullptr};
+    const SelectService args{y_.data() + first,
+                             select_.data() + first,
+                             message.data() + first,
+                             addend_.empty() ? nullptr : addend_.data() + first,
+                             run_.l()[0] + begin,
+                             run_.mu() + begin,
+                             rounding_.t ? &wrap : nullptr,
+                             result_.span().data() + first};
+    selectService(rounding_, args, count);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- P1
+
+ClientCompare::ClientCompare(const PlanEntry &entry, CompareClient m, ThreadPool *pool)
+    : ClientOp(entry.elements, entry.cost()), rounding_(entry.compare.truncation, entry.compare.bound),
+      bound_(entry.compare.bound),
+      run_(entry.compare, Party::Client, entry.elements,
+           {std::move(m.tables), std::move(m.masks), std::move(m.products), std::move(m.l)}, pool),
+      material_(std::move(m)) {}
+
+Expected<std::unique_ptr<ClientOp>> ClientCompare::make(const PlanEntry &entry, CompareClient material,
+                                                        ThreadPool *pool) {
+  ClientMaterial whole = std::move(material);
+  SD_TRY(checkMaterial((entry.kind == EntryKind::Compare || entry.kind == EntryKind::Maximum) && fits(whole, entry)));
+  return std::unique_ptr<ClientOp>(new ClientCompare(entry, std::get<CompareClient>(std::move(whole)), pool));
+}
+
+Expected<void> ClientCompare::read(int k, std::span<const std::uint8_t> in) {
+  if (k > 0) {
+    BitReader reader(in);
+    run_.readParts(k, reader);
+    return checkEnd(reader, k);
+  }
+  const std::size_t n = elements();
+  word_ = SecretVector<Ring>(n);
+  std::memcpy(word_.data(), in.data(), n * sizeof(Ring));
+  BitReader reader(in.subspan(n * sizeof(Ring)));
+  SecretPlanes digits(n, run_.tree().bits), sign(n, 1);
+  opened_ = SecretPlanes(n, rounding_.t ? 2 : 0);
+  for (int j = 0; j < digits.count(); ++j)
+    reader.plane(digits[j], n);
+  for (int j = 0; j < opened_.count(); ++j)
+    reader.plane(opened_[j], n);
+  run_.readParts(0, reader);
+  SD_TRY(checkEnd(reader, 0));
+  wordsToPlanes(material_.r.span(), bound_, 1, sign.ref());
+  run_.openLeaves(std::move(digits), std::move(sign));
+  return {};
+}
+
+void ClientCompare::write(int k, std::span<std::uint8_t> out) {
+  const bool last = carriesWords(k, cost());
+  BitWriter writer(last ? afterWords(out, elements()) : out);
+  run_.writeParts(k, writer);
+  writer.finish();
+  if (last) writeWords(out);
+}
+
+void ClientCompare::writeWords(std::span<std::uint8_t> out) {
+  const std::size_t n = elements();
+  run_.finish();
+  SecretPlanes nr(n, rounding_.t ? 1 : 0);
+  SecretVector<Ring> message(n);
+  const CompareClient &m = material_;
+  forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
+    const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
+    SelectWrap wrap{};
+    if (rounding_.t) {
+      wordsToPlanes(m.r.span().subspan(first, count), kSignBit, 1, nr.ref().at(begin));
+      for (std::size_t w = begin; w < end; ++w)
+        nr[0][w] = ~nr[0][w];
+      wrap = {m.wrapA.data() + first, m.wrapLA.data() + first, m.wrapB.data() + first,
+              opened_[0] + begin,     opened_[1] + begin,      nr[0] + begin};
+    }
+    const SelectClient args{m.r.data() + first,    m.select.data() + first,
+                            word_.data() + first,  m.addend.empty() ? nullptr : m.addend.data() + first,
+                            m.mask.data() + first, run_.l()[0] + begin,
+                            run_.mu() + begin,     rounding_.t ? &wrap : nullptr,
+                            message.data() + first};
+    selectClient(rounding_, args, count);
+  });
+  std::memcpy(out.data(), message.data(), n * sizeof(Ring));
+}
+
+} // namespace sd

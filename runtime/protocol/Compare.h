@@ -1,0 +1,67 @@
+// max(y, 0) / 2^t of a shared y, |y| <= 2^bound - 2^t, off by less than one unit and unbiased; exact for t = 0.
+// docs/protocols.md, section 3. D levels in the tree; mu is the masked sign, level D + 1.
+//
+//   0  P0 -> P1   words T = (1 - 2 l0) Q0 + d | masked digits | eA, eB (t > 0) | its part of level 1
+//   1  P1 -> P0   its part of level 1 | of level 2
+//   2  P0 -> P1   its part of level 2 | of level 3
+//   ...           until both parts of mu have been sent; P1's last message begins with
+//      P1 -> P0   words: its share of the result - its new mask | its part of mu, if not sent before
+//
+// D = 0: 2 messages; D = 1 or 2: 4; D = 3 or 4: 6. A message's words come first, then its planes without padding.
+//
+// Maximum of a, b is b + relu(a - b): the same chart at t = 0, P0 adds B at the end and P1 adds its mask of b to
+// its words.
+#pragma once
+
+#include "runtime/offline/Material.h"
+#include "runtime/offline/Plan.h"
+#include "runtime/protocol/CompareRun.h"
+#include "runtime/protocol/SelectKernels.h"
+
+namespace sd {
+
+class ServiceCompare final : public ServiceOp {
+public:
+  // Errors if the material is spent or made for another op. `y` outlives the run.
+  static Expected<std::unique_ptr<ServiceOp>> makeRelu(const PlanEntry &entry, CompareService material,
+                                                       const MaskedTensor &y, ThreadPool *pool);
+  static Expected<std::unique_ptr<ServiceOp>> makeMaximum(const PlanEntry &entry, CompareService material,
+                                                          const MaskedTensor &a, const MaskedTensor &b,
+                                                          ThreadPool *pool);
+  void write(int k, std::span<std::uint8_t> out) override;
+  Expected<void> read(int k, std::span<const std::uint8_t> in) override;
+
+private:
+  ServiceCompare(const PlanEntry &entry, CompareService material, ThreadPool *pool);
+  void writeOpening(std::span<std::uint8_t> out);
+  void finish(std::span<const std::uint8_t> words);
+
+  Rounding rounding_;
+  int bound_;
+  SecretVector<Ring> difference_; // Maximum: a - b
+  std::span<const Ring> y_, addend_;
+  CompareRun run_;
+  SecretPlanes c_, wrapChoice_;
+  SecretVector<Ring> d_, select_, wrapA_, wrapLA_, wrapB_;
+};
+
+class ClientCompare final : public ClientOp {
+public:
+  // For Compare and Maximum alike. Errors if the material is spent or made for another op.
+  static Expected<std::unique_ptr<ClientOp>> make(const PlanEntry &entry, CompareClient material, ThreadPool *pool);
+  void write(int k, std::span<std::uint8_t> out) override;
+  Expected<void> read(int k, std::span<const std::uint8_t> in) override;
+
+private:
+  ClientCompare(const PlanEntry &entry, CompareClient material, ThreadPool *pool);
+  void writeWords(std::span<std::uint8_t> out);
+
+  Rounding rounding_;
+  int bound_;
+  CompareRun run_;
+  CompareClient material_;
+  SecretVector<Ring> word_; // T
+  SecretPlanes opened_;     // eA, eB
+};
+
+} // namespace sd

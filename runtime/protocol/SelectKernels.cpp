@@ -1,0 +1,149 @@
+#include "runtime/protocol/SelectKernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "runtime/protocol/SelectKernels.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace sd::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// All ones in the lanes of elements i, i + 1, ... whose bit is set.
+template <class D>
+auto spread(D d, const std::uint64_t *plane, std::size_t i) {
+  const std::uint64_t bits = plane[i / 64] >> (i % 64);
+  return hn::VecFromMask(d, hn::LoadMaskBits(d, reinterpret_cast<const std::uint8_t *>(&bits)));
+}
+
+// -v where the lane of `sign` is all ones.
+template <class V>
+V negateIf(V sign, V v) {
+  return hn::Sub(hn::Xor(v, sign), sign);
+}
+
+// mu z + (1 - 2 mu) k.
+template <class V>
+V select(V mu, V z, V k) {
+  return hn::Add(negateIf(mu, k), hn::And(mu, z));
+}
+
+// w 2^(32 - t), also for t = 0.
+template <class V>
+V raise(V w, int t) {
+  return hn::ShiftLeft<1>(hn::ShiftLeftSame(w, kRingBits - 1 - t));
+}
+
+template <class D>
+auto load(D d, const Ring *words, std::size_t i) {
+  return hn::LoadU(d, words + i);
+}
+
+template <class D>
+auto roundedWord(D d, const Rounding &rounding, const Ring *y, std::size_t i) {
+  const auto shifted = hn::ShiftRightSame(hn::Add(load(d, y, i), hn::Set(d, rounding.offset)), rounding.t);
+  return hn::Add(shifted, hn::Set(d, rounding.correction));
+}
+
+// Calls step(d, i) for every vector of elements; those left over one by one.
+template <class Step>
+void overElements(std::size_t n, Step step) {
+  const hn::CappedTag<Ring, 16> d;
+  std::size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d))
+    step(d, i);
+  for (; i < n; ++i)
+    step(hn::CappedTag<Ring, 1>(), i);
+}
+
+void openWordImpl(const Rounding &rounding, const OpenWord &a, std::size_t n) {
+  overElements(n, [&](auto d, std::size_t i) {
+    const auto q = negateIf(spread(d, a.l, i), roundedWord(d, rounding, a.y, i));
+    hn::StoreU(hn::Add(q, load(d, a.d, i)), d, a.out + i);
+  });
+}
+
+void selectServiceImpl(const Rounding &rounding, const SelectService &a, std::size_t n) {
+  overElements(n, [&](auto d, std::size_t i) {
+    const auto mu = spread(d, a.mu, i);
+    const auto q = roundedWord(d, rounding, a.y, i);
+    auto z = select(mu, q, hn::Add(load(d, a.select, i), hn::And(spread(d, a.l, i), q)));
+    if (a.wrap) {
+      const auto eA = spread(d, a.wrap->eA, i), eB = spread(d, a.wrap->eB, i);
+      const auto s = hn::Add(negateIf(eB, load(d, a.wrap->b, i)), negateIf(eA, load(d, a.wrap->la, i)));
+      const auto w = select(mu, negateIf(eA, load(d, a.wrap->a, i)), s);
+      z = hn::Add(z, raise(w, rounding.t));
+    }
+    z = hn::Add(z, load(d, a.message, i));
+    if (a.addend) z = hn::Add(z, load(d, a.addend, i));
+    hn::StoreU(z, d, a.out + i);
+  });
+}
+
+void selectClientImpl(const Rounding &rounding, const SelectClient &a, std::size_t n) {
+  overElements(n, [&](auto d, std::size_t i) {
+    const auto mu = spread(d, a.mu, i), l = spread(d, a.l, i);
+    const auto q = hn::ShiftRightSame(load(d, a.r, i), rounding.t);
+    auto z = select(mu, q, hn::Add(load(d, a.select, i), hn::And(l, load(d, a.word, i))));
+    if (a.wrap) {
+      const auto eA = spread(d, a.wrap->eA, i), eB = spread(d, a.wrap->eB, i);
+      const auto nr = hn::And(spread(d, a.wrap->nr, i), hn::Set(d, 1));
+      const auto whole = hn::Add(hn::And(eA, nr), negateIf(eA, load(d, a.wrap->a, i)));
+      auto s = hn::Add(negateIf(eB, load(d, a.wrap->b, i)), negateIf(eA, load(d, a.wrap->la, i)));
+      s = hn::Add(s, hn::Add(hn::And(eB, negateIf(l, nr)), hn::And(hn::And(eA, l), nr)));
+      z = hn::Add(z, raise(select(mu, whole, s), rounding.t));
+    }
+    z = hn::Sub(z, load(d, a.mask, i));
+    if (a.addend) z = hn::Add(z, load(d, a.addend, i));
+    hn::StoreU(z, d, a.out + i);
+  });
+}
+
+void truncateServiceImpl(const Rounding &rounding, const TruncateWords &a, std::size_t n) {
+  overElements(n, [&](auto d, std::size_t i) {
+    const auto w = negateIf(spread(d, a.e, i), load(d, a.wrap, i));
+    const auto z = hn::Add(roundedWord(d, rounding, a.value, i), raise(w, rounding.t));
+    hn::StoreU(hn::Add(z, load(d, a.other, i)), d, a.out + i);
+  });
+}
+
+void truncateClientImpl(const Rounding &rounding, const TruncateWords &a, std::size_t n) {
+  overElements(n, [&](auto d, std::size_t i) {
+    const auto e = spread(d, a.e, i), r = load(d, a.value, i);
+    const auto nr = hn::Sub(hn::Set(d, 1), hn::ShiftRight<31>(r));
+    const auto w = hn::Add(hn::And(e, nr), negateIf(e, load(d, a.wrap, i)));
+    const auto z = hn::Add(hn::ShiftRightSame(r, rounding.t), raise(w, rounding.t));
+    hn::StoreU(hn::Sub(z, load(d, a.other, i)), d, a.out + i);
+  });
+}
+
+} // namespace sd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sd {
+
+HWY_EXPORT(openWordImpl);
+HWY_EXPORT(selectServiceImpl);
+HWY_EXPORT(selectClientImpl);
+HWY_EXPORT(truncateServiceImpl);
+HWY_EXPORT(truncateClientImpl);
+
+void openWord(const Rounding &rounding, const OpenWord &args, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(openWordImpl)(rounding, args, n);
+}
+void selectService(const Rounding &rounding, const SelectService &args, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(selectServiceImpl)(rounding, args, n);
+}
+void selectClient(const Rounding &rounding, const SelectClient &args, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(selectClientImpl)(rounding, args, n);
+}
+void truncateService(const Rounding &rounding, const TruncateWords &args, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(truncateServiceImpl)(rounding, args, n);
+}
+void truncateClient(const Rounding &rounding, const TruncateWords &args, std::size_t n) {
+  HWY_DYNAMIC_DISPATCH(truncateClientImpl)(rounding, args, n);
+}
+
+} // namespace sd
+#endif

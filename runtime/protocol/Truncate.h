@@ -1,0 +1,43 @@
+// y / 2^t of a shared y, |y| <= 2^30 - 2^t, off by less than one unit, unbiased. docs/protocols.md, section 3, step 1.
+//
+//   0  P0 -> P1   one masked bit an element: e = nX ^ c
+//   1  P1 -> P0   words: its share of the result - its new mask
+#pragma once
+
+#include "runtime/offline/Material.h"
+#include "runtime/protocol/InteractiveOp.h"
+#include "runtime/protocol/SelectKernels.h"
+
+namespace sd {
+
+class ServiceTruncate final : public ServiceOp {
+public:
+  // Errors if the material is spent or made for another op. `y` outlives the run.
+  static Expected<std::unique_ptr<ServiceOp>> make(const PlanEntry &entry, TruncateService material,
+                                                   const MaskedTensor &y, ThreadPool *pool);
+  void write(int k, std::span<std::uint8_t> out) override;
+  Expected<void> read(int k, std::span<const std::uint8_t> in) override;
+
+private:
+  ServiceTruncate(const PlanEntry &entry, TruncateService material, const MaskedTensor &y, ThreadPool *pool);
+  Rounding rounding_;
+  TruncateService material_;
+  std::span<const Ring> y_;
+  ThreadPool *pool_;
+};
+
+class ClientTruncate final : public ClientOp {
+public:
+  static Expected<std::unique_ptr<ClientOp>> make(const PlanEntry &entry, TruncateClient material, ThreadPool *pool);
+  void write(int k, std::span<std::uint8_t> out) override;
+  Expected<void> read(int k, std::span<const std::uint8_t> in) override;
+
+private:
+  ClientTruncate(const PlanEntry &entry, TruncateClient material, ThreadPool *pool);
+  Rounding rounding_;
+  TruncateClient material_;
+  SecretPlanes opened_; // e
+  ThreadPool *pool_;
+};
+
+} // namespace sd
