@@ -1,4 +1,5 @@
 #include "runtime/offline/TwoParty.h"
+#include "runtime/offline/TwoPartyOverlap.h"
 #include "runtime/offline/TwoPartyTags.h"
 #include "runtime/offline/TwoPartyTile.h"
 
@@ -49,26 +50,9 @@ public:
     return state;
   }
 
-  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<SecretVector<Ring>> masks,
-                     const Sink<ClientMaterial> &sink) {
-    const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
-    if (layout.ots == 0) return {};
-    SD_TRY(setUp(layout, job));
-    Prg random(job.seed.derive("two-party client masks"));
-    for (const BitWindow &window : layout.windows) {
-      std::vector<ClientMaterial> materials(job.plan.entries.size());
-      for (const std::size_t i : window.entries) {
-        SD_ASSIGN(materials[i], startMaterial(i, job, layout.entries[i], walk, std::move(masks[i]), random));
-      }
-      SD_TRY(runWindow(layout, window, materials));
-      for (const std::size_t i : window.entries)
-        SD_TRY(sink(i, std::move(materials[i])));
-    }
-    return {};
-  }
-
-private:
+  // Both directions as far as the plan needs them, and what they will be asked for.
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
+    if (layout.ots == 0) return {};
     const CotOptions options{.threads = job.pool ? static_cast<int>(job.pool->threads()) : 1};
     const bool needReverse = layout.reverseOts > 0 && !reverse_;
     if (!forward_) {
@@ -86,6 +70,23 @@ private:
     return {};
   }
 
+  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, MaskWalk &walk,
+                     std::vector<SecretVector<Ring>> masks, const Sink<ClientMaterial> &sink) {
+    if (layout.ots == 0) return {};
+    Prg random(job.seed.derive("two-party client masks"));
+    for (const BitWindow &window : layout.windows) {
+      std::vector<ClientMaterial> materials(job.plan.entries.size());
+      for (const std::size_t i : window.entries) {
+        SD_ASSIGN(materials[i], startMaterial(i, job, layout.entries[i], walk, std::move(masks[i]), random));
+      }
+      SD_TRY(runWindow(layout, window, materials));
+      for (const std::size_t i : window.entries)
+        SD_TRY(sink(i, std::move(materials[i])));
+    }
+    return {};
+  }
+
+private:
   Expected<void> runWindow(const TwoPartyLayout &layout, const BitWindow &window,
                            std::vector<ClientMaterial> &materials) {
     Channel &channel = connection_.stream(kBitStream);
@@ -154,16 +155,20 @@ Expected<void> TwoPartyClient::prepare(const OfflineJob &job, MaskWalk &walk, co
     masks[i] = randomRing(entries[i].elements, random);
     SD_TRY(walk.announce(i, masks[i].span()));
   }
-  if (job.plan.totals().linearElements > 0) {
+  const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
+  const auto transfers = [&] { return bits_->setUp(layout, job); };
+  const auto linear = [&]() -> Expected<void> {
+    if (job.plan.totals().linearElements == 0) return {};
     if (!linear_) {
       SD_ASSIGN(linear_, ClientLinear::setUp(options_.connection.stream(kLinearStream),
                                              options_.seed.derive("linear correlations")));
     }
-    SD_TRY(linear_->run(job, walk));
-  }
+    return linear_->run(job, walk);
+  };
+  SD_TRY(runBoth(options_.connection, linear, transfers));
   for (std::size_t i = 0; i < entries.size(); ++i)
     if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial{std::move(masks[i])}));
-  SD_TRY(bits_->run(job, walk, std::move(masks), sink));
+  SD_TRY(bits_->run(job, layout, walk, std::move(masks), sink));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].kind != EntryKind::Output) continue;
     SD_ASSIGN(SecretVector<Ring> r, walk.operand(i, 0));

@@ -1,4 +1,5 @@
 #include "runtime/offline/TwoParty.h"
+#include "runtime/offline/TwoPartyOverlap.h"
 #include "runtime/offline/TwoPartyTags.h"
 #include "runtime/offline/TwoPartyTile.h"
 
@@ -41,18 +42,9 @@ public:
     return state;
   }
 
-  Expected<void> run(const OfflineJob &job, const Sink<ServiceMaterial> &sink) {
-    const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
-    if (layout.ots == 0) return {};
-    SD_TRY(setUp(layout, job));
-    Prg random(job.seed.derive("two-party service masks"));
-    for (const BitWindow &window : layout.windows)
-      SD_TRY(runWindow(job, layout, window, random, sink));
-    return {};
-  }
-
-private:
+  // Both directions as far as the plan needs them, and what they will be asked for.
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
+    if (layout.ots == 0) return {};
     const CotOptions options{.threads = job.pool ? static_cast<int>(job.pool->threads()) : 1};
     const bool needReverse = layout.reverseOts > 0 && !reverse_;
     if (!forward_) {
@@ -70,6 +62,15 @@ private:
     return {};
   }
 
+  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, const Sink<ServiceMaterial> &sink) {
+    if (layout.ots == 0) return {};
+    Prg random(job.seed.derive("two-party service masks"));
+    for (const BitWindow &window : layout.windows)
+      SD_TRY(runWindow(job, layout, window, random, sink));
+    return {};
+  }
+
+private:
   Expected<void> runWindow(const OfflineJob &job, const TwoPartyLayout &layout, const BitWindow &window, Prg &random,
                            const Sink<ServiceMaterial> &sink) {
     Channel &channel = connection_.stream(kBitStream);
@@ -143,14 +144,18 @@ TwoPartyCost TwoPartyService::bitCost(const Plan &plan) const {
 
 Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet &weights,
                                         const Sink<ServiceMaterial> &sink) {
-  if (job.plan.totals().linearElements > 0) {
+  const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
+  const auto transfers = [&] { return bits_->setUp(layout, job); };
+  const auto linear = [&]() -> Expected<void> {
+    if (job.plan.totals().linearElements == 0) return {};
     if (!linear_) {
       SD_ASSIGN(linear_, ServiceLinear::setUp(options_.connection.stream(kLinearStream),
                                               options_.seed.derive("linear correlations")));
     }
-    SD_TRY(linear_->run(job, weights, sink));
-  }
-  return bits_->run(job, sink);
+    return linear_->run(job, weights, sink);
+  };
+  SD_TRY(runBoth(options_.connection, linear, transfers));
+  return bits_->run(job, layout, sink);
 }
 
 } // namespace sd

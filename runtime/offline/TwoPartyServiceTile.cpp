@@ -87,6 +87,9 @@ void ServiceTile::apply(int stage, BitReader &in) {
     if (stage == 1) applyTables(*m, in);
     applyProducts(stage, in);
     if (stage == 1) applyWords(*m, in);
+    // A window keeps all its tiles until the last stage: what only the first needed goes now.
+    tablePads_ = {};
+    pads_ = {};
     return;
   }
   if (stage > 1) return;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "runtime/net/Channel.h"
@@ -23,6 +24,7 @@ public:
   explicit TamperingConnection(Connection &inner, Hook hook = {}) : inner_(inner), hook_(std::move(hook)) {}
 
   Channel &stream(std::uint16_t id) override {
+    std::lock_guard lock(mutex_);
     auto &channel = channels_[id];
     if (!channel) channel = std::make_unique<Wrapped>(*this, id, inner_.stream(id));
     return *channel;
@@ -42,7 +44,7 @@ private:
     }
     Expected<void> receive(std::uint16_t tag, std::span<std::uint8_t> payload) override {
       SD_TRY(inner_.receive(tag, payload));
-      const SeenMessage &message = owner_.see({id_, tag, {payload.begin(), payload.end()}});
+      const SeenMessage message = owner_.see({id_, tag, {payload.begin(), payload.end()}});
       if (message.payload.size() != payload.size()) return fail("a message of the wrong length");
       std::copy(message.payload.begin(), message.payload.end(), payload.begin());
       return {};
@@ -59,13 +61,16 @@ private:
     Channel &inner_;
   };
 
-  const SeenMessage &see(SeenMessage message) {
+  SeenMessage see(SeenMessage message) {
+    std::lock_guard lock(mutex_);
     if (hook_) hook_(seen_.size(), message);
-    return seen_.emplace_back(std::move(message));
+    seen_.push_back(message);
+    return message;
   }
 
   Connection &inner_;
   Hook hook_;
+  std::mutex mutex_; // streams are read by several threads
   std::map<std::uint16_t, std::unique_ptr<Channel>> channels_;
   std::vector<SeenMessage> seen_;
 };
