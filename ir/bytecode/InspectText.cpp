@@ -20,8 +20,8 @@ std::string grouped(std::uint64_t value) { // 1234567 -> 1,234,567
 
 std::string bytes(std::uint64_t value) {
   if (value < 10'000) return grouped(value) + " B";
-  if (value < 10'000'000) return fmt::format("{} B ({:.1f} kB)", grouped(value), static_cast<double>(value) * 1e-3);
-  return fmt::format("{} B ({:.1f} MB)", grouped(value), static_cast<double>(value) * 1e-6);
+  if (value < 1'000'000) return fmt::format("{} B ({:.1f} kB)", grouped(value), static_cast<double>(value) * 1e-3);
+  return fmt::format("{} B ({:.2f} MB)", grouped(value), static_cast<double>(value) * 1e-6);
 }
 
 std::string counted(std::uint64_t count, std::string_view what) {

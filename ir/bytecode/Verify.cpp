@@ -37,7 +37,10 @@ private:
     std::int64_t total = 0;
     for (std::size_t i = 0; i < program_.slots.size(); ++i) {
       if (auto good = checkType(program_.slots[i]); !good) return fail("B1: slot {}: {}", i, good.error().message);
-      total += elementCount(program_.slots[i].shape);
+      const std::int64_t count = elementCount(program_.slots[i].shape);
+      if (count > format::kMaxSlotElements)
+        return fail("B7: slot {}: {} has more than 2^28 elements", i, toString(program_.slots[i]));
+      total += count;
       if (total > format::kMaxTotalElements) return fail("B7: the slots have more than 2^36 elements in all");
     }
     writer_.assign(program_.slots.size(), kUnwritten);

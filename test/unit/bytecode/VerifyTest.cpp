@@ -103,7 +103,9 @@ const Broken kBroken[] = {
     {"B6NotUtf8", [](Program &p) { p.instructions[8].source = "Relu\xff"; }, "B6: the source name"},
     {"B6DirectionMark", [](Program &p) { p.name = "a\xe2\x80\xae"; }, "B6: the program's name"},
     {"B6TooLong", [](Program &p) { p.name.assign(4097, 'n'); }, "B6: the program's name has 4097 bytes"},
-    {"B7TooManyElements", [](Program &p) { p.slots.resize(100, Type::clear({1 << 30})); },
+    {"B7TooManyElementsInASlot", [](Program &p) { p.slots[1].shape = {(1 << 28) + 1}; },
+     "B7: slot 1: clear<268435457> has more than 2^28 elements"},
+    {"B7TooManyElements", [](Program &p) { p.slots.resize(300, Type::clear({1 << 28})); },
      "B7: the slots have more than 2^36 elements"},
 };
 
