@@ -132,6 +132,7 @@ Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const s
   Prg masks(seed_.derive(fmt::format("rlwe masks {}", layers_)));
   masks.fill(u);
   const std::int64_t outBlocks = packing.outBlocks(geometry);
+  const bool constant = constantWeights(packing);
   const auto width = static_cast<std::int64_t>(threads.threads());
   std::vector<std::vector<std::uint8_t>> replies(width);
   for (std::int64_t first = 0; first < outBlocks; first += width) {
@@ -144,7 +145,10 @@ Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const s
       for (std::int64_t b = 0; b < blocks; ++b) {
         if (!packing.connected(geometry, o, b)) continue;
         packWeights(geometry, packing, o, b, weights, coefficients.span());
-        transformSigned(coefficients.span(), weightPoly);
+        if (constant)
+          transformConstant(coefficients[0], weightPoly);
+        else
+          transformSigned(coefficients.span(), weightPoly);
         for (std::int64_t t = 0; t < tiles; ++t)
           sums[t].add(weightPoly, c0[t * blocks + b], c1[t * blocks + b]);
       }

@@ -91,6 +91,14 @@ void packWeights(const LinearGeometry &geometry, const Packing &packing, std::in
   }
 }
 
+bool constantWeights(const Packing &packing) {
+  bool constant = packing.inBlock == 1 && packing.outBlock == 1;
+  for (auto &axis : packing.phases)
+    for (auto &phase : axis)
+      constant &= phase.shifts == std::vector<std::int64_t>{0};
+  return constant;
+}
+
 WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
                             std::int64_t tile) {
   WantedOutputs wanted;

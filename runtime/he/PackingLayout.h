@@ -16,6 +16,10 @@ void packInput(const LinearGeometry &geometry, const Packing &packing, std::int6
 void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
                  std::span<const std::int32_t> weights, std::span<std::int32_t> coefficients);
 
+// Whether every weight polynomial of the packing is a constant (1 x 1 kernels, one channel in and out): by its shape,
+// not its values.
+bool constantWeights(const Packing &packing);
+
 // The wanted coefficients of one reply, and which elements of the layer's flat output they are.
 struct WantedOutputs {
   std::vector<std::int32_t> positions;

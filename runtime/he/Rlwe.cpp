@@ -127,6 +127,11 @@ void transformSigned(std::span<const std::int32_t> coefficients, RlwePoly &out) 
   }
 }
 
+void transformConstant(std::int32_t value, RlwePoly &out) {
+  for (int i = 0; i < kPrimeCount; ++i)
+    std::fill_n(part(out, i), kN, residue(value, kPrimes[i]));
+}
+
 void packBits(std::span<const std::uint64_t> values, int bits, std::span<std::uint8_t> out) {
   assert(bits <= 57 && out.size() == packedBytes(values.size(), bits));
   std::uint64_t pending = 0;

@@ -26,6 +26,9 @@ void uniformPoly(Prg &stream, RlwePoly &out);
 // Small signed coefficients as transforms modulo both primes.
 void transformSigned(std::span<const std::int32_t> coefficients, RlwePoly &out);
 
+// The same for the constant polynomial `value`: every residue of its transform is the value.
+void transformConstant(std::int32_t value, RlwePoly &out);
+
 // 50-bit residues to bytes and back. unpack refuses residues that are not below their prime.
 void packPoly(const RlwePoly &poly, std::span<std::uint8_t> out);
 Expected<void> unpackPoly(std::span<const std::uint8_t> bytes, RlwePoly &out);

@@ -87,6 +87,49 @@ TEST(Rlwe, NoiseStaysBelowTheBoundAtTheLargestWeights) {
   EXPECT_LT(runProducts(p, rng, 1, [&](int) { return static_cast<std::int32_t>(kMaxWeightL1 / kN); }), 250U);
 }
 
+// 10^6 opened coefficients, the whole of kMaxWeightL1 spread at random over few taps of random signs.
+TEST(Rlwe, NoiseStaysBelowTheBoundInAMillionRandomProducts) {
+  Parties p;
+  std::mt19937_64 rng(80);
+  for (int round = 0; round < 245; ++round) {
+    const int taps = 1 + static_cast<int>(rng() % 9);
+    const auto each = static_cast<std::int32_t>(kMaxWeightL1 / taps);
+    std::vector<std::int32_t> weights(kN, 0);
+    for (int i = 0; i < taps; ++i)
+      weights[rng() % kN] = rng() % 2 ? each : -each;
+    ASSERT_LT(runProducts(p, rng, 1, [&](int i) { return weights[i]; }), 250U) << round;
+  }
+}
+
+TEST(Rlwe, KnownAnswer) {
+  Parties p;
+  std::vector<Ring> message(kN), mask(kN);
+  std::vector<std::int32_t> weights(kN), positions(kN);
+  for (int i = 0; i < kN; ++i) {
+    message[i] = 0x9e3779b9U * static_cast<Ring>(i);
+    mask[i] = 0x85ebca6bU * static_cast<Ring>(i);
+    weights[i] = i % 17 - 8;
+    positions[i] = i;
+  }
+  RlwePoly c0 = makeRlwePoly(), c1 = makeRlwePoly(), w = makeRlwePoly();
+  uniformPoly(p.publicStream, c1);
+  p.secret.encrypt(message, c1, p.hospital, c0);
+  transformSigned(weights, w);
+  ReplySums sums;
+  sums.add(w, c0, c1);
+  std::vector<std::uint64_t> reply1(kN), wanted(kN);
+  makeReply(sums, p.key, {positions, mask}, p.service, reply1, wanted);
+  const auto digest = [](const auto &values) {
+    std::uint64_t h = 0xcbf29ce484222325; // FNV-1a over the words
+    for (std::uint64_t v : values)
+      h = (h ^ v) * 0x100000001b3;
+    return h;
+  };
+  EXPECT_EQ(digest(c0.span()), 8165352457714027808U);
+  EXPECT_EQ(digest(reply1), 4433293341036989364U);
+  EXPECT_EQ(digest(wanted), 5869906498179329303U);
+}
+
 TEST(Rlwe, MalformedResiduesAreRefused) {
   RlwePoly poly = makeRlwePoly();
   Prg stream(testSeed(9));
