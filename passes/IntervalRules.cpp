@@ -147,6 +147,11 @@ Interval product(const Interval &a, const Interval &b) {
   return result;
 }
 
+// The hospital's floats: each result is off by half a unit in the last place.
+Interval rounded(const Interval &x) {
+  return mapBounds(x, [](double v, bool high) { return v + (high ? 1 : -1) * std::abs(v) * 0x1p-23; });
+}
+
 Interval maximum(const Interval &a, const Interval &b) {
   return combine(a, b, [](double x, double y) { return std::max(x, y); });
 }
@@ -221,15 +226,14 @@ std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<co
     return Interval{bounds, bounds};
   }
   case OpKind::Add:
-    return combine(*in[0], *in[1], std::plus<>());
+    return rounded(combine(*in[0], *in[1], std::plus<>()));
   case OpKind::Sub:
-    return combine(*in[0], *in[1], std::minus<>(), true);
+    return rounded(combine(*in[0], *in[1], std::minus<>(), true));
   case OpKind::Mul:
-    return product(*in[0], *in[1]);
-  case OpKind::Div: {
+    return rounded(product(*in[0], *in[1]));
+  case OpKind::Div: // by constants alone: their bounds are equal
     if (std::ranges::any_of(in[1]->low.data, [](double v) { return v == 0; })) return std::nullopt;
-    return product(*in[0], mapBounds(*in[1], [](double v, bool) { return 1 / v; }));
-  }
+    return rounded(product(*in[0], mapBounds(*in[1], [](double v, bool) { return 1 / v; })));
   case OpKind::Identity:
     return *in[0];
   case OpKind::Reshape:

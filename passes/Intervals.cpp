@@ -54,14 +54,9 @@ Interval entered(const Module &module, const Op &op, const Interval *clear) {
   const double most = std::ldexp(1.0, kBoundBits) - 1; // share.input refuses larger ones
   if (!clear) return Interval::uniform(-most, most);
   Interval result = *clear;
-  // The hospital computes in floats: one unit more on each side.
-  for (auto &v : result.low.data)
-    v = std::max(-most, std::round(std::ldexp(v - std::abs(v) * 1e-5, scale)) - 1);
-  for (auto &v : result.high.data)
-    v = std::min(most, std::round(std::ldexp(v + std::abs(v) * 1e-5, scale)) + 1);
-  // Values that floats hold exactly, of records that are not changed: 0 stays 0.
-  for (std::size_t i = 0; i < result.low.data.size(); ++i)
-    if (clear->low.data[i] == 0) result.low.data[i] = 0;
+  for (auto *side : {&result.low, &result.high})
+    for (auto &v : side->data)
+      v = std::clamp(std::round(std::ldexp(v, scale)), -most, most);
   return result;
 }
 
