@@ -1,0 +1,229 @@
+// The dealer's offline phase: each correlation against its definition, declared traffic, sessions, and faulty parties.
+#include "runtime/offline/DealerProvider.h"
+#include "runtime/offline/LocalDealer.h"
+
+#include <future>
+#include <numeric>
+
+#include "ir/bytecode/Writer.h"
+#include "runtime/net/MemoryChannel.h"
+#include "runtime/vm/MaskWalk.h"
+#include "test/unit/protocol/ProtocolFixture.h"
+#include "test/unit/vm/Programs.h"
+
+namespace sd {
+namespace {
+
+using namespace test;
+using testing::HasSubstr;
+
+DealerOptions dealerOptions() {
+  DealerOptions options;
+  options.makeWalk = [](const Program &program, const Plan &plan, ThreadPool &pool) -> std::unique_ptr<MaskWalk> {
+    return std::make_unique<ProgramMaskWalk>(program, plan, pool);
+  };
+  options.makeMaps = [](const Program &program, const Plan &plan, ThreadPool &pool) -> std::unique_ptr<LinearMaps> {
+    return std::make_unique<ProgramLinearMaps>(program, plan, pool);
+  };
+  options.waitForPartner = std::chrono::milliseconds(200);
+  return options;
+}
+
+// x -> matmul -> relu (t = 10) -> max with itself shifted by a second matmul -> product -> truncate -> output: every
+// kind of entry, and two linear ops in a row through a subtraction.
+ProgramBuilder everyKind() {
+  ProgramBuilder b;
+  const SlotId record = b.input("x", {1, 30});
+  const SlotId w1 = b.weights({30, 67}, 10, 1), w2 = b.weights({67, 67}, 0, 2), w3 = b.weights({67, 67}, 0, 3);
+  const SlotId x = b.add(OpKind::ShareInput, {record}, {}, Type::share({1, 30}, 10));
+  const SlotId y = b.add(OpKind::ShareMatMul, {x, w1});
+  const SlotId h =
+      b.add(OpKind::ShareRelu, {y}, {{Attr::Bits, 10}, {Attr::Bound, 30}, {Attr::Digit, 3}, {Attr::Radix, 3}});
+  const SlotId twice = b.add(OpKind::ShareMatMul, {b.add(OpKind::ShareMatMul, {h, w2}), w3});
+  const SlotId m = b.add(OpKind::ShareMax, {h, b.add(OpKind::ShareSub, {h, twice})},
+                         {{Attr::Bound, 20}, {Attr::Digit, 4}, {Attr::Radix, 2}});
+  const SlotId p = b.add(OpKind::ShareMul, {m, h});
+  const SlotId t = b.add(OpKind::ShareTruncate, {p}, {{Attr::Bits, 10}, {Attr::Bound, 30}});
+  b.add(OpKind::Return, {b.add(OpKind::ShareOutput, {t})}, {{Attr::Names, std::vector<std::string>{"y"}}});
+  return b;
+}
+
+struct Parties {
+  Program program;
+  WeightSet weights;
+  Plan plan;
+  ThreadPool pool{1};
+  std::unique_ptr<Connection> service, client;
+
+  explicit Parties(const ProgramBuilder &builder) : program(builder.program()), weights(builder.weightSet()) {
+    plan = makePlan(program).value();
+    std::tie(service, client) = makeMemoryConnections();
+  }
+};
+
+// Both parties' materials against the definitions of Material.h, given P1's masks.
+void checkEntry(const Parties &parties, std::size_t i, MaskWalk &walk, LinearMaps &maps, ServiceBundle &service,
+                ClientBundle &client, std::span<const Ring> mask) {
+  const PlanEntry &entry = parties.plan.entries[i];
+  if (entry.kind == EntryKind::Linear) {
+    const auto u = service.take<LinearMaterial>(i).value();
+    const auto r = walk.operand(i, 0).value();
+    std::vector<Ring> w(parties.weights.tensors[entry.weights].data.begin(),
+                        parties.weights.tensors[entry.weights].data.end());
+    std::vector<Ring> y(entry.elements);
+    maps.apply(i, w, r.span(), y);
+    for (std::size_t k = 0; k < y.size(); ++k)
+      ASSERT_EQ(u.u[k] + mask[k], y[k]) << "entry " << i;
+  }
+  if (entry.kind == EntryKind::Output) {
+    const auto output = client.take<OutputMaterial>(i).value();
+    const auto r = walk.operand(i, 0).value();
+    ASSERT_TRUE(std::equal(r.span().begin(), r.span().end(), output.r.data()));
+  }
+  if (entry.kind == EntryKind::Product) {
+    const auto s = service.take<ProductService>(i).value();
+    const auto c = client.take<ProductClient>(i).value();
+    for (std::size_t k = 0; k < entry.elements; ++k)
+      ASSERT_EQ(s.product[k] + c.product[k], s.alpha[k] * c.s[k] + s.beta[k] * c.r[k]);
+  }
+}
+
+struct Prepared {
+  std::optional<ServiceBundle> service;
+  std::optional<ClientBundle> client;
+};
+
+// Prepares one inference with both parties as threads.
+Prepared prepareBoth(Parties &parties, DealerService &service, DealerClient &client, std::uint64_t number) {
+  Prepared prepared;
+  auto serviceSide = std::async(std::launch::async, [&]() -> Expected<void> {
+    const OfflineJob job{parties.program, parties.plan, seedOf(1000 + number)};
+    SD_ASSIGN(prepared.service, prepareService(service, job, parties.weights));
+    return {};
+  });
+  ProgramMaskWalk walk(parties.program, parties.plan, parties.pool);
+  const OfflineJob job{parties.program, parties.plan, seedOf(2000 + number)};
+  auto clientSide = prepareClient(client, job, walk);
+  EXPECT_TRUE(clientSide) << clientSide.error().message;
+  if (clientSide) prepared.client = std::move(*clientSide);
+  auto done = serviceSide.get();
+  EXPECT_TRUE(done) << done.error().message;
+  return prepared;
+}
+
+TEST(Dealer, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
+  Parties parties(everyKind());
+  ThreadPool pool(2);
+  LocalDealer dealer(dealerOptions(), pool);
+  ProgramLinearMaps maps(parties.program, parties.plan, parties.pool);
+  DealerService service({dealer.service(), *parties.service, {1}, seedOf(1)});
+  DealerClient client({dealer.client(), *parties.client, {1}, seedOf(2)}, maps);
+  for (std::uint64_t number = 0; number < 3; ++number) {
+    const Traffic before = dealer.client().traffic();
+    Prepared prepared = prepareBoth(parties, service, client, number);
+    ASSERT_TRUE(prepared.service && prepared.client);
+    ProgramMaskWalk walk(parties.program, parties.plan, parties.pool);
+    auto masks = dealtMasks(parties.plan, seedOf(2000 + number).derive("dealer draw"), walk);
+    ASSERT_TRUE(masks);
+    for (std::size_t i = 0; i < parties.plan.entries.size(); ++i)
+      checkEntry(parties, i, walk, maps, *prepared.service, *prepared.client, (*masks)[i].span());
+
+    const Plan::Totals totals = parties.plan.totals();
+    const Traffic dealt = dealer.client().traffic() - before;
+    const std::uint64_t ready = number == 0 ? 1 : 0;
+    EXPECT_EQ(dealt.bytesReceived,
+              totals.dealerBytes + 4 * totals.linearElements + dealt.messagesReceived * kFrameHeaderBytes + ready);
+  }
+}
+
+TEST(Dealer, correctionsOfAReluAreSmall) {
+  const PlanEntry entry = entryOf(EntryKind::Compare, 1000, {10, 30, {3, 3}});
+  EXPECT_LE(correctionBytes(entry) + 4 * entry.elements, 45 * entry.elements) << "with its linear layer's";
+}
+
+// A party that is driven by hand.
+struct Guest {
+  std::unique_ptr<Connection> end;
+  std::future<bool> served;
+  std::string reason; // what receive() says
+
+  Guest(Dealer &dealer, const DealerHello &hello) {
+    auto [mine, theirs] = makeMemoryConnections();
+    end = std::move(mine);
+    served = std::async(std::launch::async, [&dealer, connection = std::move(theirs)]() mutable {
+      return dealer.serve(std::move(connection)).has_value();
+    });
+    EXPECT_TRUE(end->stream(kDealerStream).send(tag::kDealerHello, encode(hello)));
+  }
+  std::string hear() {
+    std::uint8_t byte = 0;
+    auto received = end->stream(kDealerStream).receive(tag::kDealerReady, std::span(&byte, 1));
+    return received ? "ready" : received.error().message;
+  }
+};
+
+class DealerFaults : public testing::Test {
+protected:
+  ThreadPool pool_{1};
+  Dealer dealer_{dealerOptions(), pool_};
+};
+
+TEST_F(DealerFaults, aLonePartyIsSentAway) {
+  Guest guest(dealer_, {0, {7}, {}});
+  EXPECT_THAT(guest.hear(), HasSubstr("did not come"));
+  EXPECT_FALSE(guest.served.get());
+}
+
+TEST_F(DealerFaults, differentProgramsAreRefused) {
+  Guest service(dealer_, {0, {7}, {1}}), client(dealer_, {1, {7}, {2}});
+  EXPECT_THAT(service.hear(), HasSubstr("another program"));
+  EXPECT_THAT(client.hear(), HasSubstr("another program"));
+}
+
+TEST_F(DealerFaults, twoOfTheSamePartyAreRefused) {
+  Guest first(dealer_, {0, {7}, {}}), second(dealer_, {0, {7}, {}});
+  EXPECT_THAT(first.hear() + second.hear(), HasSubstr("is here already"));
+}
+
+TEST_F(DealerFaults, sessionsWaitForTheirOwnPartner) {
+  Guest service(dealer_, {0, {7}, {}}), client(dealer_, {1, {8}, {}});
+  EXPECT_THAT(service.hear(), HasSubstr("did not come"));
+  EXPECT_THAT(client.hear(), HasSubstr("did not come"));
+}
+
+TEST_F(DealerFaults, aProgramThatIsNotTheOneNamedIsRefused) {
+  const auto bytes = writeProgram(everyKind().program());
+  ASSERT_TRUE(bytes);
+  Guest service(dealer_, {0, {7}, {9}}), client(dealer_, {1, {7}, {9}});
+  ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerProgram, *bytes));
+  EXPECT_THAT(client.hear(), HasSubstr("not the one that was named"));
+}
+
+TEST_F(DealerFaults, garbageIsRefused) {
+  auto [mine, theirs] = makeMemoryConnections();
+  auto served = std::async(std::launch::async, [this, end = std::move(theirs)]() mutable {
+    return dealer_.serve(std::move(end)).has_value();
+  });
+  std::vector<std::uint8_t> garbage(kDealerHelloBytes, 0x5A);
+  ASSERT_TRUE(mine->stream(kDealerStream).send(tag::kDealerHello, garbage));
+  std::uint8_t byte = 0;
+  auto received = mine->stream(kDealerStream).receive(tag::kDealerReady, std::span(&byte, 1));
+  ASSERT_FALSE(received);
+  EXPECT_THAT(received.error().message, HasSubstr("not a party"));
+  EXPECT_FALSE(served.get());
+}
+
+TEST_F(DealerFaults, aProgramThatIsNoneIsRefused) {
+  const std::vector<std::uint8_t> bytes(200, 1);
+  const Digest digest = digestOf(bytes);
+  Guest service(dealer_, {0, {7}, digest}), client(dealer_, {1, {7}, digest});
+  ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerProgram, bytes));
+  ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerMatrixSeed, std::array<std::uint8_t, 16>{}));
+  EXPECT_THAT(client.hear(), testing::Not(testing::AnyOf("ready", "")));
+  service.end->close("");
+  client.end->close("");
+  EXPECT_TRUE(service.served.get() != client.served.get()) << "one thread serves both, and reports the error";
+}
+
+} // namespace
+} // namespace sd
