@@ -121,7 +121,11 @@ Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &
 
   bool perOutput = true;
   if (affine->adds) {
-    if (auto sums = valuesAlong(positions, positions.shape, outputAxis(linear, positions.shape)))
+    // Padding decides alone, not what the sums happen to be: the program's form must not tell of the weights.
+    const bool padded = linear.kind == OpKind::Conv &&
+                        std::ranges::any_of(linear.attrs.ints(Attr::Pads), [](auto pad) { return pad != 0; });
+    const auto sums = valuesAlong(positions, positions.shape, outputAxis(linear, positions.shape));
+    if (!padded && sums)
       std::ranges::transform(parts.bias, *sums, parts.bias.begin(), std::plus<double>());
     else
       perOutput = false;
