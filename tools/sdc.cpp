@@ -5,7 +5,7 @@
 
 int main(int argc, char **argv) {
   CLI::App app("Compiles ONNX models to secure two-party inference programs.", "sdc");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1); // none is reported below, so that an unknown one is named
   sd::tool::Action action;
   sd::tool::addCompile(app, action);
   sd::tool::addOpt(app, action);
@@ -16,6 +16,10 @@ int main(int argc, char **argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? 0 : 1;
+  }
+  if (!action) {
+    fmt::print(stderr, "A subcommand is required\nRun with --help for more information.\n");
+    return 1;
   }
   if (auto done = action(); !done) {
     const std::string &message = done.error().message;
