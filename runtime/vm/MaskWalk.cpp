@@ -43,6 +43,7 @@ Expected<void> ProgramMaskWalk::announce(std::size_t entry, std::span<const Ring
   if (entry >= plan_.entries.size() || !plan_.entries[entry].newMask())
     return fail("entry {} of the plan has no mask of its own", entry);
   const SlotId slot = program_.instructions[plan_.entries[entry].instruction].result;
+  std::lock_guard lock(mutex_);
   if (known_[slot]) return fail("the mask of entry {} has been announced already", entry);
   if (mask.size() != size(program_, slot))
     return fail("the mask of entry {} has {} elements instead of {}", entry, mask.size(), size(program_, slot));
@@ -53,6 +54,11 @@ Expected<void> ProgramMaskWalk::announce(std::size_t entry, std::span<const Ring
 }
 
 bool ProgramMaskWalk::ready(std::size_t entry) const {
+  std::lock_guard lock(mutex_);
+  return isReady(entry);
+}
+
+bool ProgramMaskWalk::isReady(std::size_t entry) const {
   if (entry >= plan_.entries.size()) return false;
   const auto &operands = program_.instructions[plan_.entries[entry].instruction].operands;
   for (int i = 0; i < plan_.entries[entry].operands(); ++i)
@@ -87,7 +93,8 @@ void ProgramMaskWalk::compute(SlotId slot) {
 }
 
 Expected<SecretVector<Ring>> ProgramMaskWalk::operand(std::size_t entry, int which) {
-  if (!ready(entry) || which < 0 || which >= plan_.entries[entry].operands())
+  std::lock_guard lock(mutex_);
+  if (!isReady(entry) || which < 0 || which >= plan_.entries[entry].operands())
     return fail("the mask of operand {} of entry {} is not known yet", which, entry);
   const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
   const SlotId slot = instruction.operands[static_cast<std::size_t>(which)];

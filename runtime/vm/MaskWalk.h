@@ -1,11 +1,14 @@
 // The masks of a program's values, followed through its local ops: what P1 (and the dealer) knows before any input.
 #pragma once
 
+#include <mutex>
+
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/offline/Provider.h"
 
 namespace sd {
 
+// Thread-safe: a provider may announce from one thread what another one asks for.
 class ProgramMaskWalk final : public MaskWalk {
 public:
   // All three outlive the walk; `plan` is the program's.
@@ -16,6 +19,7 @@ public:
   Expected<SecretVector<Ring>> operand(std::size_t entry, int which) override;
 
 private:
+  bool isReady(std::size_t entry) const;
   void markKnown(SlotId slot);
   // Evaluates the local ops between the announced masks and the slot, each once.
   void compute(SlotId slot);
@@ -23,6 +27,7 @@ private:
   const Program &program_;
   const Plan &plan_;
   ThreadPool &pool_;
+  mutable std::mutex mutex_;                      // guards all that follows
   std::vector<SecretVector<Ring>> masks_;         // by slot; empty until announced or computed
   std::vector<bool> known_;                       // by slot: announced, or local ops alone lead to it
   std::vector<std::uint32_t> writer_;             // by slot: the instruction

@@ -1,0 +1,24 @@
+#include "runtime/vm/Local.h"
+
+#include <thread>
+
+namespace sd {
+
+Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options,
+                               std::span<const NamedTensors> records) {
+  SD_TRY(checkRecords(options.program.program, records));
+  Expected<SessionStats> service = fail("the service did not run");
+  std::thread thread([&] {
+    const SessionOptions session{options.program, options.pool, options.mode, options.serviceSeed};
+    service = runService(*link.first, session, options.weights, options.makeServiceProvider);
+  });
+  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed};
+  Expected<ClientResult> client = runClient(*link.second, session, records, options.makeClientProvider);
+  thread.join();
+  // The side that failed first has the better message; the other one only lost its peer.
+  if (!service) return tl::unexpected(service.error());
+  if (!client) return tl::unexpected(client.error());
+  return LocalResult{std::move(client->outputs), std::move(*service), std::move(client->stats)};
+}
+
+} // namespace sd

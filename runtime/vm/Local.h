@@ -1,0 +1,27 @@
+// Both parties in one process, as threads: to try a program, and for tests.
+#pragma once
+
+#include "runtime/vm/Session.h"
+
+namespace sd {
+
+struct LocalOptions {
+  const LoadedProgram &program;
+  const WeightSet &weights;
+  ThreadPool &pool; // of both
+  PreprocessMode mode = PreprocessMode::TwoParty;
+  Seed serviceSeed, clientSeed; // fresh
+  ProviderFactory<ServiceProvider> makeServiceProvider;
+  ProviderFactory<ClientProvider> makeClientProvider;
+};
+
+struct LocalResult {
+  std::vector<std::vector<Tensor<float>>> outputs; // as in ClientResult
+  SessionStats service, client;
+};
+
+// Over a pair of memory connections; `link` may supply others (a loopback TCP pair, a slow link).
+using ConnectionPair = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
+Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options, std::span<const NamedTensors> records);
+
+} // namespace sd

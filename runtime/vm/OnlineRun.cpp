@@ -1,0 +1,142 @@
+#include "runtime/vm/OnlineRun.h"
+
+#include "runtime/kernels/Elementwise.h"
+#include "runtime/protocol/MakeOp.h"
+#include "runtime/protocol/RoundGroup.h"
+#include "runtime/vm/LocalOps.h"
+
+namespace sd {
+
+namespace {
+
+// Shares a group's seconds out among its ops by their bytes, and adds the bytes to who sent them.
+void account(const Group &group, std::span<InteractiveOp *const> ops, Party party, double seconds,
+             std::vector<OpStats> &stats) {
+  std::uint64_t total = 0;
+  for (const InteractiveOp *op : ops)
+    for (int k = 0; k < op->messages(); ++k)
+      total += op->messageBytes(k);
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    OpStats &op = stats[group.begin + i];
+    std::uint64_t bytes = 0;
+    for (int k = 0; k < ops[i]->messages(); ++k) {
+      (speakerOf(k) == party ? op.bytesSent : op.bytesReceived) += ops[i]->messageBytes(k);
+      bytes += ops[i]->messageBytes(k);
+    }
+    op.seconds += seconds * static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(total, 1));
+  }
+}
+
+template <class Op>
+std::vector<InteractiveOp *> pointers(const std::vector<std::unique_ptr<Op>> &ops) {
+  std::vector<InteractiveOp *> result;
+  for (const auto &op : ops)
+    result.push_back(op.get());
+  return result;
+}
+
+// P0's values of one record.
+class ServiceWalk {
+public:
+  ServiceWalk(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle, Channel &channel)
+      : context_(context), program_(context.program), weights_(weights), bundle_(bundle), channel_(channel),
+        values_(program_.slots.size()) {}
+
+  Expected<void> run(std::vector<OpStats> &stats) {
+    for (std::uint32_t g = 0; g < program_.groups.size(); ++g) {
+      const Group &group = program_.groups[g];
+      SD_TRY(group.interactive ? runInteractive(group, stats) : runLocal(group, stats));
+      for (SlotId slot : context_.index.lastUsedIn[g])
+        values_[slot] = MaskedTensor();
+    }
+    return {};
+  }
+
+private:
+  std::span<const Ring> operand(SlotId slot) const {
+    const std::uint32_t weight = context_.index.weightOf[slot];
+    if (weight == ProgramIndex::kNone) return values_[slot].span();
+    const auto &data = weights_.tensors[weight].data;
+    return {reinterpret_cast<const Ring *>(data.data()), data.size()};
+  }
+
+  Expected<void> runLocal(const Group &group, std::vector<OpStats> &stats) {
+    Stopwatch watch;
+    for (std::uint32_t i = group.begin; i < group.end; ++i) {
+      const Instruction &instruction = program_.instructions[i];
+      if (!isLocal(instruction.op)) continue;
+      MaskedTensor result(static_cast<std::size_t>(elementCount(program_.slots[instruction.result].shape)));
+      LocalOp op{program_, instruction, {}, result.span()};
+      for (SlotId slot : instruction.operands)
+        op.operands.push_back(operand(slot));
+      runOnValue(context_.pool, op);
+      if (isLinear(instruction.op)) {
+        SD_ASSIGN(const LinearMaterial material, bundle_.take<LinearMaterial>(context_.index.entryOf[i]));
+        add<Ring>(result.span(), material.u.span(), result.span());
+      }
+      values_[instruction.result] = std::move(result);
+      stats[i].seconds += watch.lap();
+    }
+    return {};
+  }
+
+  Expected<void> runInteractive(const Group &group, std::vector<OpStats> &stats) {
+    Stopwatch watch;
+    std::vector<std::unique_ptr<ServiceOp>> ops;
+    for (std::uint32_t i = group.begin; i < group.end; ++i) {
+      const std::uint32_t entry = context_.index.entryOf[i];
+      std::vector<const MaskedTensor *> operands;
+      for (int k = 0; k < context_.plan.entries[entry].operands(); ++k)
+        operands.push_back(&values_[program_.instructions[i].operands[static_cast<std::size_t>(k)]]);
+      SD_ASSIGN(auto op, makeServiceOp(context_.plan, entry, bundle_, operands, &context_.pool));
+      ops.push_back(std::move(op));
+    }
+    const auto all = pointers(ops);
+    SD_TRY(runRoundGroup(channel_, Party::Service, all));
+    for (std::uint32_t i = group.begin; i < group.end; ++i)
+      values_[program_.instructions[i].result] = ops[i - group.begin]->takeResult();
+    account(group, all, Party::Service, watch.lap(), stats);
+    return {};
+  }
+
+  const OnlineContext &context_;
+  const Program &program_;
+  const WeightSet &weights_;
+  ServiceBundle &bundle_;
+  Channel &channel_;
+  std::vector<MaskedTensor> values_; // by slot
+};
+
+} // namespace
+
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle,
+                                Channel &channel, std::vector<OpStats> &stats) {
+  return ServiceWalk(context, weights, bundle, channel).run(stats);
+}
+
+Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle &bundle, Channel &channel,
+                               std::vector<OpStats> &stats) {
+  for (const Group &group : context.program.groups) {
+    if (!group.interactive) continue;
+    Stopwatch watch;
+    std::vector<std::unique_ptr<ClientOp>> ops;
+    for (std::uint32_t i = group.begin; i < group.end; ++i) {
+      SecretVector<Ring> input;
+      const Instruction &instruction = context.program.instructions[i];
+      if (instruction.op == OpKind::ShareInput) {
+        SD_ASSIGN(input, clear.quantized(instruction));
+      }
+      SD_ASSIGN(auto op, makeClientOp(context.plan, context.index.entryOf[i], bundle, input.span(), &context.pool));
+      ops.push_back(std::move(op));
+    }
+    const auto all = pointers(ops);
+    SD_TRY(runRoundGroup(channel, Party::Client, all));
+    for (std::uint32_t i = group.begin; i < group.end; ++i)
+      if (context.program.instructions[i].op == OpKind::ShareOutput)
+        clear.setOpened(context.program.instructions[i], ops[i - group.begin]->takeOpened());
+    account(group, all, Party::Client, watch.lap(), stats);
+  }
+  return {};
+}
+
+} // namespace sd

@@ -1,0 +1,32 @@
+// The online phase of one record: each party's walk over the round groups.
+//
+// P0 computes local ops on X; P1's part of them was done offline, on the masks. In an interactive group both parties
+// build the same ops in the same order and run them as one.
+#pragma once
+
+#include "runtime/offline/Bundle.h"
+#include "runtime/vm/ClearPart.h"
+#include "runtime/vm/ProgramIndex.h"
+#include "runtime/vm/Stats.h"
+
+namespace sd {
+
+class ThreadPool;
+
+// What both walks need; all of it outlives them.
+struct OnlineContext {
+  const Program &program;
+  const Plan &plan;
+  const ProgramIndex &index;
+  ThreadPool &pool;
+};
+
+// P0's side. Adds the record's seconds and payload bytes an op to `stats`.
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle,
+                                Channel &channel, std::vector<OpStats> &stats);
+
+// P1's side: takes the inputs from `clear` and puts the opened outputs there.
+Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle &bundle, Channel &channel,
+                               std::vector<OpStats> &stats);
+
+} // namespace sd

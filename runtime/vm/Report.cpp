@@ -1,0 +1,65 @@
+#include "runtime/vm/Report.h"
+
+#include <algorithm>
+
+#include "ir/bytecode/ProgramIo.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::size_t kMostValues = 20; // of a tensor, before it is cut short
+
+OpKind opBehind(const Program &program, SlotId slot) {
+  for (const Instruction &instruction : program.instructions)
+    if (instruction.result == slot && info(instruction.op).hasResult()) return instruction.op;
+  return OpKind::Identity;
+}
+
+std::string className(std::size_t index, const std::vector<std::string> &classes) {
+  return index < classes.size() ? classes[index] : fmt::format("class {}", index);
+}
+
+std::string listed(std::span<const float> values, const std::vector<std::string> &classes) {
+  std::vector<std::string> items;
+  for (std::size_t i = 0; i < std::min(values.size(), kMostValues); ++i)
+    items.push_back(i < classes.size() ? fmt::format("{} {:.4g}", classes[i], values[i])
+                                       : fmt::format("{:.4g}", values[i]));
+  if (values.size() > kMostValues) items.push_back(fmt::format("... ({} values)", values.size()));
+  return fmt::format("{}", fmt::join(items, ", "));
+}
+
+std::string describe(OpKind op, const Tensor<float> &output, const std::vector<std::string> &classes) {
+  const std::span<const float> values(output.data);
+  if (op == OpKind::ArgMax) {
+    std::vector<std::string> names;
+    for (float value : values)
+      names.push_back(className(static_cast<std::size_t>(value), classes));
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+  // One vector of at least two scores, whatever axes of size 1 stand around it.
+  const bool isVector = values.size() > 1 && std::ranges::count_if(output.shape, [](auto n) { return n > 1; }) == 1;
+  if (!isVector) return listed(values, {});
+  const auto best = static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
+  const char *what = op == OpKind::Softmax      ? "probabilities"
+                     : op == OpKind::LogSoftmax ? "log-probabilities"
+                                                : "scores";
+  return fmt::format("{} ({}: {})", className(best, classes), what, listed(values, classes));
+}
+
+} // namespace
+
+std::string describe(const Program &program, std::span<const std::vector<Tensor<float>>> records,
+                     const std::vector<std::string> &classes) {
+  const ProgramIo io = ioOf(program);
+  std::string text;
+  for (std::size_t r = 0; r < records.size(); ++r)
+    for (std::size_t i = 0; i < io.outputs.size(); ++i) {
+      if (records.size() > 1) text += fmt::format("record {}: ", r + 1);
+      if (io.outputs.size() > 1) text += fmt::format("{}: ", io.outputs[i].name);
+      text += describe(opBehind(program, io.outputs[i].slot), records[r][i], classes) + "\n";
+    }
+  return text;
+}
+
+} // namespace sd

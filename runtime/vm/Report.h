@@ -1,0 +1,17 @@
+// Results in words: what the hospital reads when it asked for no file.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/bytecode/Program.h"
+
+namespace sd {
+
+// A line or two for each output of each record: the likeliest class and all scores (probabilities behind a softmax) of
+// a short vector, the class of an argmax, the values otherwise. `classes` names them, or is empty.
+std::string describe(const Program &program, std::span<const std::vector<Tensor<float>>> records,
+                     const std::vector<std::string> &classes);
+
+} // namespace sd

@@ -1,0 +1,54 @@
+// A session between the parties: handshake, then for each record the offline and the online phase.
+//
+//   P0 <-> P1   hello (Handshake.h)
+//   for each record:
+//     the offline phase, on the provider's streams
+//     P0 <-> P1   ready
+//     the online phase, on stream 1
+//   P0 <-> P1   done
+#pragma once
+
+#include "ir/bytecode/Reader.h"
+#include "runtime/offline/Provider.h"
+#include "runtime/vm/Handshake.h"
+#include "runtime/vm/Records.h"
+#include "runtime/vm/Stats.h"
+
+namespace sd {
+
+// Makes a party's side of the offline phase for a session that has begun. The connection outlives the provider; the
+// seed is this party's, for this session's provider alone.
+struct ProviderContext {
+  Connection &peer;
+  SessionId session;
+  Seed seed;
+};
+template <class Provider>
+using ProviderFactory = std::function<Expected<std::unique_ptr<Provider>>(const ProviderContext &context)>;
+
+// All references outlive the session.
+struct SessionOptions {
+  const LoadedProgram &program;
+  ThreadPool &pool;
+  PreprocessMode mode = PreprocessMode::TwoParty;
+  Seed seed;                    // fresh for each session
+  Connection *dealer = nullptr; // its traffic counts as the offline phase's
+};
+
+// P0: serves one session. An error has been told to the peer, as far as it can still be reached.
+Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet &weights,
+                                  const ProviderFactory<ServiceProvider> &makeProvider);
+
+struct ClientResult {
+  std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program
+  SessionStats stats;
+};
+
+// Whether the records can go in: shapes, ranges, and integers small enough. Errors tell which record and element.
+Expected<void> checkRecords(const Program &program, std::span<const NamedTensors> records);
+
+// P1: runs the records one after another. All of them are checked before anything is sent.
+Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
+                                 const ProviderFactory<ClientProvider> &makeProvider);
+
+} // namespace sd
