@@ -1,0 +1,116 @@
+// What each party sees is uniform, whatever the values: inputs, masks' consequences and results are fixed at extremes,
+// and only the randomness of the correlations varies.
+//
+// Monobit: z = |ones - n/2| / sqrt(n/4) over n bits; chi-square over the 256 bytes of all messages to a party, and
+// over every bit position of an element. A fair source passes kZ = 6 but for odds of 2e-9 a test and 1e-7 in all;
+// chi-square with 255 degrees of freedom exceeds 400 at odds of 1e-8. Seeds are fixed: a run that passes always does.
+#include <cmath>
+
+#include "test/unit/protocol/ProtocolFixture.h"
+
+namespace sd {
+namespace {
+
+using namespace test;
+
+constexpr double kZ = 6, kChiSquare = 400;
+
+double deviationOf(std::uint64_t ones, std::uint64_t bits) {
+  return std::abs(static_cast<double>(ones) - 0.5 * static_cast<double>(bits)) /
+         std::sqrt(0.25 * static_cast<double>(bits));
+}
+
+double chiSquare(const std::vector<std::uint8_t> &bytes) {
+  std::array<double, 256> counts{};
+  for (const std::uint8_t byte : bytes)
+    ++counts[byte];
+  const double expected = static_cast<double>(bytes.size()) / 256;
+  double sum = 0;
+  for (const double count : counts)
+    sum += (count - expected) * (count - expected) / expected;
+  return sum;
+}
+
+// Each bit of each message as a stream of its own over the elements: planes one by one, words bit by bit.
+void checkMessage(const std::vector<std::uint8_t> &message, std::size_t n, std::size_t words,
+                  const std::string &where) {
+  for (std::size_t w = 0; w < words; ++w)
+    for (int bit = 0; bit < kRingBits; ++bit) {
+      std::uint64_t ones = 0;
+      for (std::size_t i = 0; i < n; ++i)
+        ones += message[4 * (w * n + i) + bit / 8] >> (bit % 8) & 1;
+      EXPECT_LT(deviationOf(ones, n), kZ) << where << ", word " << w << ", bit " << bit;
+    }
+  const std::size_t first = 4 * n * words, planes = (message.size() - first) * 8 / n;
+  for (std::size_t plane = 0; plane < planes; ++plane) {
+    std::uint64_t ones = 0;
+    for (std::size_t k = plane * n; k < (plane + 1) * n; ++k)
+      ones += message[first + k / 8] >> (k % 8) & 1;
+    EXPECT_LT(deviationOf(ones, n), kZ) << where << ", plane " << plane;
+  }
+  if (message.size() >= 4096) {
+    EXPECT_LT(chiSquare(message), kChiSquare) << where;
+  }
+}
+
+constexpr std::size_t kCount = 1 << 14; // a multiple of 8: planes begin at bytes
+
+struct View {
+  EntryKind kind;
+  CompareShape shape;
+  std::vector<std::size_t> words; // leading words an element of each message
+};
+
+class Transcripts : public testing::TestWithParam<SignedRing> {};
+
+TEST_P(Transcripts, areUniform) {
+  const std::vector<Ring> values(kCount, static_cast<Ring>(GetParam()));
+  for (const View &view :
+       {View{EntryKind::Compare, {10, 30, {3, 3}}, {1, 0, 0, 1}},
+        View{EntryKind::Compare, {10, 30, {4, 3}}, {1, 0, 0, 1}},
+        View{EntryKind::Compare, {0, 30, {2, 4}}, {1, 0, 0, 1}},
+        View{EntryKind::Compare, {0, 30, {1, 2}}, {1, 0, 0, 0, 0, 0, 0, 1}},
+        View{EntryKind::Truncate, {10, 30, {}}, {0, 1}}, View{EntryKind::Maximum, {0, 30, {3, 4}}, {1, 0, 0, 1}},
+        View{EntryKind::Product, {}, {2, 1}}}) {
+    const PlanEntry entry = entryOf(view.kind, kCount, view.shape);
+    const Trial run = runEntry(entry, {values, std::vector<Ring>(kCount, 0)}, 4242);
+    ASSERT_EQ(run.messages.size(), view.words.size()) << view.shape.schedule.digit;
+    for (std::size_t k = 0; k < run.messages.size(); ++k)
+      checkMessage(run.messages[k], kCount, view.words[k],
+                   fmt::format("kind {}, t {}, message {}", static_cast<int>(view.kind), view.shape.truncation, k));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Extremes, Transcripts, testing::Values(0, 1, -1, (1 << 30) - 1024, -((1 << 30) - 1024)));
+
+// P1's messages say nothing about its masks either: here all of them are zero, so that P0 holds the plain values.
+TEST(Transcripts, hideTheMasks) {
+  const PlanEntry entry = entryOf(EntryKind::Compare, kCount, {10, 30, {3, 3}});
+  const std::vector<Ring> zero(kCount, 0), values(kCount, 1 << 20);
+  Dealt dealt = deal(entry, {zero}, 5);
+  const MaskedTensor y = masked(values, zero);
+  const Plan plan{{entry}};
+  ServiceBundle serviceBundle(plan);
+  ClientBundle clientBundle(plan);
+  ASSERT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
+  ASSERT_TRUE(clientBundle.put(0, std::move(dealt.client)));
+  auto service = makeServiceOp(plan, 0, serviceBundle, std::vector<const MaskedTensor *>{&y}, nullptr);
+  auto client = makeClientOp(plan, 0, clientBundle, {}, nullptr);
+  ASSERT_TRUE(service && client);
+  const Messages messages = passMessages(**service, **client);
+  checkMessage(messages[1], kCount, 0, "message 1");
+  checkMessage(messages[3], kCount, 1, "message 3");
+}
+
+// The test itself sees what it should: a masked bit stuck at 3 in 4, and a byte that comes too often.
+TEST(Transcripts, biasWouldBeSeen) {
+  EXPECT_GT(deviationOf(3 * kCount / 4, kCount), kZ);
+  std::mt19937 generator(1);
+  std::vector<std::uint8_t> bytes(1 << 16);
+  for (auto &byte : bytes)
+    byte = static_cast<std::uint8_t>(generator() % 9 ? generator() : 0);
+  EXPECT_GT(chiSquare(bytes), kChiSquare);
+}
+
+} // namespace
+} // namespace sd
