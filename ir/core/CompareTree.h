@@ -1,4 +1,4 @@
-// The circuit of a comparison "a > c" of `bits`-bit numbers, as data: docs/protocols.md, section 3, steps 3 and 4.
+// The circuit of a comparison "a > c" of `bits`-bit numbers, as data: docs/protocols.md, comparison, steps 3, 4.
 // The cost model counts it, the offline phase prepares its correlations, the protocol runs it.
 #pragma once
 

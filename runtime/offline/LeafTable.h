@@ -1,4 +1,4 @@
-// The tables against which masked digits are looked up: docs/protocols.md, section 3, step 3. Local, on bit planes.
+// The tables against which masked digits are looked up: docs/protocols.md, comparison, step 3. Local, on bit planes.
 #pragma once
 
 #include "ir/core/CompareTree.h"

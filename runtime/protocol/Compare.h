@@ -1,5 +1,5 @@
 // max(y, 0) / 2^t of a shared y, |y| <= 2^bound - 2^t, off by less than one unit and unbiased; exact for t = 0.
-// docs/protocols.md, section 3. D levels in the tree; mu is the masked sign, level D + 1.
+// docs/protocols.md, truncation and comparison. D levels in the tree; mu is the masked sign, level D + 1.
 //
 //   0  P0 -> P1   words T = (1 - 2 l0) Q0 + d | masked digits | eA, eB (t > 0) | its part of level 1
 //   1  P1 -> P0   its part of level 1 | of level 2

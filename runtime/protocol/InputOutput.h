@@ -1,4 +1,4 @@
-// The two ends of a run. docs/protocols.md, section 1.
+// The two ends of a run. docs/protocols.md, values and local ops.
 //
 //   Input    1  P1 -> P0   words: x - r
 //   Output   0  P0 -> P1   words: X; P1 adds r. This is the one place where a value is opened.

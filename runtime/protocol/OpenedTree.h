@@ -1,4 +1,4 @@
-// One party's side of the comparison tree on bit planes: docs/protocols.md, section 3, step 4. Local: what must be sent
+// One party's side of the comparison tree on bit planes: docs/protocols.md, step 4. Local: what must be sent
 // and what came is passed in. All functions work on plane words [begin, end), so that threads can share the elements.
 #pragma once
 

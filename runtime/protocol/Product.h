@@ -1,5 +1,5 @@
 // x y mod 2^32 of two shared values, elementwise: x y = XY + X s + r Y + r s for masks r, s. docs/protocols.md,
-// section 4.
+// products and ends.
 //
 //   0  P0 -> P1   words: X + alpha | words: Y + beta
 //   1  P1 -> P0   words: (X + alpha) s + r (Y + beta) + r s - its share of alpha s + beta r - its new mask

@@ -1,4 +1,4 @@
-// The word arithmetic at both ends of a comparison: docs/protocols.md, section 3, steps 1 and 5. Local, vectorised.
+// The word arithmetic at both ends of a comparison: docs/protocols.md, steps 1 and 5. Local, vectorised.
 // Bit i of a plane belongs to element i; nothing depends on a secret but data.
 #pragma once
 

@@ -1,4 +1,4 @@
-// y / 2^t of a shared y, |y| <= 2^30 - 2^t, off by less than one unit, unbiased. docs/protocols.md, section 3, step 1.
+// y / 2^t of a shared y, |y| <= 2^30 - 2^t, off by less than one unit, unbiased. docs/protocols.md, step 1.
 //
 //   0  P0 -> P1   one masked bit an element: e = nX ^ c
 //   1  P1 -> P0   words: its share of the result - its new mask
