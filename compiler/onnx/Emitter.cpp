@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "compiler/onnx/Fold.h"
 #include "ir/core/Reference.h"
@@ -186,14 +187,51 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     SD_TRY(takeBudget(shape));
     return fold::concat(xs, axis);
   }
-  Op op{OpKind::Concat, {}, kNoValue, {}, {}};
-  for (const Value &x : xs) {
-    if (opened && x.isConstant()) return fail("joins an opened value with a constant, which the hospital would learn");
-    SD_ASSIGN(const ValueId id, idOf(x));
-    op.operands.push_back(id);
+  SD_ASSIGN(const std::vector<Value> parts, withoutConstants(xs, axis));
+  Value result = parts[0];
+  if (parts.size() > 1) {
+    Op op{OpKind::Concat, {}, kNoValue, {}, {}};
+    for (const Value &part : parts)
+      op.operands.push_back(part.id());
+    op.attrs.set(Attr::Axis, axis);
+    const auto stage = opened ? Value::Stage::Opened : Value::Stage::Secret;
+    SD_ASSIGN(result, add(std::move(op), stage, xs[0].isInteger()));
   }
-  op.attrs.set(Attr::Axis, axis);
-  return add(std::move(op), opened ? Value::Stage::Opened : Value::Stage::Secret, xs[0].isInteger());
+  if (std::ranges::none_of(xs, &Value::isConstant)) return result;
+  // The constants stand where the zeros are.
+  if (opened) return fail("joins an opened value with a constant, which the hospital would learn");
+  std::vector<Value> constants;
+  for (const Value &x : xs)
+    constants.push_back(x.isConstant() ? x : Value::of(Tensor<float>(x.shape(), 0.0f)));
+  SD_TRY(takeBudget(shape));
+  return arithmetic(OpKind::Add, result, fold::concat(constants, axis));
+}
+
+// The computed ones among `xs`, with zeros along `axis` in place of the constants.
+Expected<std::vector<Value>> Emitter::withoutConstants(const std::vector<Value> &xs, std::int64_t axis) {
+  std::vector<Value> parts;
+  std::vector<std::pair<std::int64_t, std::int64_t>> zeros; // before and after each part
+  std::int64_t leading = 0;
+  for (const Value &x : xs) {
+    const std::int64_t length = x.shape()[static_cast<std::size_t>(axis)];
+    if (!x.isConstant()) {
+      parts.push_back(x);
+      zeros.emplace_back(std::exchange(leading, 0), 0);
+    } else if (x.isInteger()) {
+      return fail("joins computed integers with a constant; use floats");
+    } else if (parts.empty()) {
+      leading += length;
+    } else {
+      zeros.back().second += length;
+    }
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::vector<std::int64_t> pads(2 * static_cast<std::size_t>(parts[i].rank()), 0);
+    pads[static_cast<std::size_t>(axis)] = zeros[i].first;
+    pads[static_cast<std::size_t>(parts[i].rank() + axis)] = zeros[i].second;
+    SD_ASSIGN(parts[i], pad(parts[i], std::move(pads), 0));
+  }
+  return parts;
 }
 
 Expected<Value> Emitter::pad(const Value &x, std::vector<std::int64_t> pads, double fill) {

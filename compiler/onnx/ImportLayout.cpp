@@ -136,13 +136,4 @@ Expected<void> importConcat(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importExpand(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const Shape target, node.constantInts(1, "target shape"));
-  SD_TRY(checkedElementCount(target));
-  SD_ASSIGN(const Shape shape, broadcastShapes(node.input(0).shape(), target));
-  SD_ASSIGN(Value result, emitter.broadcast(node.input(0), shape));
-  node.setOutput(0, std::move(result));
-  return {};
-}
-
 } // namespace sd

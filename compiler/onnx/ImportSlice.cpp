@@ -91,6 +91,21 @@ Expected<Padding> readPad(Node &node) {
   return padding;
 }
 
+// Positions of an axis of `size` with its edge repeated, or its inside mirrored, beyond both ends.
+Expected<std::vector<std::int64_t>> extendedIndices(std::int64_t size, std::int64_t begin, std::int64_t end,
+                                                    bool mirrored) {
+  constexpr std::int64_t kLargest = 1 << 20;
+  if (std::max(begin, end) > (mirrored ? size - 1 : kLargest))
+    return fail("pads an axis of {} elements by {} and {}", size, begin, end);
+  std::vector<std::int64_t> out;
+  for (std::int64_t i = -begin; i < size + end; ++i)
+    out.push_back(!mirrored  ? std::clamp<std::int64_t>(i, 0, size - 1)
+                  : i < 0    ? -i
+                  : i < size ? i
+                             : 2 * (size - 1) - i);
+  return out;
+}
+
 } // namespace
 
 Expected<void> importSlice(Node &node, Emitter &emitter) {
@@ -165,19 +180,26 @@ Expected<void> importGather(Node &node, Emitter &emitter) {
 Expected<void> importPad(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::string mode, node.text("mode", "constant"));
   SD_ASSIGN(Padding padding, readPad(node));
-  const bool isZero = std::ranges::all_of(padding.pads, [](std::int64_t pad) { return pad == 0; });
-  if (mode != "constant" && !isZero) return fail("pads in mode '{}'; only 'constant' is supported", printable(mode));
+  const bool isConstant = mode == "constant";
+  if (!isConstant && mode != "edge" && mode != "reflect")
+    return fail("pads in mode '{}'; only constant, edge and reflect are supported", printable(mode));
   Value result = node.input(0);
   const std::int64_t rank = result.rank();
-  for (std::int64_t axis = 0; axis < rank; ++axis) {
+  for (std::int64_t axis = 0; axis < rank; ++axis) { // crop, and extend from the data itself
     std::int64_t &begin = padding.pads[static_cast<std::size_t>(axis)];
     std::int64_t &end = padding.pads[static_cast<std::size_t>(rank + axis)];
     const std::int64_t size = sizeAlong(result, axis);
-    if (begin >= 0 && end >= 0) continue;
-    SD_ASSIGN(result, emitter.gather(result, axis,
-                                     range(std::max<std::int64_t>(-begin, 0), size - std::max<std::int64_t>(-end, 0))));
-    begin = std::max<std::int64_t>(begin, 0);
-    end = std::max<std::int64_t>(end, 0);
+    if (begin < 0 || end < 0) {
+      const std::int64_t first = std::max<std::int64_t>(-begin, 0), last = size - std::max<std::int64_t>(-end, 0);
+      SD_ASSIGN(result, emitter.gather(result, axis, range(first, last)));
+      begin = std::max<std::int64_t>(begin, 0);
+      end = std::max<std::int64_t>(end, 0);
+    }
+    if (isConstant) continue;
+    SD_ASSIGN(std::vector<std::int64_t> indices,
+              extendedIndices(sizeAlong(result, axis), begin, end, mode == "reflect"));
+    SD_ASSIGN(result, emitter.gather(result, axis, std::move(indices)));
+    begin = end = 0;
   }
   SD_ASSIGN(result, emitter.pad(result, std::move(padding.pads), padding.fill));
   node.setOutput(0, std::move(result));
