@@ -43,10 +43,9 @@ Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
   const bool opened = a.isOpened() || b.isOpened();
   for (const Value *x : {&a, &b}) {
     if (opened && x->isConstant() && x->size() != 1)
-      return fail(
-          "applies the constant {} to a value that the hospital computes in the clear, so it would learn it; do "
-          "this before Softmax, LogSoftmax, Sigmoid or ArgMax",
-          describe(*x));
+      return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do "
+                  "this before Softmax, LogSoftmax, Sigmoid or ArgMax",
+                  describe(*x));
     if (opened && !x->isConstant() && !x->isOpened())
       return fail("combines a secret value with the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are "
                   "computed in the clear at the end of the network; remove it, or make its operand an output");

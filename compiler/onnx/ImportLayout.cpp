@@ -76,7 +76,7 @@ Expected<void> importFlatten(Node &node, Emitter &emitter) {
   const Shape &shape = node.input(0).shape();
   const auto rank = static_cast<std::int64_t>(shape.size());
   SD_ASSIGN(std::int64_t axis, node.integer("axis", 1));
-  if (axis < -rank || axis > rank) return fail("there is no axis {} among {}", axis, rank);
+  if (axis < -rank || axis > rank) return fail("there is no axis {} among {} axes", axis, rank);
   if (axis < 0) axis += rank;
   Shape flat = {1, 1};
   for (std::int64_t i = 0; i < rank; ++i)

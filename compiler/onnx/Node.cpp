@@ -100,7 +100,7 @@ void Node::setOutput(std::size_t i, Value value) {
 }
 
 Expected<std::int64_t> normalizedAxis(std::int64_t axis, std::int64_t rank) {
-  if (axis < -rank || axis >= rank) return fail("there is no axis {} among {}", axis, rank);
+  if (axis < -rank || axis >= rank) return fail("there is no axis {} among {} axes", axis, rank);
   return axis < 0 ? axis + rank : axis;
 }
 
