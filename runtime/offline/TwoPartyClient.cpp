@@ -53,20 +53,23 @@ public:
   // Both directions as far as the plan needs them, and what they will be asked for.
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
     if (layout.ots == 0) return {};
-    const CotOptions options{.threads = job.pool ? static_cast<int>(job.pool->threads()) : 1};
     const bool needReverse = layout.reverseOts > 0 && !reverse_;
     if (!forward_) {
       SD_ASSIGN(forward_, CotSender::create(connection_.stream(kForwardOtStream),
-                                            Prg(seed_.derive("forward transfers")), options));
+                                            Prg(seed_.derive("forward transfers")), job.pool));
       pads_.emplace(*forward_);
     }
+    forward_->useThreads(job.pool);
     forward_->reserve(layout.ots + (needReverse ? kBaseTransfers : 0));
     if (needReverse) {
       SD_ASSIGN(reverse_, CotReceiver::createReverse(connection_.stream(kReverseOtStream),
-                                                     Prg(seed_.derive("reverse transfers")), *forward_, options));
+                                                     Prg(seed_.derive("reverse transfers")), *forward_, job.pool));
       reversePads_.emplace(*reverse_);
     }
-    if (reverse_) reverse_->reserve(layout.reverseOts);
+    if (reverse_) {
+      reverse_->useThreads(job.pool);
+      reverse_->reserve(layout.reverseOts);
+    }
     return {};
   }
 

@@ -11,7 +11,6 @@
 #include "runtime/ot/CorrelatedTree.h"
 #include "runtime/ot/LocalCode.h"
 #include "runtime/ot/OtTags.h"
-#include "runtime/ot/Parallel.h"
 #include "runtime/ot/SessionKeys.h"
 
 namespace sd {
@@ -31,10 +30,19 @@ std::span<std::uint8_t> bytesOf(std::span<Block> blocks) {
   return {reinterpret_cast<std::uint8_t *>(blocks.data()), blocks.size_bytes()};
 }
 
+// Calls work(first, last) for ranges that cover [0, count).
+template <class Work>
+void forRanges(ThreadPool *pool, std::size_t count, const Work &work) {
+  if (pool == nullptr) return work(std::size_t{0}, count);
+  pool->parallelRanges(static_cast<std::int64_t>(count), 1, [&](std::int64_t first, std::int64_t last) {
+    work(static_cast<std::size_t>(first), static_cast<std::size_t>(last));
+  });
+}
+
 // Calls work(tree, key) for each tree of a batch.
 template <class Work>
-void forTrees(const AesKey &source, std::uint64_t firstTree, std::size_t count, int threads, const Work &work) {
-  parallelRanges(threads, count, [&](std::size_t first, std::size_t last) {
+void forTrees(const AesKey &source, std::uint64_t firstTree, std::size_t count, ThreadPool *pool, const Work &work) {
+  forRanges(pool, count, [&](std::size_t first, std::size_t last) {
     for (std::size_t i = first; i < last; ++i) {
       Block key;
       aesKernels().counter(source, firstTree + i, &key, 1);
@@ -55,8 +63,8 @@ std::uint8_t bitOf(Block block, int i) {
 
 } // namespace
 
-CotStream::CotStream(Channel &channel, Prg prg, Block session, const CotOptions &options)
-    : channel_(channel), prg_(std::move(prg)), session_(session), threads_(options.threads),
+CotStream::CotStream(Channel &channel, Prg prg, Block session, ThreadPool *pool)
+    : channel_(channel), prg_(std::move(prg)), session_(session), threads_(pool),
       trees_(sessionKey(session, KeyUse::CorrelatedTrees)), code_(sessionKey(session, KeyUse::CodeRows)) {}
 
 void CotStream::reserve(std::uint64_t n) {
@@ -126,16 +134,16 @@ Expected<void> CotStream::runBatch(std::span<Block> out) {
 // A step whose OTs are not for the caller, as a whole.
 Expected<void> CotStream::runForTable(const CotStep &step) {
   if (step.kind == CotStep::Load) {
-    assert(pooled_ >= step.count);
-    load(step.set, pool_.span().first(step.count));
-    pool_ = {};
-    pooled_ = 0;
+    assert(gatheredCount_ >= step.count);
+    load(step.set, gathered_.span().first(step.count));
+    gathered_ = {};
+    gatheredCount_ = 0;
     return {};
   }
   if (step.kind == CotStep::SoftSpoken) {
-    pool_.resize(pooled_ + step.count);
-    SD_TRY(softSpoken(pool_.span().subspan(pooled_, step.count)));
-    pooled_ += step.count;
+    gathered_.resize(gatheredCount_ + step.count);
+    SD_TRY(softSpoken(gathered_.span().subspan(gatheredCount_, step.count)));
+    gatheredCount_ += step.count;
     return {};
   }
   const LpnParameters &set = kLpnSets[step.set];
@@ -146,9 +154,9 @@ Expected<void> CotStream::runForTable(const CotStep &step) {
     preferLargePages(refill);
     out = refill.span();
   } else {
-    pool_.resize(pooled_ + (step.count << set.depth));
-    out = pool_.span().subspan(pooled_);
-    pooled_ = pool_.size();
+    gathered_.resize(gatheredCount_ + (step.count << set.depth));
+    out = gathered_.span().subspan(gatheredCount_);
+    gatheredCount_ = gathered_.size();
   }
   while (!out.empty()) {
     const std::size_t batch = std::min<std::size_t>(out.size(), treesPerMessage(set) << set.depth);
@@ -174,7 +182,7 @@ Expected<void> CotStream::produce(std::span<Block> out) {
   const std::size_t count = out.size() >> set.depth;
   assert(tree_ + count <= static_cast<std::uint64_t>(set.trees));
   SD_TRY(noise(set, table_.span().subspan(set.secretLength() + tree_ * set.depth, count * set.depth), out));
-  parallelRanges(threads_, out.size() / 512, [&](std::size_t first, std::size_t last) {
+  forRanges(threads_, out.size() / 512, [&](std::size_t first, std::size_t last) {
     addCodeRows(code_, nextRow_ + 512 * first, table_.data(), set.logSecret,
                 out.subspan(512 * first, 512 * (last - first)));
   });
@@ -184,13 +192,12 @@ Expected<void> CotStream::produce(std::span<Block> out) {
   return {};
 }
 
-CotSender::CotSender(Channel &channel, Prg prg, Block session, Block delta, SoftSpokenSender base,
-                     const CotOptions &options)
-    : CotStream(channel, std::move(prg), session, options), delta_(delta), base_(std::move(base)) {}
+CotSender::CotSender(Channel &channel, Prg prg, Block session, Block delta, SoftSpokenSender base, ThreadPool *pool)
+    : CotStream(channel, std::move(prg), session, pool), delta_(delta), base_(std::move(base)) {}
 
 CotSender::~CotSender() { OPENSSL_cleanse(&delta_, sizeof delta_); }
 
-Expected<std::unique_ptr<CotSender>> CotSender::create(Channel &channel, Prg prg, const CotOptions &options) {
+Expected<std::unique_ptr<CotSender>> CotSender::create(Channel &channel, Prg prg, ThreadPool *pool) {
   const Block delta = drawDelta(prg);
   SecretVector<std::uint8_t> choices(kBaseTransfers);
   SecretVector<Block> chosen(kBaseTransfers);
@@ -198,19 +205,19 @@ Expected<std::unique_ptr<CotSender>> CotSender::create(Channel &channel, Prg prg
     choices[i] = bitOf(delta, i);
   SD_ASSIGN(const Block session, receiveBaseOts(channel, prg, choices.span(), chosen.span()));
   SD_ASSIGN(SoftSpokenSender base, SoftSpokenSender::create(channel, session, delta, chosen.span()));
-  return std::unique_ptr<CotSender>(new CotSender(channel, std::move(prg), session, delta, std::move(base), options));
+  return std::unique_ptr<CotSender>(new CotSender(channel, std::move(prg), session, delta, std::move(base), pool));
 }
 
-Expected<std::unique_ptr<CotReceiver>> CotReceiver::create(Channel &channel, Prg prg, const CotOptions &options) {
+Expected<std::unique_ptr<CotReceiver>> CotReceiver::create(Channel &channel, Prg prg, ThreadPool *pool) {
   SecretVector<Block> zero(kBaseTransfers), one(kBaseTransfers);
   SD_ASSIGN(const Block session, sendBaseOts(channel, prg, zero.span(), one.span()));
   SD_ASSIGN(SoftSpokenReceiver base, SoftSpokenReceiver::create(channel, prg, session, zero.span(), one.span()));
-  return std::unique_ptr<CotReceiver>(new CotReceiver(channel, std::move(prg), session, std::move(base), options));
+  return std::unique_ptr<CotReceiver>(new CotReceiver(channel, std::move(prg), session, std::move(base), pool));
 }
 
 // The opposite direction's random choices become this direction's Delta through 128 public flips.
 Expected<std::unique_ptr<CotSender>> CotSender::createReverse(Channel &channel, Prg prg, CotReceiver &opposite,
-                                                              const CotOptions &options) {
+                                                              ThreadPool *pool) {
   const Block delta = drawDelta(prg);
   SecretVector<Block> chosen(kBaseTransfers);
   SD_TRY(opposite.extend(chosen.span()));
@@ -224,11 +231,11 @@ Expected<std::unique_ptr<CotSender>> CotSender::createReverse(Channel &channel, 
   SD_TRY(channel.send(tag::kReverseChoice, bytesOf({&flips, 1})));
   const Block session = sessionBlock(opposite.session(), KeyUse::Reverse);
   SD_ASSIGN(SoftSpokenSender base, SoftSpokenSender::create(channel, session, delta, chosen.span()));
-  return std::unique_ptr<CotSender>(new CotSender(channel, std::move(prg), session, delta, std::move(base), options));
+  return std::unique_ptr<CotSender>(new CotSender(channel, std::move(prg), session, delta, std::move(base), pool));
 }
 
 Expected<std::unique_ptr<CotReceiver>> CotReceiver::createReverse(Channel &channel, Prg prg, CotSender &opposite,
-                                                                  const CotOptions &options) {
+                                                                  ThreadPool *pool) {
   SecretVector<Block> zero(kBaseTransfers), one(kBaseTransfers);
   SD_TRY(opposite.extend(zero.span()));
   const AesKey key = sessionKey(opposite.session(), KeyUse::Reverse);
@@ -243,11 +250,11 @@ Expected<std::unique_ptr<CotReceiver>> CotReceiver::createReverse(Channel &chann
   }
   const Block session = sessionBlock(opposite.session(), KeyUse::Reverse);
   SD_ASSIGN(SoftSpokenReceiver base, SoftSpokenReceiver::create(channel, prg, session, zero.span(), one.span()));
-  return std::unique_ptr<CotReceiver>(new CotReceiver(channel, std::move(prg), session, std::move(base), options));
+  return std::unique_ptr<CotReceiver>(new CotReceiver(channel, std::move(prg), session, std::move(base), pool));
 }
 
-CotReceiver::CotReceiver(Channel &channel, Prg prg, Block session, SoftSpokenReceiver base, const CotOptions &options)
-    : CotStream(channel, std::move(prg), session, options), base_(std::move(base)) {}
+CotReceiver::CotReceiver(Channel &channel, Prg prg, Block session, SoftSpokenReceiver base, ThreadPool *pool)
+    : CotStream(channel, std::move(prg), session, pool), base_(std::move(base)) {}
 
 Expected<void> CotSender::softSpoken(std::span<Block> out) { return base_.extend(channel_, out); }
 Expected<void> CotReceiver::softSpoken(std::span<Block> out) { return base_.extend(channel_, out); }

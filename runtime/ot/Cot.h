@@ -18,15 +18,12 @@
 
 #include "runtime/crypto/Random.h"
 #include "runtime/crypto/Secret.h"
+#include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/Channel.h"
 #include "runtime/ot/CotPlan.h"
 #include "runtime/ot/SoftSpoken.h"
 
 namespace sd {
-
-struct CotOptions {
-  int threads = 1; // of this party; the peer may have another number
-};
 
 // What both roles share: plan, buffer, table.
 class CotStream {
@@ -40,6 +37,9 @@ public:
   // Fills `out` with the next OTs.
   Expected<void> extend(std::span<Block> out);
 
+  // Threads of this party from now on; null: the caller's alone. The peer may have another number.
+  void useThreads(ThreadPool *pool) { threads_ = pool; }
+
   const CotState &state() const { return state_; }
   // What a reserve(n) now would add to the traffic, up to the end of the OTs reserved.
   CotCost costOfNext(std::uint64_t n) const;
@@ -47,7 +47,7 @@ public:
   Block session() const { return session_; }
 
 protected:
-  CotStream(Channel &channel, Prg prg, Block session, const CotOptions &options);
+  CotStream(Channel &channel, Prg prg, Block session, ThreadPool *pool);
   // Makes out.size() OTs, a multiple of kSoftSpokenUnit.
   virtual Expected<void> softSpoken(std::span<Block> out) = 0;
   // Sends or receives the level sums of the next trees and leaves the noise vector in `out`. inputs[i * depth..] are
@@ -57,7 +57,7 @@ protected:
   Channel &channel_;
   Prg prg_;
   Block session_;
-  int threads_;
+  ThreadPool *threads_;
   AesKey trees_;               // source of the trees' keys
   std::uint64_t nextTree_ = 0; // over all runs
 
@@ -71,12 +71,12 @@ private:
   CotState state_;             // at the end of what is planned; `buffered` counts what extend() may still take
   std::vector<CotStep> steps_; // still to do; the first may be partly done
   AesKey code_;
-  std::uint64_t nextRow_ = 0; // of the local code, over all runs
-  int set_ = -1;              // of the run under way
-  std::uint64_t tree_ = 0;    // next tree of that run
-  SecretVector<Block> table_; // inputs of that run: the LPN secret, then `depth` for each tree
-  SecretVector<Block> pool_;  // OTs made for a table
-  std::size_t pooled_ = 0;
+  std::uint64_t nextRow_ = 0;    // of the local code, over all runs
+  int set_ = -1;                 // of the run under way
+  std::uint64_t tree_ = 0;       // next tree of that run
+  SecretVector<Block> table_;    // inputs of that run: the LPN secret, then `depth` for each tree
+  SecretVector<Block> gathered_; // OTs made for a table
+  std::size_t gatheredCount_ = 0;
   SecretVector<Block> buffer_; // a batch partly taken
   std::size_t taken_ = 0, filled_ = 0;
 };
@@ -84,16 +84,16 @@ private:
 class CotSender final : public CotStream {
 public:
   // Base transfers (this side as their receiver) and the trees of the non-silent extension. Draws Delta.
-  static Expected<std::unique_ptr<CotSender>> create(Channel &channel, Prg prg, const CotOptions &options = {});
+  static Expected<std::unique_ptr<CotSender>> create(Channel &channel, Prg prg, ThreadPool *pool = nullptr);
   // The same out of the opposite direction: takes kBaseTransfers OTs of `opposite`, whose peer calls
   // CotReceiver::createReverse at the same time.
   static Expected<std::unique_ptr<CotSender>> createReverse(Channel &channel, Prg prg, class CotReceiver &opposite,
-                                                            const CotOptions &options = {});
+                                                            ThreadPool *pool = nullptr);
   Block delta() const { return delta_; }
   ~CotSender() override;
 
 private:
-  CotSender(Channel &channel, Prg prg, Block session, Block delta, SoftSpokenSender base, const CotOptions &options);
+  CotSender(Channel &channel, Prg prg, Block session, Block delta, SoftSpokenSender base, ThreadPool *pool);
   Expected<void> softSpoken(std::span<Block> out) override;
   Expected<void> noise(const LpnParameters &set, std::span<const Block> inputs, std::span<Block> out) override;
   Block delta_;
@@ -102,12 +102,12 @@ private:
 
 class CotReceiver final : public CotStream {
 public:
-  static Expected<std::unique_ptr<CotReceiver>> create(Channel &channel, Prg prg, const CotOptions &options = {});
+  static Expected<std::unique_ptr<CotReceiver>> create(Channel &channel, Prg prg, ThreadPool *pool = nullptr);
   static Expected<std::unique_ptr<CotReceiver>> createReverse(Channel &channel, Prg prg, CotSender &opposite,
-                                                              const CotOptions &options = {});
+                                                              ThreadPool *pool = nullptr);
 
 private:
-  CotReceiver(Channel &channel, Prg prg, Block session, SoftSpokenReceiver base, const CotOptions &options);
+  CotReceiver(Channel &channel, Prg prg, Block session, SoftSpokenReceiver base, ThreadPool *pool);
   Expected<void> softSpoken(std::span<Block> out) override;
   Expected<void> noise(const LpnParameters &set, std::span<const Block> inputs, std::span<Block> out) override;
   SoftSpokenReceiver base_;

@@ -35,7 +35,8 @@ Expected<Side> run(Connection &connection, std::size_t n, int threads) {
   Side side;
   const Clock::time_point start = Clock::now();
   SD_ASSIGN(Prg prg, freshPrg());
-  SD_ASSIGN(auto party, Party::create(connection.stream(1), std::move(prg), {.threads = threads}));
+  ThreadPool pool(static_cast<unsigned>(threads));
+  SD_ASSIGN(auto party, Party::create(connection.stream(1), std::move(prg), &pool));
   side.setup = secondsSince(start);
   side.afterSetup = connection.traffic();
   party->reserve(n);

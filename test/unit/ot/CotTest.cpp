@@ -20,7 +20,7 @@ class CotTest : public testing::Test {
 protected:
   TwoParties parties;
 
-  Pair create(std::uint16_t stream = 1, const CotOptions &sending = {}, const CotOptions &receiving = {}) {
+  Pair create(std::uint16_t stream = 1, ThreadPool *sending = nullptr, ThreadPool *receiving = nullptr) {
     Pair pair;
     parties.run(
         [&](Connection &c) -> Expected<void> {
@@ -110,7 +110,8 @@ TEST_F(CotTest, RunsPastARefill) {
 }
 
 TEST_F(CotTest, ThreadsOfOnePartyChangeNothing) {
-  Pair pair = create(1, {.threads = 3}, {.threads = 2});
+  ThreadPool three(3), two(2);
+  Pair pair = create(1, &three, &two);
   extend(pair, 500'001);
 }
 
