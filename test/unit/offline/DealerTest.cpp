@@ -61,6 +61,33 @@ struct Parties {
   }
 };
 
+// Runs a comparison or truncation on its dealt material, at values of its own under the mask that the walk says.
+void checkInteractive(const Parties &parties, std::size_t i, MaskWalk &walk, ServiceBundle &service,
+                      ClientBundle &client, std::span<const Ring> mask) {
+  const PlanEntry &entry = parties.plan.entries[i];
+  const int t = entry.compare.truncation;
+  const auto values = boundaryValues(entry.elements, t, entry.compare.bound, 77);
+  const std::vector<Ring> zero(entry.elements, 0);
+  std::vector<MaskedTensor> operands;
+  std::vector<const MaskedTensor *> pointers;
+  for (int which = 0; which < entry.operands(); ++which) {
+    const auto r = walk.operand(i, which).value();
+    operands.push_back(masked(which ? zero : values, {r.data(), r.data() + r.size()}));
+  }
+  for (const auto &operand : operands)
+    pointers.push_back(&operand);
+  auto serviceOp = makeServiceOp(parties.plan, i, service, pointers, nullptr);
+  auto clientOp = makeClientOp(parties.plan, i, client, {}, nullptr);
+  ASSERT_TRUE(serviceOp && clientOp);
+  passMessages(**serviceOp, **clientOp);
+  const MaskedTensor result = (*serviceOp)->takeResult();
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const auto value = static_cast<SignedRing>(values[k]);
+    const double exact = std::ldexp(entry.kind == EntryKind::Truncate ? value : std::max(value, 0), -t);
+    ASSERT_LT(std::abs(static_cast<SignedRing>(result.span()[k] + mask[k]) - exact), t ? 1.0 : 1e-9) << "entry " << i;
+  }
+}
+
 // Both parties' materials against the definitions of Material.h, given P1's masks.
 void checkEntry(const Parties &parties, std::size_t i, MaskWalk &walk, LinearMaps &maps, ServiceBundle &service,
                 ClientBundle &client, std::span<const Ring> mask) {
@@ -80,6 +107,8 @@ void checkEntry(const Parties &parties, std::size_t i, MaskWalk &walk, LinearMap
     const auto r = walk.operand(i, 0).value();
     ASSERT_TRUE(std::equal(r.span().begin(), r.span().end(), output.r.data()));
   }
+  if (entry.kind == EntryKind::Compare || entry.kind == EntryKind::Maximum || entry.kind == EntryKind::Truncate)
+    checkInteractive(parties, i, walk, service, client, mask);
   if (entry.kind == EntryKind::Product) {
     const auto s = service.take<ProductService>(i).value();
     const auto c = client.take<ProductClient>(i).value();
