@@ -5,6 +5,7 @@
 #include "ir/bytecode/File.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/MemoryChannel.h"
+#include "runtime/offline/LocalDealer.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
@@ -64,19 +65,35 @@ Expected<void> runLocally(const RunOptions &options, const LoadedProgram &progra
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  const LocalOptions local{program,           weights,         pool, options.mode, serviceSeed, clientSeed,
-                           twoPartyService(), twoPartyClient()};
-  SD_ASSIGN(const LocalResult result, runLocal(makeMemoryConnections({.timeout = options.timeout}), local, records));
+  LocalOptions local{program,           weights,         pool, options.mode, serviceSeed, clientSeed,
+                     twoPartyService(), twoPartyClient()};
+  std::optional<LocalDealer> dealer;
+  if (options.mode == PreprocessMode::Dealer) {
+    dealer.emplace(dealerOptions(options.network.wait()), pool);
+    local.serviceDealer = &dealer->service(), local.clientDealer = &dealer->client();
+    local.makeServiceProvider = dealerService(dealer->service());
+    local.makeClientProvider = dealerClient(dealer->client(), program.program, pool);
+  }
+  SD_ASSIGN(const LocalResult result,
+            runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
   SD_TRY(deliver(options, program.program, result.outputs));
   return writeStats(options, program.program, std::vector{result.service, result.client});
+}
+
+// Null without a dealer.
+Expected<std::unique_ptr<Connection>> connectDealer(const RunOptions &options) {
+  if (options.mode != PreprocessMode::Dealer) return nullptr;
+  return connect(options.dealer);
 }
 
 Expected<void> serveOne(const RunOptions &options, const LoadedProgram &program, const WeightSet &weights,
                         ThreadPool &pool, Listener &listener) {
   SD_ASSIGN(const std::unique_ptr<Connection> peer, listener.accept());
+  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
   SD_ASSIGN(const Seed seed, Seed::fresh());
-  const SessionOptions session{program, pool, options.mode, seed};
-  SD_ASSIGN(const SessionStats stats, runService(*peer, session, weights, twoPartyService()));
+  const SessionOptions session{program, pool, options.mode, seed, dealer.get()};
+  SD_ASSIGN(const SessionStats stats,
+            runService(*peer, session, weights, dealer ? dealerService(*dealer) : twoPartyService()));
   fmt::print(stderr, "sd-run: served {} record{} to {}\n", stats.records, stats.records == 1 ? "" : "s",
              peer->peerName());
   return writeStats(options, program.program, {&stats, 1});
@@ -84,7 +101,7 @@ Expected<void> serveOne(const RunOptions &options, const LoadedProgram &program,
 
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_ASSIGN(const WeightSet weights, readWeightsFile(options.weights, program));
-  EndpointOptions endpoint = options.endpoint(options.address);
+  EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
   fmt::print(stderr, "sd-run: listening on {}\n", toString(listener.address()));
@@ -98,10 +115,13 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_TRY(checkOutputNames(options, ioOf(program.program)));
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
-  SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint(options.address)));
+  SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
+  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
   SD_ASSIGN(const Seed seed, Seed::fresh());
-  const SessionOptions session{program, pool, options.mode, seed};
-  SD_ASSIGN(const ClientResult result, runClient(*peer, session, records, twoPartyClient()));
+  const SessionOptions session{program, pool, options.mode, seed, dealer.get()};
+  SD_ASSIGN(
+      const ClientResult result,
+      runClient(*peer, session, records, dealer ? dealerClient(*dealer, program.program, pool) : twoPartyClient()));
   SD_TRY(deliver(options, program.program, result.outputs));
   return writeStats(options, program.program, {&result.stats, 1});
 }

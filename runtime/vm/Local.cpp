@@ -9,10 +9,11 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options,
   SD_TRY(checkRecords(options.program.program, records));
   Expected<SessionStats> service = fail("the service did not run");
   std::thread thread([&] {
-    const SessionOptions session{options.program, options.pool, options.mode, options.serviceSeed};
+    const SessionOptions session{options.program, options.pool, options.mode, options.serviceSeed,
+                                 options.serviceDealer};
     service = runService(*link.first, session, options.weights, options.makeServiceProvider);
   });
-  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed};
+  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed, options.clientDealer};
   Expected<ClientResult> client = runClient(*link.second, session, records, options.makeClientProvider);
   thread.join();
   // The side that failed first has the better message; the other one only lost its peer.

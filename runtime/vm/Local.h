@@ -13,6 +13,7 @@ struct LocalOptions {
   Seed serviceSeed, clientSeed; // fresh
   ProviderFactory<ServiceProvider> makeServiceProvider;
   ProviderFactory<ClientProvider> makeClientProvider;
+  Connection *serviceDealer = nullptr, *clientDealer = nullptr; // with PreprocessMode::Dealer
 };
 
 struct LocalResult {

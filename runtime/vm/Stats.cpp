@@ -8,6 +8,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// An input's share.input comes from no node of the model: it has the input's name.
+std::string nameOf(const Program &program, const Instruction &instruction) {
+  if (!instruction.source.empty() || instruction.op != OpKind::ShareInput) return instruction.source;
+  for (const Instruction &other : program.instructions)
+    if (other.op == OpKind::Input && other.result == instruction.operands[0]) return other.attrs.str(Attr::Name);
+  return instruction.source;
+}
+
 Json toJson(const Program &program, const PhaseStats &phase) {
   Json json{{"seconds", phase.seconds},
             {"bytes_sent", phase.traffic.bytesSent},
@@ -18,7 +26,7 @@ Json toJson(const Program &program, const PhaseStats &phase) {
   for (std::size_t i = 0; i < phase.ops.size(); ++i) {
     const OpStats &op = phase.ops[i];
     if (op.seconds == 0 && op.bytesSent == 0 && op.bytesReceived == 0) continue;
-    json["ops"].push_back({{"name", program.instructions[i].source},
+    json["ops"].push_back({{"name", nameOf(program, program.instructions[i])},
                            {"op", info(program.instructions[i].op).mnemonic},
                            {"seconds", op.seconds},
                            {"bytes_sent", op.bytesSent},

@@ -9,6 +9,7 @@
 #include "ir/bytecode/ProgramView.h"
 #include "ir/bytecode/Writer.h"
 #include "runtime/net/MemoryChannel.h"
+#include "runtime/offline/LocalDealer.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
 #include "test/unit/vm/Programs.h"
@@ -107,10 +108,17 @@ std::vector<NamedTensors> randomRecords(const Program &program, std::size_t coun
   return records;
 }
 
-Expected<LocalResult> run(const Compiled &compiled, std::span<const NamedTensors> records) {
+Expected<LocalResult> run(const Compiled &compiled, std::span<const NamedTensors> records, PreprocessMode mode) {
   ThreadPool pool(2);
-  const LocalOptions options{compiled.program,  compiled.weights, pool, PreprocessMode::TwoParty, seed(1), seed(2),
-                             twoPartyService(), twoPartyClient()};
+  LocalOptions options{compiled.program,  compiled.weights, pool, mode, seed(1), seed(2),
+                       twoPartyService(), twoPartyClient()};
+  std::optional<LocalDealer> dealer;
+  if (mode == PreprocessMode::Dealer) {
+    dealer.emplace(dealerOptions(std::chrono::milliseconds(5000)), pool);
+    options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
+    options.makeServiceProvider = dealerService(dealer->service());
+    options.makeClientProvider = dealerClient(dealer->client(), compiled.program.program, pool);
+  }
   return runLocal(makeMemoryConnections(), options, records);
 }
 
@@ -130,18 +138,23 @@ void expectAsInterpreted(const Compiled &compiled, std::span<const NamedTensors>
   }
 }
 
-TEST(Session, EveryOpGivesWhatTheInterpreterGives) {
+constexpr PreprocessMode kModes[] = {PreprocessMode::TwoParty, PreprocessMode::Dealer};
+
+class EveryMode : public testing::TestWithParam<PreprocessMode> {};
+INSTANTIATE_TEST_SUITE_P(Session, EveryMode, testing::ValuesIn(kModes));
+
+TEST_P(EveryMode, EveryOpGivesWhatTheInterpreterGives) {
   const Compiled compiled = everything();
   const auto records = randomRecords(compiled.program.program, 2);
-  const auto result = run(compiled, records);
+  const auto result = run(compiled, records, GetParam());
   ASSERT_TRUE(result) << result.error().message;
   expectAsInterpreted(compiled, records, *result);
 }
 
-TEST(Session, OnlineTrafficIsTheDeclaredOne) {
+TEST_P(EveryMode, OnlineTrafficIsTheDeclaredOne) {
   const Compiled compiled = everything();
   const auto records = randomRecords(compiled.program.program, 2);
-  const auto result = run(compiled, records);
+  const auto result = run(compiled, records, GetParam());
   ASSERT_TRUE(result) << result.error().message;
   const auto plan = makePlan(compiled.program.program);
   ASSERT_TRUE(plan);

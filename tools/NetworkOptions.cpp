@@ -1,0 +1,42 @@
+#include "tools/NetworkOptions.h"
+
+#include <CLI/CLI.hpp>
+
+namespace sd {
+
+void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
+  tool_ = tool;
+  app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE");
+  app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE");
+  app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")->type_name("FILE");
+  app.add_flag("--allow-plaintext", allowPlaintext, "plain TCP also beyond this machine: anyone may read it");
+  app.add_option("--timeout", timeout, "seconds to wait for a peer, at the start and for each message")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+}
+
+std::chrono::milliseconds NetworkOptions::wait() const {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(timeout * 1000));
+}
+
+Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const {
+  EndpointOptions endpoint;
+  SD_ASSIGN(endpoint.address, parseAddress(to));
+  SD_ASSIGN(endpoint.tls, tlsFilesFromOptions(tls));
+  endpoint.allowPlaintext = allowPlaintext;
+  endpoint.connection.timeout = wait();
+  endpoint.waitForPeer = wait();
+  endpoint.onRefused = [tool = tool_](std::string_view why) { fmt::print(stderr, "{}: {}\n", tool, why); };
+  return endpoint;
+}
+
+std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+  return std::nullopt;
+}
+
+} // namespace sd

@@ -1,0 +1,31 @@
+// The options of every tool that talks to another machine.
+#pragma once
+
+#include "runtime/net/Connect.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sd {
+
+struct NetworkOptions {
+  std::string address;
+  TlsFiles tls;
+  bool allowPlaintext = false;
+  double timeout = 60; // seconds
+
+  void addTo(CLI::App &app, const std::string &tool);
+  std::chrono::milliseconds wait() const;
+
+  // For listening on, or connecting to, `to`. Errors where the options contradict each other.
+  Expected<EndpointOptions> endpoint(const std::string &to) const;
+
+private:
+  std::string tool_;
+};
+
+// Parses the command line. Nothing: go on; else the program's exit code: 0 after --help, 1 after a usage error.
+std::optional<int> parseArguments(CLI::App &app, int argc, char **argv);
+
+} // namespace sd

@@ -1,0 +1,67 @@
+// The dealer: a third machine that both parties trust not to collude with the other one.
+#include <CLI/CLI.hpp>
+#include <future>
+#include <list>
+
+#include "runtime/kernels/ThreadPool.h"
+#include "runtime/vm/Providers.h"
+#include "tools/NetworkOptions.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::size_t kMaxConnections = 256; // at one time; further ones wait in line
+
+using Connections = std::list<std::future<void>>;
+
+void dropFinished(Connections &connections) {
+  connections.remove_if([](const std::future<void> &each) {
+    return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
+}
+
+Expected<void> deal(const NetworkOptions &network, unsigned threads) {
+  SD_ASSIGN(EndpointOptions endpoint, network.endpoint(network.address));
+  endpoint.waitForPeer = std::chrono::milliseconds(0);
+  SD_ASSIGN(Listener listener, listen(endpoint));
+  fmt::print(stderr, "sd-deal: listening on {}\n", toString(listener.address()));
+  ThreadPool pool(threads);
+  Dealer dealer(dealerOptions(network.wait()), pool);
+  Connections connections;
+  for (;;) {
+    SD_ASSIGN(std::unique_ptr<Connection> party, listener.accept());
+    dropFinished(connections);
+    if (connections.size() >= kMaxConnections) {
+      party->close("the dealer is busy");
+      continue;
+    }
+    connections.push_back(std::async(std::launch::async, [&dealer, party = std::move(party)]() mutable {
+      const std::string name = party->peerName();
+      if (auto served = dealer.serve(std::move(party)); !served)
+        fmt::print(stderr, "sd-deal: {}: {}\n", name, served.error().message);
+    }));
+  }
+}
+
+} // namespace
+} // namespace sd
+
+int main(int argc, char **argv) {
+  CLI::App app{"Deals correlations to the two parties of sd-run. It must collude with neither: it sees the program and "
+               "all masks, but neither the weights nor a record.",
+               "sd-deal"};
+  sd::NetworkOptions network;
+  unsigned threads = 0;
+  app.add_option("--address", network.address, "where to listen")
+      ->type_name("HOST:PORT")
+      ->default_val("127.0.0.1:7767");
+  app.add_option("--threads", threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
+  network.addTo(app, "sd-deal");
+  if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
+  if (auto done = sd::deal(network, threads); !done) {
+    fmt::print(stderr, "sd-deal: {}\n", done.error().message);
+    return 1;
+  }
+  return 0;
+}
