@@ -298,6 +298,21 @@ Expected<Value> Emitter::relu(const Value &x) {
   return compute(OpKind::Relu, {x});
 }
 
+// The op's meaning on constants.
+Expected<Value> Emitter::folded(OpKind op, const std::vector<Value> &operands, const Attrs &attrs) {
+  std::vector<const Tensor<float> *> values;
+  std::vector<Type> types;
+  for (const Value &x : operands) {
+    SD_TRY(expectFinite(x));
+    values.push_back(x.floats().get());
+    types.push_back(Type::clear(x.shape()));
+  }
+  SD_ASSIGN(const Type type, resultType(op, types, attrs));
+  SD_TRY(takeBudget(type.shape));
+  SD_ASSIGN(Tensor<float> result, evaluateClear(op, values, attrs));
+  return Value::of(std::move(result));
+}
+
 Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, Attrs attrs) {
   bool constant = true;
   for (const Value &x : operands) {
@@ -307,19 +322,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
   }
-  if (constant) {
-    std::vector<const Tensor<float> *> values;
-    std::vector<Type> types;
-    for (const Value &x : operands) {
-      SD_TRY(expectFinite(x));
-      values.push_back(x.floats().get());
-      types.push_back(Type::clear(x.shape()));
-    }
-    SD_ASSIGN(const Type type, resultType(op, types, attrs));
-    SD_TRY(takeBudget(type.shape));
-    SD_ASSIGN(Tensor<float> folded, evaluateClear(op, values, attrs));
-    return Value::of(std::move(folded));
-  }
+  if (constant) return folded(op, operands, attrs);
   Op out{op, {}, kNoValue, std::move(attrs), {}};
   for (const Value &x : operands) {
     SD_ASSIGN(const ValueId id, idOf(x));
@@ -330,8 +333,11 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
 
 Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
   if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
-  SD_ASSIGN(const ValueId id, idOf(x));
-  return add({op, {id}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, op == OpKind::ArgMax);
+  if (x.isConstant()) {
+    if (op == OpKind::ArgMax) return fail("is applied to a constant; replace it by its result");
+    return folded(op, {x}, attrs);
+  }
+  return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, op == OpKind::ArgMax);
 }
 
 } // namespace sd

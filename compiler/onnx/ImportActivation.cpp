@@ -44,7 +44,8 @@ Expected<Bounds> clipBounds(Node &node) {
       SD_ASSIGN(bounds.high, node.constantScalar(2, "greatest value"));
     }
   }
-  if (!(bounds.low <= bounds.high)) return fail("clips to the empty range {} to {}", bounds.low, bounds.high);
+  if (!(bounds.low <= bounds.high) || bounds.low > kEnd / 2 || bounds.high < -kEnd / 2)
+    return fail("clips to the unusable range {} to {}", bounds.low, bounds.high);
   return bounds;
 }
 

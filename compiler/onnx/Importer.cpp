@@ -149,8 +149,7 @@ Expected<const Value *> Importer::lookUp(const std::string &name) {
     failed_.insert(name);
     return nullptr;
   }
-  initializer->second->clear_raw_data(); // one copy of the weights is enough
-  initializer->second->clear_float_data();
+  std::string().swap(*initializer->second->mutable_raw_data()); // one copy of the weights is enough
   return &values_.emplace(name, value->named(name)).first->second;
 }
 

@@ -28,6 +28,8 @@ constexpr Advice kAdvice[] = {
 
 } // namespace
 
+std::span<const OnnxOp> allOnnxOps() { return kOps; }
+
 const OnnxOp *findOnnxOp(std::string_view name) {
   const auto *found = std::ranges::find(kOps, name, &OnnxOp::name);
   return found == std::end(kOps) ? nullptr : found;
@@ -35,7 +37,7 @@ const OnnxOp *findOnnxOp(std::string_view name) {
 
 std::string_view adviceFor(std::string_view name) {
   const auto *found = std::ranges::find(kAdvice, name, &Advice::name);
-  return found == std::end(kAdvice) ? "rewrite the model with supported ops" : found->advice;
+  return found == std::end(kAdvice) ? "rewrite the model with supported ops (docs/onnx.md lists them)" : found->advice;
 }
 
 } // namespace sd

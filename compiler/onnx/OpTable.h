@@ -17,6 +17,7 @@ struct OnnxOp {
   OnnxHandler handler;
 };
 
+std::span<const OnnxOp> allOnnxOps();
 const OnnxOp *findOnnxOp(std::string_view name); // null if it is not imported
 // What could be done about an op that is not imported.
 std::string_view adviceFor(std::string_view name);

@@ -23,7 +23,8 @@ TEST(Diagnostic, NamesEveryOffendingNodeInOneRun) {
             "node 'c' (LSTM, opset 13): not supported; recurrent layers are not supported; use 1-D convolutions\n"
             "node 'd' (Magic, opset 13): the domain 'com.acme' is not supported; export the model with standard ONNX "
             "ops\n"
-            "node 'e' (Frobnicate, opset 13): not supported; rewrite the model with supported ops\n");
+            "node 'e' (Frobnicate, opset 13): not supported; rewrite the model with supported ops (docs/onnx.md lists "
+            "them)\n");
 }
 
 TEST(Diagnostic, TheErrorSumsUp) {

@@ -85,7 +85,7 @@ std::vector<fs::path> numbered(const fs::path &folder, const std::string &name, 
 
 std::optional<fs::path> sharedFolder() {
   if (const char *named = std::getenv("SD_SHARED"); named && fs::is_directory(named)) return named;
-  for (fs::path folder = fs::path(__FILE__).parent_path(); folder != folder.root_path(); folder = folder.parent_path())
+  for (fs::path folder = SD_SOURCE_DIR; folder != folder.root_path(); folder = folder.parent_path())
     if (fs::is_directory(folder / "shared" / "models")) return folder / "shared";
   std::cerr << "SKIPPED: no shared models (set SD_SHARED to their folder)\n";
   return std::nullopt;
