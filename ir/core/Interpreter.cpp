@@ -21,9 +21,7 @@ struct Value {
   std::shared_ptr<const Tensor<Ring>> ring; // shares and weights
   // With RunOptions::observe: the largest integer that this value would have been, were it not mod 2^32, if it wrapped.
   double wrapped = 0;
-  // With RunOptions::errors: of shares and clear values.
-  std::shared_ptr<const Variance> variance;
-  std::shared_ptr<const Tensor<float>> error;
+  std::shared_ptr<const Tensor<float>> error; // with RunOptions::errors: of clear values
 };
 
 template <class T>
@@ -68,7 +66,9 @@ public:
         values_(program.types.size()) {}
 
   Expected<void> step(std::size_t index, const std::map<std::string, Tensor<float>> &inputs);
-  void drop(std::uint32_t value) { values_[value] = {}; }
+  void drop(std::uint32_t value) {
+    if (!options_.errors || !values_[value].ring) values_[value] = {}; // the error statement looks back at shares
+  }
   RunResult take() { return std::move(result_); }
 
 private:
@@ -80,6 +80,13 @@ private:
     for (auto id : op.operands)
       pointers.push_back((values_[id].*member).get());
     return pointers;
+  }
+
+  Trace trace() const {
+    Trace trace{program_, {}};
+    for (auto &value : values_)
+      trace.values.push_back(value.ring.get());
+    return trace;
   }
 
   Expected<Value> clearOp(const OpView &op);
@@ -158,13 +165,12 @@ Expected<Value> Run::shareOp(std::size_t index, const OpView &op) {
   case OpKind::ShareInput: {
     SD_ASSIGN(auto quantized, quantize(*operand(op, 0).clear, type.scale));
     value.ring = owned(std::move(quantized));
-    if (options_.errors) value.variance = owned(Variance(type.shape));
     return value;
   }
   case OpKind::ShareOutput: {
     const int scale = program_.types[op.operands[0]].scale;
     value.clear = owned(dequantize(*operand(op, 0).ring, scale));
-    if (options_.errors) value.error = owned(statedError(*operand(op, 0).variance, scale));
+    if (options_.errors) value.error = owned(statedErrors(trace(), index));
     return value;
   }
   default:
@@ -183,8 +189,6 @@ Expected<Value> Run::shareOp(std::size_t index, const OpView &op) {
   if (!bounded) // what wrapped before a bounded op has been reported there
     for (auto id : op.operands)
       value.wrapped = std::max(value.wrapped, values_[id].wrapped);
-  if (options_.errors)
-    value.variance = owned(propagate(op.kind, operands, all(op, &Value::variance), *op.attrs, type.shape));
   return value;
 }
 

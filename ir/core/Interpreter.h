@@ -26,7 +26,7 @@ struct ProgramView {
 struct RunOptions {
   Rounding rounding = Rounding::nearest();
   bool observe = false; // measure the values before truncations and comparisons
-  bool errors = false;  // state the errors of the outputs
+  bool errors = false;  // state the errors of the outputs; takes a run's time for each output element
 };
 
 // The largest |y| that entered an interactive op with a bound, against what the op promises: 2^k - 2^t.
@@ -40,7 +40,7 @@ struct RunResult {
   std::vector<Tensor<float>> outputs;
   std::vector<Observation> observations;
   // For each output: how far a run of the protocol may lie from the outputs here. 8 standard deviations of the
-  // truncations' errors plus one unit, carried through the clear ops behind share.output.
+  // truncations' errors to first order, and one unit, carried through the clear ops behind share.output.
   std::vector<Tensor<float>> errors;
 };
 

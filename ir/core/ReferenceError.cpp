@@ -12,87 +12,52 @@ namespace {
 
 constexpr double kDeviations = 8;
 
-double real(Ring value) { return static_cast<SignedRing>(value); }
+// A truncation's own second moment, in squared units of its result: the protocol gives floor or ceiling with the
+// probability of the fraction f, the reference the nearer one, so that E[d^2] = min(f, 1 - f) <= 1/2.
+constexpr double kRoundingVariance = 0.5;
 
-Variance squares(const Tensor<Ring> &values) {
-  return map<double>(values, [](Ring v) { return real(v) * real(v); });
+double sumOfSquares(const Tensor<float> &g) {
+  double sum = 0;
+  for (float v : g.data)
+    sum += static_cast<double>(v) * v;
+  return sum;
 }
 
-// Which elements of `kind`'s result a truncation by `bits` leaves in doubt.
-Variance truncated(const Tensor<Ring> &y, const Variance &variance, int bits, bool relu) {
-  Variance result = variance;
-  const double unit = std::ldexp(1.0, bits), fresh = bits > 0 ? kRoundingVariance : 0;
-  for (std::size_t i = 0; i < result.data.size(); ++i) {
-    double &v = result.data[i];
-    const bool surelyZero = relu && real(y.data[i]) + kDeviations * std::sqrt(v) + unit < 0;
-    v = surelyZero ? 0 : v / (unit * unit) + fresh;
+// Second moment of one element's deviation, in squared units of its integers.
+double secondMoment(const Trace &trace, std::size_t output, std::int64_t element) {
+  const auto &ops = trace.program.ops;
+  std::vector<Tensor<float>> gradients(trace.program.types.size());
+  const std::uint32_t opened = ops[output].operands[0];
+  gradients[opened] = Tensor<float>(trace.program.types[opened].shape);
+  gradients[opened].data[element] = 1;
+  double moment = 0;
+  for (std::size_t i = output; i-- > 0;) {
+    const OpView &op = ops[i];
+    if (info(op.kind).level != Level::Share || op.kind == OpKind::ShareOutput || gradients[op.result].data.empty())
+      continue;
+    const Tensor<float> g = std::move(gradients[op.result]);
+    gradients[op.result] = {};
+    if (op.kind == OpKind::ShareInput || op.kind == OpKind::ShareConstant) continue;
+    if (op.attrs->i(Attr::Bits, 0) > 0) {
+      // A ReLU's zeros are exact but near the border; those count too, as their gradient says.
+      Tensor<float> rounded = g;
+      if (op.kind == OpKind::ShareRelu) maskRelu(*trace.values[op.operands[0]], op, rounded);
+      moment += kRoundingVariance * sumOfSquares(rounded);
+    }
+    pullBack(trace, op, g, gradients);
   }
-  return result;
-}
-
-Variance maximum(const Tensor<Ring> &a, const Tensor<Ring> &b, const Variance &va, const Variance &vb) {
-  Variance result = va;
-  for (std::size_t i = 0; i < result.data.size(); ++i) {
-    const double sum = va.data[i] + vb.data[i], gap = real(a.data[i] - b.data[i]);
-    result.data[i] = std::abs(gap) <= kDeviations * std::sqrt(sum) ? sum : gap > 0 ? va.data[i] : vb.data[i];
-  }
-  return result;
-}
-
-Variance product(const Tensor<Ring> &a, const Tensor<Ring> &b, const Variance &va, const Variance &vb) {
-  Variance result = va;
-  for (std::size_t i = 0; i < result.data.size(); ++i) {
-    const double x = real(a.data[i]), y = real(b.data[i]);
-    result.data[i] = x * x * vb.data[i] + y * y * va.data[i] + va.data[i] * vb.data[i];
-  }
-  return result;
-}
-
-// conv, matmul and scale: the squared weights take the weights' place, and the bias has none.
-Variance weighted(OpKind kind, std::span<const Tensor<Ring> *const> values, const Variance &variance,
-                  const Attrs &attrs, const Shape &shape) {
-  const Variance weights = squares(*values[1]);
-  return evaluateLinear<double>(kind, std::vector{&variance, &weights}, attrs, shape);
+  return moment;
 }
 
 } // namespace
 
-Variance propagate(OpKind kind, std::span<const Tensor<Ring> *const> values, std::span<const Variance *const> variances,
-                   const Attrs &attrs, const Shape &shape) {
-  if (isLayout(kind)) return evaluateLayout<double>(kind, variances, attrs, shape, 0);
-  const Variance &first = *variances[0];
-  switch (kind) {
-  case OpKind::ShareConv:
-  case OpKind::ShareMatMul:
-  case OpKind::ShareScale:
-    return weighted(kind, values, first, attrs, shape);
-  case OpKind::ShareSumPool:
-    return evaluateLinear<double>(kind, variances, attrs, shape);
-  case OpKind::ShareAdd:
-  case OpKind::ShareSub:
-    if (variances[0] == variances[1]) // x + x or x - x
-      return map<double>(first, [&](double v) { return kind == OpKind::ShareAdd ? 4 * v : 0; });
-    return evaluateLinear<double>(OpKind::ShareAdd, variances, attrs, shape);
-  case OpKind::ShareMulC: {
-    const double factor = static_cast<double>(attrs.i(Attr::Factor));
-    return map<double>(first, [=](double v) { return v * factor * factor; });
-  }
-  case OpKind::ShareTruncate:
-  case OpKind::ShareRelu:
-    return truncated(*values[0], first, static_cast<int>(attrs.i(Attr::Bits)), kind == OpKind::ShareRelu);
-  case OpKind::ShareMax:
-    return maximum(*values[0], *values[1], first, *variances[1]);
-  case OpKind::ShareMul:
-    return product(*values[0], *values[1], first, *variances[1]);
-  default:
-    assert(kind == OpKind::ShareAddW || kind == OpKind::ShareRescale);
-    return first;
-  }
-}
-
-Tensor<float> statedError(const Variance &variance, int scale) {
-  return map<float>(variance,
-                    [&](double v) { return static_cast<float>(std::ldexp(kDeviations * std::sqrt(v) + 1, -scale)); });
+Tensor<float> statedErrors(const Trace &trace, std::size_t op) {
+  const Type &type = trace.program.types[trace.program.ops[op].operands[0]];
+  Tensor<float> errors(type.shape);
+  for (std::int64_t i = 0; i < errors.size(); ++i)
+    errors.data[i] =
+        static_cast<float>(std::ldexp(kDeviations * std::sqrt(secondMoment(trace, op, i)) + 1, -type.scale));
+  return errors;
 }
 
 namespace {

@@ -1,24 +1,28 @@
-// How far the protocol's rounding may carry a value from the reference's, op by op; between the files of the reference.
+// How far the protocol's random rounding may carry an output from the reference's; between the files of the reference.
 #pragma once
 
-#include "ir/core/Reference.h"
+#include "ir/core/Interpreter.h"
 
 namespace sd::reference {
 
-// Second moments of the deviation, in squared units of the value's integers; one for each element.
-using Variance = Tensor<double>;
+// A run so far: the program and the residues of its shares and weights, by value; null where there are none.
+struct Trace {
+  const ProgramView &program;
+  std::vector<const Tensor<Ring> *> values;
+};
 
-// A truncation's own: the protocol gives floor or ceiling with the probability of the fraction f, the reference the
-// nearer one, so that E[d^2] = min(f, 1 - f) <= 1/2.
-inline constexpr double kRoundingVariance = 0.5;
+// For each element of the share.output `op`: 8 standard deviations of all truncations' errors before it, and one unit,
+// as reals. The deviation is first order and exact in it: the sum over every truncated element of its squared
+// derivative (the chain rule, backwards from the output) times the truncation's own second moment. Interval or
+// per-layer variances would not do: errors of one layer's outputs are correlated.
+Tensor<float> statedErrors(const Trace &trace, std::size_t op);
 
-// Of the result of a share op. A weight's variance is an empty pointer; `values` are the operands' residues. Elements
-// count as independent, which is exact for one layer and close for wide ones; ReLU and maximum are 1-Lipschitz.
-Variance propagate(OpKind kind, std::span<const Tensor<Ring> *const> values, std::span<const Variance *const> variances,
-                   const Attrs &attrs, const Shape &shape);
+// Adds to each operand's gradient what the result's gradient `g` brings it. Gradients are by value; empty: zero.
+// Truncations divide by 2^t. Weights have none.
+void pullBack(const Trace &trace, const OpView &op, const Tensor<float> &g, std::vector<Tensor<float>> &gradients);
 
-// share.output: 8 standard deviations and one unit, as reals.
-Tensor<float> statedError(const Variance &variance, int scale);
+// Zeroes the gradient of a share.relu's elements that are surely negative: `y` is its operand.
+void maskRelu(const Tensor<Ring> &y, const OpView &op, Tensor<float> &g);
 
 // Bounds of the deviation behind share.output through a clear op, 0 for exact elements. `result` is the op's.
 Tensor<float> carryError(OpKind kind, std::span<const Tensor<float> *const> values,

@@ -99,28 +99,53 @@ OutputRange outputsOf(const WindowAxis &axis, std::int64_t tap, std::int64_t out
   return {begin, std::min(end, outputs)};
 }
 
+// Calls f(tap, first input, first output, count) for each run of outputs in a row and the inputs under one tap of
+// theirs, which lie a column stride apart.
+template <class F>
+void forEachRun(const Plane &plane, F f) {
+  for (std::int64_t ky = 0; ky < plane.rows.kernel; ++ky)
+    for (std::int64_t kx = 0; kx < plane.columns.kernel; ++kx) {
+      const auto rows = outputsOf(plane.rows, ky, plane.outRows);
+      const auto columns = outputsOf(plane.columns, kx, plane.outColumns);
+      for (std::int64_t row = rows.begin; row < rows.end && columns.begin < columns.end; ++row) {
+        const std::int64_t y = row * plane.rows.stride + ky * plane.rows.dilation - plane.rows.padBegin;
+        const std::int64_t x =
+            columns.begin * plane.columns.stride + kx * plane.columns.dilation - plane.columns.padBegin;
+        f(ky * plane.columns.kernel + kx, y * plane.columns.size + x, row * plane.outColumns + columns.begin,
+          columns.end - columns.begin);
+      }
+    }
+}
+
 // to[o] += weights[tap] x[input position of o under that tap], for one pair of input and output planes.
 template <class T>
 void accumulate(const Plane &plane, const T *x, const T *weights, T *to) {
-  for (std::int64_t ky = 0; ky < plane.rows.kernel; ++ky)
-    for (std::int64_t kx = 0; kx < plane.columns.kernel; ++kx) {
-      const T weight = weights[ky * plane.columns.kernel + kx];
-      const auto rows = outputsOf(plane.rows, ky, plane.outRows);
-      const auto columns = outputsOf(plane.columns, kx, plane.outColumns);
-      const std::int64_t count = columns.end - columns.begin, stride = plane.columns.stride;
-      for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-        const std::int64_t y = row * plane.rows.stride + ky * plane.rows.dilation - plane.rows.padBegin;
-        const T *from =
-            x + y * plane.columns.size + columns.begin * stride + kx * plane.columns.dilation - plane.columns.padBegin;
-        T *out = to + row * plane.outColumns + columns.begin;
-        if (stride == 1)
-          for (std::int64_t i = 0; i < count; ++i)
-            out[i] += weight * from[i];
-        else
-          for (std::int64_t i = 0; i < count; ++i)
-            out[i] += weight * from[i * stride];
-      }
-    }
+  const std::int64_t stride = plane.columns.stride;
+  forEachRun(plane, [&](std::int64_t tap, std::int64_t input, std::int64_t output, std::int64_t count) {
+    const T weight = weights[tap], *from = x + input;
+    T *out = to + output;
+    if (stride == 1)
+      for (std::int64_t i = 0; i < count; ++i)
+        out[i] += weight * from[i];
+    else
+      for (std::int64_t i = 0; i < count; ++i)
+        out[i] += weight * from[i * stride];
+  });
+}
+
+// The transpose: gx[input position of o under each tap] += weights[tap] g[o].
+void accumulateBack(const Plane &plane, const float *g, const float *weights, float *gx) {
+  const std::int64_t stride = plane.columns.stride;
+  forEachRun(plane, [&](std::int64_t tap, std::int64_t input, std::int64_t output, std::int64_t count) {
+    const float weight = weights[tap], *from = g + output;
+    float *to = gx + input;
+    if (stride == 1)
+      for (std::int64_t i = 0; i < count; ++i)
+        to[i] += weight * from[i];
+    else
+      for (std::int64_t i = 0; i < count; ++i)
+        to[i * stride] += weight * from[i];
+  });
 }
 
 template <class T>
@@ -180,6 +205,32 @@ Tensor<T> elementwise(const Tensor<T> &a, const Tensor<T> &b, const Shape &shape
 }
 
 } // namespace
+
+Tensor<float> convolveBack(const Tensor<float> &g, const Tensor<float> &w, const Attrs &attrs, const Shape &x) {
+  const Plane plane(x, std::span(w.shape).subspan(2), attrs, g.shape);
+  const std::int64_t filters = w.shape[0], perGroup = w.shape[1], filtersPerGroup = filters / attrs.i(Attr::Group);
+  Tensor<float> result(x);
+  for (std::int64_t n = 0; n < x[0]; ++n)
+    for (std::int64_t m = 0; m < filters; ++m) {
+      const float *from = g.data.data() + (n * filters + m) * plane.out();
+      if (std::all_of(from, from + plane.out(), [](float v) { return v == 0; })) continue;
+      for (std::int64_t c = 0; c < perGroup; ++c) {
+        const std::int64_t channel = m / filtersPerGroup * perGroup + c;
+        accumulateBack(plane, from, w.data.data() + (m * perGroup + c) * plane.taps(),
+                       result.data.data() + (n * x[1] + channel) * plane.in());
+      }
+    }
+  return result;
+}
+
+Tensor<float> sumPoolBack(const Tensor<float> &g, const Attrs &attrs, const Shape &x) {
+  const Plane plane(x, attrs.ints(Attr::Kernel), attrs, g.shape);
+  const std::vector<float> ones(plane.taps(), 1);
+  Tensor<float> result(x);
+  for (std::int64_t i = 0; i < x[0] * x[1]; ++i)
+    accumulateBack(plane, g.data.data() + i * plane.out(), ones.data(), result.data.data() + i * plane.in());
+  return result;
+}
 
 bool isLayout(OpKind kind) {
   switch (kind) {

@@ -23,6 +23,10 @@ bool isLayout(OpKind kind);
 template <class T>
 Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape);
 
+// The transpose of a convolution or sum pool, as a map of x: what the gradient of the result brings to that of x.
+Tensor<float> convolveBack(const Tensor<float> &g, const Tensor<float> &w, const Attrs &attrs, const Shape &x);
+Tensor<float> sumPoolBack(const Tensor<float> &g, const Attrs &attrs, const Shape &x);
+
 bool isLinear(OpKind kind); // of those, the ones that evaluateLinear takes
 
 // Calls f(result index, a's index, b's index) for each element of `result`, to which a and b broadcast.

@@ -138,17 +138,17 @@ TEST(Interpreter, ErrorsOfHandComputedSteps) {
   auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1}}});
   const Type type = Type::share({1}, 20);
   auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
-  auto t = b.create(OpKind::ShareTruncate, {s}, relu(10));                                  // 1/2
-  auto doubled = b.create(OpKind::ShareAdd, {t, t});                                        // 2
-  auto scaled = b.create(OpKind::ShareMulC, {doubled}, {{Attr::Factor, std::int64_t{-2}}}); // 8
-  auto off = b.create(OpKind::ShareSub, {scaled, t});                                       // 8.5
-  auto none = b.create(OpKind::ShareSub, {t, t});                                           // 0
+  auto t = b.create(OpKind::ShareTruncate, {s}, relu(10));
+  auto doubled = b.create(OpKind::ShareAdd, {t, t});
+  auto scaled = b.create(OpKind::ShareMulC, {doubled}, {{Attr::Factor, std::int64_t{-2}}});
+  auto off = b.create(OpKind::ShareSub, {scaled, t}); // -5 t, and t has 1/2
+  auto none = b.create(OpKind::ShareSub, {t, t});
   b.create(OpKind::Return, {b.create(OpKind::ShareOutput, {off}), b.create(OpKind::ShareOutput, {none}), x},
            {{Attr::Names, Names{"off", "none", "x"}}});
   const Module module = b.take();
   auto result = Interpreter::create(viewOf(module))->run({{"x", Tensor<float>({1}, 3)}}, {.errors = true});
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_FLOAT_EQ(result->errors[0].data[0], static_cast<float>((8 * std::sqrt(8.5) + 1) / 1024));
+  EXPECT_FLOAT_EQ(result->errors[0].data[0], static_cast<float>((8 * std::sqrt(25 * 0.5) + 1) / 1024));
   EXPECT_FLOAT_EQ(result->errors[1].data[0], 1.0F / 1024);
   EXPECT_EQ(result->errors[2].data[0], 0);
 }

@@ -106,7 +106,8 @@ TEST(ReferenceClear, ElementwiseBroadcasts) {
   EXPECT_THAT(evaluate(OpKind::Sub, {b, a}).data, ElementsAre(9, 18, 7, 16));
   EXPECT_THAT(evaluate(OpKind::Mul, {a, column}).data, ElementsAre(1, 2, 6, 8));
   EXPECT_THAT(evaluate(OpKind::Div, {a, column}).data, ElementsAre(1, 2, 1.5, 2));
-  EXPECT_THAT(evaluate(OpKind::Div, {Tensor<float>({}, 1), Tensor<float>({}, 0)}).data, ElementsAre(std::numeric_limits<float>::infinity()));
+  EXPECT_THAT(evaluate(OpKind::Div, {Tensor<float>({}, 1), Tensor<float>({}, 0)}).data,
+              ElementsAre(std::numeric_limits<float>::infinity()));
   EXPECT_THAT(evaluate(OpKind::Relu, {{{3}, {-1, 0, 2}}}).data, ElementsAre(0, 0, 2));
   EXPECT_TRUE(std::isnan(evaluate(OpKind::Relu, {Tensor<float>({1}, NAN)}).data[0]));
 }
