@@ -83,9 +83,9 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale)
   return weights(op, std::vector<double>(tensor.data.begin(), tensor.data.end()), tensor.shape, scale);
 }
 
-ValueId Quantizer::truncated(const Op &op, ValueId value) {
-  while (scaleOf(value) > s_) {
-    const int bits = std::min(scaleOf(value) - s_, kMaxTruncation);
+ValueId Quantizer::truncated(const Op &op, ValueId value, int scale) {
+  while (scaleOf(value) > scale) {
+    const int bits = std::min(scaleOf(value) - scale, kMaxTruncation);
     value = append(op, OpKind::ShareTruncate, {value},
                    {{Attr::Bits, std::int64_t{bits}}, {Attr::Bound, std::int64_t{kBoundBits}}});
   }
@@ -116,7 +116,7 @@ ValueId Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, 
   const int scale = s_ + finer;
   std::vector<ValueId> operands{x, weights(op, factor, scale)};
   if (bias) operands.push_back(weights(op, *bias, scaleOf(x) + scale));
-  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)));
+  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)), s_);
 }
 
 void Quantizer::lower(const Op &op) {
@@ -140,13 +140,26 @@ void Quantizer::lower(const Op &op) {
   case OpKind::Concat:
     return lowerConcat(op);
   case OpKind::Relu:
-    return define(op,
-                  append(op, OpKind::ShareRelu, {share(op.operands[0]).value},
-                         {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
-                  share(op.operands[0]).finer);
+    return lowerRelu(op);
   default:
     return lowerMove(op);
   }
+}
+
+void Quantizer::lowerRelu(const Op &op) {
+  const Shared x = share(op.operands[0]);
+  ValueId value = x.value;
+  // The mean of 2^k unbiased roundings is better by k/2 bits than each: so many more can go before it, which leaves
+  // room for the products behind it.
+  if (const auto &users = graph_.users[op.result]; users.size() == 1) {
+    const Op &user = module_.ops[users[0]];
+    const auto shift = user.kind == OpKind::AvgPool ? static_cast<int>(user.attrs.i(Attr::Shift)) : 0;
+    if (const int spare = std::min(shift / 2, s_ / 2)) value = truncated(op, value, s_ - spare);
+  }
+  define(
+      op,
+      append(op, OpKind::ShareRelu, {value}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
+      x.finer);
 }
 
 void Quantizer::lowerConv(const Op &op) {
@@ -155,7 +168,7 @@ void Quantizer::lowerConv(const Op &op) {
   std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
   if (op.operands.size() > 2)
     operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
-  define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs)));
+  define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs), s_));
 }
 
 void Quantizer::lowerMatMul(const Op &op) {
@@ -166,7 +179,7 @@ void Quantizer::lowerMatMul(const Op &op) {
     std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
     if (op.operands.size() > 2)
       operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
-    return define(op, truncated(op, append(op, OpKind::ShareMatMul, std::move(operands))));
+    return define(op, truncated(op, append(op, OpKind::ShareMatMul, std::move(operands)), s_));
   }
   // W x = (x^T W^T)^T.
   const Attrs swap{{Attr::Perm, std::vector<std::int64_t>{1, 0}}};
@@ -175,7 +188,7 @@ void Quantizer::lowerMatMul(const Op &op) {
   assert(transposed);
   ValueId y = append(op, OpKind::ShareTranspose, {x.value}, swap);
   y = append(op, OpKind::ShareMatMul, {y, weights(op, *transposed, scale)});
-  define(op, truncated(op, append(op, OpKind::ShareTranspose, {y}, swap)));
+  define(op, truncated(op, append(op, OpKind::ShareTranspose, {y}, swap), s_));
 }
 
 void Quantizer::lowerBatchNorm(const Op &op) {
@@ -226,7 +239,7 @@ void Quantizer::lowerProduct(const Op &op) {
     const Shape &shape = module_.type(op.result).shape;
     const ValueId a = broadcast(op, share(op.operands[0]).value, shape),
                   b = broadcast(op, share(op.operands[1]).value, shape);
-    return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b})));
+    return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b}), s_));
   }
   Tensor<float> factor = left ? *left : *right;
   if (op.kind == OpKind::Div)

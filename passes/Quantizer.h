@@ -30,6 +30,7 @@ private:
 
   void lower(const Op &op);
   void lowerClear(const Op &op);
+  void lowerRelu(const Op &op);
   void lowerConv(const Op &op);
   void lowerMatMul(const Op &op);
   void lowerBatchNorm(const Op &op);
@@ -54,8 +55,8 @@ private:
   // Weights at a scale; on overflow complains and goes on with zeros.
   ValueId weights(const Op &op, const Tensor<float> &tensor, int scale);
   ValueId weights(const Op &op, std::span<const double> values, Shape shape, int scale);
-  // Back to scale s, if it is above.
-  ValueId truncated(const Op &op, ValueId value);
+  // Down to a scale, if it is above.
+  ValueId truncated(const Op &op, ValueId value, int scale);
   // The same real at a larger scale, by a public factor.
   ValueId raised(const Op &op, ValueId value, int scale);
   ValueId broadcast(const Op &op, ValueId value, const Shape &shape);
