@@ -1,0 +1,121 @@
+// Resize and Upsample to the nearest neighbour: a gather along each axis.
+#include "compiler/onnx/Handlers.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sd {
+namespace {
+
+constexpr std::int64_t kLongest = std::int64_t{1} << 20;
+
+struct Sampling {
+  std::string coordinates = "asymmetric", rounding = "floor"; // what Upsample and Resize at opset 10 do
+};
+
+struct ResizedAxis {
+  std::int64_t from, to;
+  float scale;
+};
+
+Expected<float> sourceOf(const Sampling &sampling, const ResizedAxis &axis, std::int64_t position) {
+  const auto i = static_cast<float>(position);
+  const std::string &mode = sampling.coordinates;
+  if (mode == "asymmetric") return i / axis.scale;
+  if (mode == "half_pixel" || (mode == "pytorch_half_pixel" && axis.to > 1)) return (i + 0.5f) / axis.scale - 0.5f;
+  if (mode == "pytorch_half_pixel") return 0.0f;
+  if (mode == "tf_half_pixel_for_nn") return (i + 0.5f) / axis.scale;
+  if (mode == "align_corners")
+    return axis.to == 1 ? 0.0f : i * static_cast<float>(axis.from - 1) / static_cast<float>(axis.to - 1);
+  return fail("maps coordinates by '{}'; use asymmetric, half_pixel or align_corners", printable(mode));
+}
+
+Expected<std::int64_t> nearest(const Sampling &sampling, const ResizedAxis &axis, std::int64_t position) {
+  SD_ASSIGN(const float x, sourceOf(sampling, axis, position));
+  const std::string &mode = sampling.rounding;
+  float rounded = 0;
+  if (mode == "floor")
+    rounded = std::floor(x);
+  else if (mode == "ceil")
+    rounded = std::ceil(x);
+  else if (mode == "round_prefer_floor")
+    rounded = std::ceil(x - 0.5f);
+  else if (mode == "round_prefer_ceil")
+    rounded = std::floor(x + 0.5f);
+  else
+    return fail("has the nearest_mode '{}'", printable(mode));
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(rounded), 0, axis.from - 1);
+}
+
+Expected<std::vector<double>> readScales(Node &node) {
+  const std::size_t at = node.opset() < 11 ? 1 : 2;
+  if (node.op() == "Upsample" && node.opset() < 9) return node.reals("scales");
+  if (!node.has(at)) return std::vector<double>{};
+  SD_TRY(node.expectConstant(at, "scales"));
+  if (node.input(at).isInteger()) return fail("its scales must be floats");
+  const auto &scales = node.input(at).floats()->data;
+  return std::vector<double>(scales.begin(), scales.end());
+}
+
+// How each axis of the input changes.
+Expected<std::vector<ResizedAxis>> readAxes(Node &node) {
+  const Shape &x = node.input(0).shape();
+  SD_ASSIGN(const std::vector<double> scales, readScales(node));
+  std::vector<std::int64_t> sizes;
+  if (scales.empty()) {
+    SD_ASSIGN(sizes, node.constantInts(3, "sizes"));
+  }
+  const std::size_t count = scales.empty() ? sizes.size() : scales.size();
+  SD_ASSIGN(std::vector<std::int64_t> which, node.integers("axes"));
+  if (which.empty())
+    for (std::size_t i = 0; i < x.size(); ++i)
+      which.push_back(static_cast<std::int64_t>(i));
+  if (which.size() != count) return fail("resizes {} axes with {} scales or sizes", which.size(), count);
+  SD_TRY(normalizedAxes(which, node.input(0).rank()));
+
+  std::vector<ResizedAxis> axes;
+  for (std::int64_t size : x)
+    axes.push_back({size, size, 1.0f});
+  for (std::size_t i = 0; i < count; ++i) {
+    SD_ASSIGN(const std::int64_t at, normalizedAxis(which[i], node.input(0).rank()));
+    ResizedAxis &axis = axes[static_cast<std::size_t>(at)];
+    const double length =
+        scales.empty() ? static_cast<double>(sizes[i]) : std::floor(static_cast<double>(axis.from) * scales[i]);
+    if (!(length >= 1 && length <= static_cast<double>(kLongest)))
+      return fail("resizes an axis of {} elements to {}", axis.from, length);
+    axis.to = static_cast<std::int64_t>(length);
+    axis.scale = static_cast<float>(scales.empty() ? length / static_cast<double>(axis.from) : scales[i]);
+  }
+  return axes;
+}
+
+} // namespace
+
+Expected<void> importResize(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const std::string mode, node.text("mode", "nearest"));
+  if (mode != "nearest") return fail("interpolates in mode '{}'; only nearest is supported", printable(mode));
+  for (const char *name : {"cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias"})
+    node.ignore(name);
+  SD_ASSIGN(const std::string policy, node.text("keep_aspect_ratio_policy", "stretch"));
+  if (policy != "stretch") return fail("has the keep_aspect_ratio_policy '{}'", printable(policy));
+  Sampling sampling;
+  if (node.op() == "Resize" && node.opset() >= 11) {
+    SD_ASSIGN(sampling.coordinates, node.text("coordinate_transformation_mode", "half_pixel"));
+    SD_ASSIGN(sampling.rounding, node.text("nearest_mode", "round_prefer_floor"));
+  }
+  SD_ASSIGN(const std::vector<ResizedAxis> axes, readAxes(node));
+  Value result = node.input(0);
+  for (std::size_t at = 0; at < axes.size(); ++at) {
+    if (axes[at].to == axes[at].from && axes[at].scale == 1.0f) continue;
+    std::vector<std::int64_t> indices;
+    for (std::int64_t i = 0; i < axes[at].to; ++i) {
+      SD_ASSIGN(const std::int64_t index, nearest(sampling, axes[at], i));
+      indices.push_back(index);
+    }
+    SD_ASSIGN(result, emitter.gather(result, static_cast<std::int64_t>(at), std::move(indices)));
+  }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+} // namespace sd
