@@ -166,7 +166,7 @@ void BitWriter::fields(std::span<const Ring> words, int bits) {
 std::size_t BitWriter::finish() {
   const std::size_t bytes = bytesOfBits(used_);
   assert(at_ + bytes <= out_.size());
-  std::memcpy(out_.data() + at_, &pending_, bytes);
+  if (bytes > 0) std::memcpy(out_.data() + at_, &pending_, bytes);
   at_ += bytes;
   pending_ = 0;
   used_ = 0;

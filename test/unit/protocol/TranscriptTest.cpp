@@ -73,7 +73,9 @@ TEST_P(Transcripts, areUniform) {
         View{EntryKind::Truncate, {10, 30, {}}, {0, 1}}, View{EntryKind::Maximum, {0, 30, {3, 4}}, {1, 0, 0, 1}},
         View{EntryKind::Product, {}, {2, 1}}}) {
     const PlanEntry entry = entryOf(view.kind, kCount, view.shape);
-    const Trial run = runEntry(entry, {values, std::vector<Ring>(kCount, 0)}, 4242);
+    std::vector operands{values, std::vector<Ring>(kCount, 0)};
+    operands.resize(static_cast<std::size_t>(entry.operands()));
+    const Trial run = runEntry(entry, operands, 4242);
     ASSERT_EQ(run.messages.size(), view.words.size()) << view.shape.schedule.digit;
     for (std::size_t k = 0; k < run.messages.size(); ++k)
       checkMessage(run.messages[k], kCount, view.words[k],
