@@ -21,6 +21,12 @@ public:
     phase.traffic += traffic - last_;
     last_ = traffic;
   }
+  void addRecord(PhaseStats &phase) {
+    const double before = std::exchange(phase.seconds, 0);
+    add(phase);
+    phase.recordSeconds.push_back(phase.seconds);
+    phase.seconds += before;
+  }
   Traffic now() const {
     Traffic traffic = peer_.traffic();
     if (dealer_) traffic += dealer_->traffic();
@@ -118,9 +124,9 @@ Expected<SessionStats> Session::serve(const WeightSet &weights, const ProviderFa
     };
     SD_TRY(provider->prepare(job(record), weights, keep));
     SD_TRY(meet(control(), kReadyTag));
-    meter_.add(stats_.offline);
+    meter_.addRecord(stats_.offline);
     SD_TRY(runServiceOnline(online(), weights, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
-    meter_.add(stats_.online);
+    meter_.addRecord(stats_.online);
   }
   SD_TRY(finish());
   return std::move(stats_);
@@ -146,9 +152,9 @@ Expected<ClientResult> Session::consult(std::span<const NamedTensors> records,
       SD_TRY(provider->prepare(job(record), walk, keep));
     }
     SD_TRY(meet(control(), kReadyTag));
-    meter_.add(stats_.offline);
+    meter_.addRecord(stats_.offline);
     SD_TRY(runClientOnline(online(), clear, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
-    meter_.add(stats_.online);
+    meter_.addRecord(stats_.online);
     SD_ASSIGN(std::vector<Tensor<float>> outputs, clear.finish());
     result.outputs.push_back(std::move(outputs));
   }

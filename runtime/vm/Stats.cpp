@@ -22,6 +22,7 @@ Json toJson(const Program &program, const PhaseStats &phase) {
             {"bytes_received", phase.traffic.bytesReceived},
             {"messages_sent", phase.traffic.messagesSent},
             {"messages_received", phase.traffic.messagesReceived},
+            {"record_seconds", phase.recordSeconds},
             {"ops", Json::array()}};
   for (std::size_t i = 0; i < phase.ops.size(); ++i) {
     const OpStats &op = phase.ops[i];

@@ -17,6 +17,7 @@ struct OpStats {
 
 struct PhaseStats {
   double seconds = 0;
+  std::vector<double> recordSeconds; // of each record; of the set-up none
   Traffic traffic;
   std::vector<OpStats> ops; // by instruction
 };
@@ -30,8 +31,9 @@ struct SessionStats {
 };
 
 // {"party", "records", "setup", "offline", "online"}; each phase {"seconds", "bytes_sent", "bytes_received",
-// "messages_sent", "messages_received", "ops": [{"name", "op", "seconds", "bytes_sent", "bytes_received"}]}, ops that
-// cost nothing left out. Several parties: {"program", "parties": [...]}; one: its object, with "program".
+// "messages_sent", "messages_received", "record_seconds", "ops": [{"name", "op", "seconds", "bytes_sent",
+// "bytes_received"}]}, ops that cost nothing left out. Several parties: {"program", "parties": [...]}; one: its object,
+// with "program".
 std::string toJson(const Program &program, std::span<const SessionStats> parties);
 
 // Seconds since it was made or last asked.

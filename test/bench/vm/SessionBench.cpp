@@ -1,0 +1,104 @@
+// bench_session M.sdb RECORDS.npy [two-party | dealer] [COUNT]
+//
+// Runs the records in one session, both parties as threads of this process over loopback TCP, and prints what one
+// record takes: the median, the least and the largest. Each output is held against the interpreter's: exit code 1 if
+// one lies outside its stated error.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <future>
+
+#include "ir/bytecode/ProgramView.h"
+#include "ir/bytecode/Reader.h"
+#include "runtime/net/Connect.h"
+#include "runtime/offline/LocalDealer.h"
+#include "runtime/vm/Local.h"
+#include "runtime/vm/Providers.h"
+#include "runtime/vm/TensorFile.h"
+
+namespace sd {
+namespace {
+
+Expected<ConnectionPair> loopbackPair() {
+  EndpointOptions options;
+  options.address.port = 0;
+  SD_ASSIGN(Listener listener, listen(options));
+  options.address = listener.address();
+  auto accepted = std::async(std::launch::async, [&] { return listener.accept(); });
+  SD_ASSIGN(std::unique_ptr<Connection> client, connect(options));
+  SD_ASSIGN(std::unique_ptr<Connection> service, accepted.get());
+  return ConnectionPair{std::move(service), std::move(client)};
+}
+
+void print(const char *phase, const PhaseStats &stats, std::uint64_t records) {
+  std::vector<double> seconds = stats.recordSeconds;
+  std::ranges::sort(seconds);
+  fmt::print("{:8} median {:9.2f} ms   {:.2f} to {:.2f} ms   {:.3f} MB a record\n", phase,
+             1e3 * seconds[seconds.size() / 2], 1e3 * seconds.front(), 1e3 * seconds.back(),
+             1e-6 * static_cast<double>(stats.traffic.bytesSent + stats.traffic.bytesReceived) /
+                 static_cast<double>(records));
+}
+
+// The largest difference from the interpreter, in units of the stated error.
+Expected<double> compare(const LoadedProgram &program, const WeightSet &weights, std::span<const NamedTensors> records,
+                         const LocalResult &result) {
+  SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(program.program, weights)));
+  double worst = 0, largest = 0, stated = 0;
+  for (std::size_t r = 0; r < records.size(); ++r) {
+    SD_ASSIGN(const RunResult expected, interpreter.run(records[r], {.errors = true}));
+    for (std::size_t i = 0; i < expected.outputs.size(); ++i)
+      for (std::size_t e = 0; e < expected.outputs[i].data.size(); ++e) {
+        const double error = std::abs(double{result.outputs[r][i].data[e]} - expected.outputs[i].data[e]);
+        const double bound = expected.errors[i].data[e];
+        largest = std::max(largest, error), stated = std::max(stated, bound);
+        worst = std::max(worst, error <= bound ? error / std::max(bound, 1e-30) : INFINITY);
+      }
+  }
+  fmt::print("outputs  differ by {:.2g} at most from the interpreter's, which states {:.2g}; worst ratio {:.2f}\n",
+             largest, stated, worst);
+  return worst;
+}
+
+Expected<double> run(const std::string &path, const std::string &input, PreprocessMode mode, std::size_t count) {
+  SD_ASSIGN(const LoadedProgram program, readProgramFile(path));
+  SD_ASSIGN(const WeightSet weights,
+            readWeightsFile(std::filesystem::path(path).replace_extension(".sdw").string(), program));
+  SD_ASSIGN(Tensor<float> tensor, readTensor(input));
+  SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program.program, {{"", std::move(tensor)}}));
+  if (records.size() > count) records.resize(count);
+
+  ThreadPool pool;
+  SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
+  SD_ASSIGN(const Seed clientSeed, Seed::fresh());
+  LocalOptions options{program, weights, pool, mode, serviceSeed, clientSeed, twoPartyService(), twoPartyClient()};
+  std::optional<LocalDealer> dealer;
+  if (mode == PreprocessMode::Dealer) {
+    dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
+    options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
+    options.makeServiceProvider = dealerService(dealer->service());
+    options.makeClientProvider = dealerClient(dealer->client(), program.program, pool);
+  }
+  SD_ASSIGN(ConnectionPair link, loopbackPair());
+  SD_ASSIGN(const LocalResult result, runLocal(std::move(link), options, records));
+  fmt::print("{} records; offline {}\n", records.size(), toString(mode));
+  fmt::print("first    offline with set-up {:.2f} ms\n", 1e3 * result.client.offline.recordSeconds.front());
+  print("offline", result.client.offline, records.size());
+  print("online", result.client.online, records.size());
+  return compare(program, weights, records, result);
+}
+
+} // namespace
+} // namespace sd
+
+int main(int argc, char **argv) {
+  if (argc < 3) {
+    fmt::print(stderr, "usage: bench_session M.sdb RECORDS.npy [two-party | dealer] [COUNT]\n");
+    return 1;
+  }
+  const auto mode =
+      argc > 3 && std::string(argv[3]) == "dealer" ? sd::PreprocessMode::Dealer : sd::PreprocessMode::TwoParty;
+  const std::size_t count = argc > 4 ? std::stoul(argv[4]) : 1000;
+  const auto worst = sd::run(argv[1], argv[2], mode, count);
+  if (!worst) fmt::print(stderr, "bench_session: {}\n", worst.error().message);
+  return worst && *worst <= 1 ? 0 : 1;
+}
