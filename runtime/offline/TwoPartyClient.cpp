@@ -1,3 +1,4 @@
+#include "runtime/offline/LeafTable.h"
 #include "runtime/offline/TwoParty.h"
 #include "runtime/offline/TwoPartyOverlap.h"
 #include "runtime/offline/TwoPartyTags.h"
@@ -24,8 +25,9 @@ Expected<ClientMaterial> startMaterial(std::size_t index, const OfflineJob &job,
     first[i] -= second[i]; // Maximum: the mask of a - b
   const CompareTree &tree = layout.tree;
   const std::size_t wrapped = layout.truncation ? n : 0;
+  SecretPlanes tables = leafTables(tree, comparedBits(tree, layout.truncation, first.span()));
   return CompareClient{std::move(first),
-                       SecretPlanes(n, tree.tablePlanes()),
+                       std::move(tables),
                        SecretPlanes::random(n, tree.wires(), random),
                        SecretPlanes(n, tree.products()),
                        SecretPlanes(n, 1),

@@ -20,21 +20,6 @@ void correlate(std::span<const std::uint64_t> zero, std::span<const std::uint64_
   out.fields(corrections.span(), bits);
 }
 
-// equal[e] = [digit == e], greater[e] = [e > digit], from the digit's planes, for `words` words.
-void digitTables(ConstPlanesRef digit, int bits, PlanesRef greater, PlanesRef equal, std::size_t words) {
-  for (std::size_t w = 0; w < words; ++w) {
-    std::uint64_t below = 0; // [e > digit]
-    for (int e = 0; e < 1 << bits; ++e) {
-      std::uint64_t same = ~std::uint64_t{0};
-      for (int k = 0; k < bits; ++k)
-        same &= e >> k & 1 ? digit[k][w] : ~digit[k][w];
-      greater[e][w] = below;
-      equal[e][w] = same;
-      below |= same;
-    }
-  }
-}
-
 } // namespace
 
 Expected<void> ClientTile::begin(PadSender &ots, PadReceiver *reverse, BitWriter &out) {
@@ -69,7 +54,7 @@ Expected<void> ClientTile::beginProduct(ProductClient &m, PadSender &ots, BitWri
 }
 
 Expected<void> ClientTile::beginCompare(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
-  SD_TRY(buildTables(m, ots, out));
+  SD_TRY(maskTables(m, ots, out));
   const std::size_t n = tile_.count;
   int wire = 0;
   for (const ProductLayout &level : layout_.levels) {
@@ -85,26 +70,20 @@ Expected<void> ClientTile::beginCompare(CompareClient &m, PadSender &ots, PadRec
   return sendWords(m, ots, reverse, out);
 }
 
-Expected<void> ClientTile::buildTables(CompareClient &m, PadSender &ots, BitWriter &out) {
+// Turns the plain tables into this side's shares: each layer masks them.
+Expected<void> ClientTile::maskTables(CompareClient &m, PadSender &ots, BitWriter &out) {
   const std::size_t n = tile_.count;
-  const CompareTree &tree = layout_.tree;
-  // The complement of the low bits of q1 = r >> t.
-  SecretPlanes number(n, tree.bits), unused(n, 1 << 4), zero(n, kMaxPadPlanes), one(n, kMaxPadPlanes);
-  wordsToPlanes(m.r.span().subspan(tile_.first, n), layout_.truncation, tree.bits, number.ref());
-  for (std::uint64_t &w : number.words())
-    w = ~w;
+  SecretPlanes zero(n, kMaxPadPlanes), one(n, kMaxPadPlanes);
   SecretVector<std::uint64_t> correction(words());
   int first = 0;
-  for (const auto &digit : tree.digits) {
-    const PlanesRef greater = m.tables.ref().from(first).at(word());
-    const PlanesRef equal = digit.equality ? greater.from(std::size_t{1} << digit.bits) : unused.ref();
-    digitTables(number.ref().from(digit.firstBit), digit.bits, greater, equal, words());
+  for (const auto &digit : layout_.tree.digits) {
+    const PlanesRef tables = m.tables.ref().from(first).at(word());
     for (int i = 0; i < digit.bits; ++i) {
       SD_TRY(ots.planes(n, digit.tables() << (digit.bits - 1), from(zero, 0), from(one, 0)));
       int pad = 0;
       for (int e = 0; e < digit.tablePlanes(); ++e) {
         if (e >> i & 1) continue;
-        std::uint64_t *low = greater[e], *high = greater[e | 1 << i];
+        std::uint64_t *low = tables[e], *high = tables[e | 1 << i];
         const std::uint64_t *z = zero[pad], *o = one[pad];
         ++pad;
         for (std::size_t w = 0; w < words(); ++w) {

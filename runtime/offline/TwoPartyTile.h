@@ -59,7 +59,7 @@ public:
 private:
   Expected<void> beginCompare(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
   Expected<void> beginProduct(ProductClient &m, PadSender &ots, BitWriter &out);
-  Expected<void> buildTables(CompareClient &m, PadSender &ots, BitWriter &out);
+  Expected<void> maskTables(CompareClient &m, PadSender &ots, BitWriter &out);
   Expected<void> sendWords(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
   std::size_t word() const { return tile_.first / 64; }
   std::size_t words() const { return planeWords(tile_.count); }
