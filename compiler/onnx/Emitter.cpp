@@ -13,7 +13,7 @@ namespace {
 
 // A model that asks for more is refused before memory is taken: a few bytes of it can describe any size.
 constexpr std::int64_t kMaxFoldedElements = std::int64_t{1} << 28;
-constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 28;
+constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 27;
 
 Expected<void> expectFinite(const Value &x) {
   const auto &data = x.floats()->data;
@@ -149,6 +149,7 @@ Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<s
     SD_TRY(takeBudget(shape));
     return fold::gather(x, axis, indices);
   }
+  if (static_cast<std::int64_t>(indices.size()) > kMaxSelected) return fail("the result is too large");
   if (indices.empty()) return fail("selects no elements of a computed value");
   Attrs attrs;
   attrs.set(Attr::Axis, axis);
@@ -262,7 +263,7 @@ Expected<Value> Emitter::broadcast(const Value &x, const Shape &shape) {
   SD_ASSIGN(Value out, reshape(x, aligned));
   for (std::size_t axis = 0; axis < shape.size(); ++axis)
     if (aligned[axis] != shape[axis]) {
-      if (shape[axis] > kMaxComputedElements) return fail("the result is too large");
+      if (shape[axis] > kMaxSelected) return fail("the result is too large");
       SD_ASSIGN(out, gather(out, static_cast<std::int64_t>(axis),
                             std::vector<std::int64_t>(static_cast<std::size_t>(shape[axis]), 0)));
     }

@@ -9,6 +9,9 @@
 
 namespace sd {
 
+// No op selects more positions along an axis: each takes memory, however small the model's file.
+inline constexpr std::int64_t kMaxSelected = std::int64_t{1} << 24;
+
 struct InputSpec {
   std::string name;
   Shape shape;

@@ -37,7 +37,7 @@ Expected<void> importTile(Node &node, Emitter &emitter) {
     return fail("{} repeats for {} axes", repeats.size(), result.rank());
   for (std::size_t axis = 0; axis < repeats.size(); ++axis) {
     const std::int64_t size = result.shape()[axis];
-    if (repeats[axis] < 1 || repeats[axis] > (std::int64_t{1} << 20) || size > (std::int64_t{1} << 24) / repeats[axis])
+    if (repeats[axis] < 1 || size > kMaxSelected / repeats[axis])
       return fail("repeats axis {} of {} elements {} times", axis, size, repeats[axis]);
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < size * repeats[axis]; ++i)

@@ -115,6 +115,8 @@ Expected<void> importSlice(Node &node, Emitter &emitter) {
   for (std::size_t i = 0; i < slice.axes.size(); ++i) {
     SD_ASSIGN(const std::int64_t axis, normalizedAxis(slice.axes[i], result.rank()));
     if (slice.steps[i] == 0) return fail("its step is 0");
+    if (sizeAlong(result, axis) > kMaxSelected)
+      return fail("its axis of {} elements is too long", sizeAlong(result, axis));
     SD_ASSIGN(result,
               emitter.gather(result, axis,
                              sliceIndices(slice.starts[i], slice.ends[i], slice.steps[i], sizeAlong(result, axis))));
@@ -128,6 +130,7 @@ Expected<void> importSplit(Node &node, Emitter &emitter) {
   SD_ASSIGN(axis, normalizedAxis(axis, node.input(0).rank()));
   const std::int64_t size = sizeAlong(node.input(0), axis);
   const auto parts = static_cast<std::int64_t>(node.outputCount());
+  if (size > kMaxSelected) return fail("its axis of {} elements is too long", size);
   SD_ASSIGN(const std::int64_t stated, node.integer("num_outputs", parts));
   if (stated != parts || parts == 0) return fail("has {} outputs where num_outputs says {}", parts, stated);
   std::vector<std::int64_t> lengths;
@@ -189,6 +192,7 @@ Expected<void> importPad(Node &node, Emitter &emitter) {
     std::int64_t &begin = padding.pads[static_cast<std::size_t>(axis)];
     std::int64_t &end = padding.pads[static_cast<std::size_t>(rank + axis)];
     const std::int64_t size = sizeAlong(result, axis);
+    if (size > kMaxSelected) return fail("its axis of {} elements is too long", size);
     if (begin < 0 || end < 0) {
       const std::int64_t first = std::max<std::int64_t>(-begin, 0), last = size - std::max<std::int64_t>(-end, 0);
       SD_ASSIGN(result, emitter.gather(result, axis, range(first, last)));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 
 #include <onnx/onnx_pb.h>
@@ -53,38 +54,62 @@ constexpr const char *kModels[] = {
       y = Mul(c, ones)
     })"};
 
-TEST(Damage, ImportSurvivesIt) {
+std::mt19937_64 random(2026);
+
+std::string damaged(std::string content) {
+  for (std::uint64_t flips = random() % 4; flips > 0; --flips) {
+    char &byte = content[random() % content.size()];
+    byte = random() % 2 ? static_cast<char>(random()) : static_cast<char>(byte ^ (1 << random() % 8));
+  }
+  if (random() % 4 == 0) content.resize(random() % content.size());
+  if (random() % 4 == 0 && !content.empty()) content.erase(random() % content.size(), random() % 8);
+  return content;
+}
+
+int casesOf(int otherwise) {
   const char *count = std::getenv("SD_DAMAGE_CASES");
-  const int cases = count ? std::atoi(count) : 600;
-  std::mt19937_64 random(2026);
+  return count ? std::atoi(count) : otherwise;
+}
+
+// Damages the model again and again; how often it was still one.
+int survivors(const std::string &bytes, int cases) {
   int accepted = 0;
+  for (int i = 0; i < cases; ++i) {
+    const std::string copy = damaged(bytes);
+    std::vector<ImportProblem> problems;
+    const auto module = importOnnxBytes(std::as_bytes(std::span(copy)), {}, problems);
+    EXPECT_EQ(module.has_value(), problems.empty());
+    accepted += module.has_value();
+  }
+  return accepted;
+}
+
+TEST(Damage, OfSmallModels) {
   for (const char *text : kModels) {
     auto loaded = loadOnnxText(text);
     ASSERT_TRUE(loaded) << loaded.error().message;
     const std::string whole = loaded->proto->SerializeAsString();
     std::vector<ImportProblem> none;
     ASSERT_TRUE(importOnnxBytes(std::as_bytes(std::span(whole)), {}, none)) << joined(none);
-    for (int i = 0; i < cases; ++i) {
-      std::string bytes = whole;
-      std::string script = text;
-      for (std::string *content : {&bytes, &script}) {
-        for (std::uint64_t flips = random() % 4; flips > 0; --flips) {
-          char &byte = (*content)[random() % content->size()];
-          byte = random() % 2 ? static_cast<char>(random()) : static_cast<char>(byte ^ (1 << random() % 8));
-        }
-        if (random() % 4 == 0) content->resize(random() % content->size());
-        if (random() % 4 == 0) content->erase(random() % content->size(), random() % 8);
-      }
+    EXPECT_GT(survivors(whole, casesOf(600)), 0);
+  }
+}
+
+TEST(Damage, OfText) {
+  for (const char *text : kModels)
+    for (int i = casesOf(600); i > 0; --i) {
       std::vector<ImportProblem> problems;
-      auto module = importOnnxBytes(std::as_bytes(std::span(bytes)), {}, problems);
-      EXPECT_EQ(module.has_value(), problems.empty());
-      accepted += module.has_value();
-      problems.clear();
-      module = importOnnxText(script, {}, problems);
+      const auto module = importOnnxText(damaged(text), {}, problems);
       EXPECT_EQ(module.has_value(), problems.empty());
     }
-  }
-  EXPECT_GT(accepted, 0);
+}
+
+TEST(Damage, OfExportersModels) {
+  const auto shared = sharedFolder();
+  if (!shared) return;
+  for (const auto &entry : std::filesystem::directory_iterator(*shared / "onnx" / "derived"))
+    if (const std::string bytes = readFile(entry.path() / "model.onnx"); bytes.size() < 8192)
+      EXPECT_GT(survivors(bytes, casesOf(100)), 0) << entry.path();
 }
 
 } // namespace
