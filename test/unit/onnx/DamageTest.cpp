@@ -107,9 +107,11 @@ TEST(Damage, OfText) {
 TEST(Damage, OfExportersModels) {
   const auto shared = sharedFolder();
   if (!shared) return;
-  for (const auto &entry : std::filesystem::directory_iterator(*shared / "onnx" / "derived"))
-    if (const std::string bytes = readFile(entry.path() / "model.onnx"); bytes.size() < 8192)
-      EXPECT_GT(survivors(bytes, casesOf(100)), 0) << entry.path();
+  for (const auto &entry : std::filesystem::directory_iterator(*shared / "onnx" / "derived")) {
+    const std::string bytes = readFile(entry.path() / "model.onnx");
+    if (bytes.size() > 8192) continue;
+    EXPECT_GT(survivors(bytes, casesOf(100)), 0) << entry.path();
+  }
 }
 
 } // namespace
