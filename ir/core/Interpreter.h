@@ -8,8 +8,8 @@
 
 namespace sd {
 
-// What the interpreter needs of an op list; a module and a program both give one (ir/Run.h, ir/bytecode/Run.h). It
-// points into them.
+// What the interpreter needs of an op list; a module and a program both give one (ir/Run.h, ir/bytecode/ProgramView.h).
+// It points into them.
 struct OpView {
   OpKind kind;
   std::span<const std::uint32_t> operands; // indices into ProgramView::types, defined by earlier ops
