@@ -59,7 +59,7 @@ Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions 
   if (module) return module;
   std::string message = fmt::format("{}: {}", path.string(), module.error().message);
   for (auto &problem : problems)
-    message += "\n  " + toString(problem);
+    if (problem.message != module.error().message) message += "\n  " + toString(problem);
   return tl::unexpected<Error>(Error{std::move(message)});
 }
 

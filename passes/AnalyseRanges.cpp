@@ -96,38 +96,61 @@ constexpr std::string_view kWaysOut =
     "a smaller --scale, a tighter --input-range LO,HI, or --calibrate X.npy to measure "
     "the values on records";
 
+std::string waysOut(const Module &module) {
+  for (auto &op : module.ops)
+    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low))
+      return fmt::format("--input-range LO,HI (the range of input '{}' is not declared), a smaller --scale, or "
+                         "--calibrate X.npy to measure the values on records",
+                         op.attrs.str(Attr::Name));
+  return std::string(kWaysOut);
+}
+
+// One op of the model may have become many, such as the maxima of a pool: the worst stands for all.
+std::vector<RangeFact> worstOfEach(const std::vector<RangeFact> &facts) {
+  std::vector<RangeFact> worst;
+  for (auto &fact : facts) {
+    auto it = std::ranges::find(worst, fact.where, &RangeFact::where);
+    if (it == worst.end())
+      worst.push_back(fact);
+    else if (fact.proved / fact.limit > it->proved / it->limit)
+      *it = fact;
+  }
+  return worst;
+}
+
+Expected<void> judgeMeasured(const RangeFact &fact, PassContext &context) {
+  if (fact.measured > fact.limit)
+    return fail("{}: a calibration record gives |y| = 2^{:.1f}, above the limit of 2^{:.1f} (as a real: {:.4g}); "
+                "compile with a smaller --scale",
+                fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
+  if (fact.measured * 2 > fact.limit)
+    context.warnings.push_back(
+        fmt::format("{}: on the calibration records |y| reaches 2^{:.2f}, less than one bit below the limit of "
+                    "2^{:.1f}; consider a smaller --scale",
+                    fact.where, bits(fact.measured), bits(fact.limit)));
+  return {};
+}
+
 Expected<void> judge(const Module &module, PassContext &context) {
-  std::string missing, unknown;
+  std::vector<RangeFact> unknown;
   for (auto &fact : context.ranges) {
     if (fact.proved <= fact.limit) {
       fact.basis = RangeFact::Basis::Proved;
-    } else if (fact.wasMeasured && fact.measured > fact.limit) {
-      return fail("{}: a calibration record gives |y| = 2^{:.1f}, above the limit of 2^{:.1f} (as a real: {:.4g}); "
-                  "compile with a smaller --scale",
-                  fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
     } else if (fact.wasMeasured) {
       fact.basis = RangeFact::Basis::Measured;
-      if (fact.measured * 2 > fact.limit)
-        context.warnings.push_back(
-            fmt::format("{}: on the calibration records |y| reaches 2^{:.2f}, less than one bit below the limit of "
-                        "2^{:.1f}; consider a smaller --scale",
-                        fact.where, bits(fact.measured), bits(fact.limit)));
+      SD_TRY(judgeMeasured(fact, context));
     } else {
-      if (context.options.ranges == RangePolicy::Require)
-        unknown += describeUnknown(fact) + "\n";
-      else
-        context.warnings.push_back(describeUnknown(fact));
-      missing = kWaysOut;
+      unknown.push_back(fact);
     }
   }
-  if (missing.empty()) return {};
-  for (auto &op : module.ops)
-    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low))
-      missing =
-          fmt::format("--input-range LO,HI (the range of input '{}' is not declared), ", op.attrs.str(Attr::Name)) +
-          missing;
-  if (!unknown.empty()) return fail("{}Ways out: {}", unknown, missing);
-  context.warnings.push_back("ways out: " + missing);
+  if (unknown.empty()) return {};
+  std::string refusal;
+  for (auto &fact : worstOfEach(unknown)) {
+    refusal += describeUnknown(fact) + "\n";
+    if (context.options.ranges == RangePolicy::Warn) context.warnings.push_back(describeUnknown(fact));
+  }
+  if (context.options.ranges == RangePolicy::Require) return fail("{}Ways out: {}", refusal, waysOut(module));
+  context.warnings.push_back("ways out: " + waysOut(module));
   return {};
 }
 

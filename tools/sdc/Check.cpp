@@ -4,7 +4,6 @@
 #include <thread>
 
 #include "ir/Run.h"
-#include "ir/Verifier.h"
 #include "passes/Intervals.h"
 #include "passes/Rewrite.h"
 #include "runtime/vm/TensorFile.h"
@@ -142,8 +141,7 @@ std::string rangeTable(const Job &job, const std::vector<Outcome> &outcomes) {
 Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
-  if (!isLowered(job.module))
-    return fail("--stop-after {}: check needs a lowered model", flags.model.manager.stopAfter);
+  if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
   SD_ASSIGN(const Tensor<float> data, readTensor(flags.data));
   SD_ASSIGN(std::vector<Record> records, splitRecords(job.imported, data));
   const std::int64_t batch = records.empty() ? 1 : records.front().begin()->second.shape[0];
