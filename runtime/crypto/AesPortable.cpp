@@ -1,4 +1,5 @@
 // Plain code over OpenSSL's AES, on any machine; the reference of the other backends.
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -57,6 +58,8 @@ void hashEach(const AesKey &key, Block offset, const Block *in, std::size_t n, U
     for (std::size_t i = 0; i < count; ++i)
       use(at + i, plain[i] ^ coded[i]);
   }
+  OPENSSL_cleanse(plain.data(), sizeof plain);
+  OPENSSL_cleanse(coded.data(), sizeof coded);
 }
 
 void hash(const AesKey &key, Block offset, const Block *in, Block *out, std::size_t n) {

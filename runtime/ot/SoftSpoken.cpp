@@ -146,7 +146,7 @@ Expected<SoftSpokenSender> SoftSpokenSender::create(Channel &channel, Block sess
   SD_TRY(channel.receive(tag::kTreeSums, {reinterpret_cast<std::uint8_t *>(message.data()), softSpokenSetupBytes()}));
   SoftSpokenSender sender(sessionBlock(session, KeyUse::SubspaceUnits));
   const TreeKeys keys(session);
-  sender.delta_ = delta;
+  sender.delta_ = SecretVector<Block>(1, delta);
   sender.leaves_.resize(kSubspaceTrees * kLeaves);
   for (int tree = 0; tree < kSubspaceTrees; ++tree) {
     std::array<Block, kSubspaceBits> sums;
@@ -208,7 +208,7 @@ Expected<void> SoftSpokenSender::extend(Channel &channel, std::span<Block> q) {
         foldLeaves(work->leaves, columns);
         if (tree == 0) continue;
         for (int b = 0; b < kSubspaceBits; ++b)
-          columns[b] ^= *correction & Block::mask(bitOf(delta_, tree * kSubspaceBits + b));
+          columns[b] ^= *correction & Block::mask(bitOf(delta_[0], tree * kSubspaceBits + b));
         ++correction;
       }
       work->columns[0] = Unit{};

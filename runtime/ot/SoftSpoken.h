@@ -49,7 +49,7 @@ private:
   explicit SoftSpokenSender(Block session) : session_(session) {}
   AesKey session_;
   std::uint64_t next_ = 0;
-  Block delta_;
+  SecretVector<Block> delta_;  // one
   SecretVector<Block> leaves_; // leaf x of a group at x ^ delta, so that the unknown one is the first
 };
 

@@ -205,6 +205,17 @@ TEST(TwoParty, EverySizeAndKind) {
   }
 }
 
+// A network larger than a window: each window has its own messages, and the OTs go on from one to the next.
+TEST(TwoParty, SeveralWindows) {
+  Session session;
+  Plan plan;
+  plan.entries = {entry(EntryKind::Truncate, 1'200'001, {1, 30, {}}), entry(EntryKind::Compare, 3000, {0, 5, {2, 4}}),
+                  entry(EntryKind::Truncate, 1'100'003, {2, 30, {}})};
+  EXPECT_EQ(TwoPartyLayout::make(plan).windows.size(), 2u);
+  prepareAndCheck(session, plan);
+  prepareAndCheck(session, plan);
+}
+
 TEST(TwoParty, NothingInteractiveNeedsNoTransfers) {
   Session session;
   Plan plan;
