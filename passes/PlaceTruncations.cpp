@@ -3,11 +3,15 @@
 //   in the ReLU behind it (free: the comparison gets narrower);
 //   behind a residual sum, once, the other side brought to the same scale by a public power of two;
 //   before the next product, where it must;
+//   before a concatenation whose operands are used elsewhere too, or each user would truncate them again;
+//   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
 //   nowhere, before an output: the hospital divides after opening.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <map>
+#include <set>
 
 #include "passes/Pass.h"
 #include "passes/Rewrite.h"
@@ -21,8 +25,9 @@ constexpr int kMaxPooledScale = 24;
 
 class TruncationPlacer {
 public:
-  explicit TruncationPlacer(const Module &module)
-      : module_(module), rewriter_(module), pending_(module.types.size(), 0), landed_(module.types.size(), kNoValue) {}
+  TruncationPlacer(const Module &module, const NetworkProfile &network)
+      : module_(module), network_(network), rewriter_(module), pending_(module.types.size(), 0),
+        landed_(module.types.size(), kNoValue) {}
 
   Module run() {
     for (auto &op : module_.ops)
@@ -125,12 +130,14 @@ private:
     case OpKind::ShareOutput:
       rewriter_.clone(op);
       return;
+    case OpKind::ShareConcat:
+      return joinsSharedValues(op) ? land(op) : carry(op, most, op.attrs);
+    case OpKind::ShareGather:
+      return landsBeforePool(op.operands[0]) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareAdd:
     case OpKind::ShareSub:
-    case OpKind::ShareConcat:
     case OpKind::ShareReshape:
     case OpKind::ShareTranspose:
-    case OpKind::ShareGather:
     case OpKind::ShareRescale:
       return carry(op, most, op.attrs);
     case OpKind::ShareMax:
@@ -156,10 +163,62 @@ private:
     }
   }
 
+  bool joinsSharedValues(const Op &concat) const {
+    return std::ranges::any_of(concat.operands, [&](ValueId v) { return pending_[v] != 0 && users_[v].size() > 1; });
+  }
+
+  double seconds(const ProtocolCost &cost, ValueId result) const {
+    return estimateSeconds(cost, static_cast<std::uint64_t>(elementCount(module_.type(result).shape)), network_);
+  }
+  double compareSeconds(int truncation, int bound, ValueId result) const {
+    const auto elements = static_cast<std::uint64_t>(elementCount(module_.type(result).shape));
+    return seconds(compareCost({truncation, bound, bestSchedule(truncation, bound, elements, network_)}), result);
+  }
+
+  // Whether the maxima and ReLUs that `value` reaches through gathers cost less behind a truncation of all of it.
+  bool landsBeforePool(ValueId value) {
+    const int bits = pending_[value];
+    if (bits == 0) return false;
+    if (const auto known = pools_.find(value); known != pools_.end()) return known->second;
+    std::set<std::size_t> reached;
+    bool ends = false; // without a ReLU that would truncate for nothing
+    collectPool(value, reached, ends);
+    double carried = 0, landedSeconds = seconds(truncateCost(bits), value), lastTruncation = 0;
+    bool compares = false;
+    for (auto i : reached) {
+      const Op &op = module_.ops[i];
+      if (op.kind == OpKind::ShareMax) {
+        compares = true;
+        carried += compareSeconds(0, kBoundBits, op.result);
+        landedSeconds += compareSeconds(0, kBoundBits + 1 - bits, op.result);
+        lastTruncation = seconds(truncateCost(bits), op.result);
+      } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= kMaxTruncation) {
+        const int own = static_cast<int>(op.attrs.i(Attr::Bits));
+        carried += compareSeconds(own + bits, kBoundBits, op.result);
+        landedSeconds += compareSeconds(own, std::max(kBoundBits - bits, own + 1), op.result);
+      }
+    }
+    if (ends) carried += lastTruncation;
+    return pools_[value] = compares && landedSeconds < carried;
+  }
+
+  void collectPool(ValueId value, std::set<std::size_t> &reached, bool &ends) const {
+    for (auto user : users_[value]) {
+      const Op &op = module_.ops[user];
+      const bool passes = op.kind == OpKind::ShareMax || op.kind == OpKind::ShareGather;
+      ends |= !passes && op.kind != OpKind::ShareRelu;
+      if ((passes || op.kind == OpKind::ShareRelu) && reached.insert(user).second && passes)
+        collectPool(op.result, reached, ends);
+    }
+  }
+
   bool equalPending(const Op &op) const { return pending_[op.operands[0]] == pending_[op.operands[1]]; }
 
   const Module &module_;
+  const NetworkProfile &network_;
   std::vector<std::size_t> definitions_ = definitionsOf(module_);
+  std::vector<std::vector<std::size_t>> users_ = usersOf(module_);
+  std::map<ValueId, bool> pools_; // landsBeforePool, once asked
   Rewriter rewriter_;
   std::vector<int> pending_;    // by value of the old module: bits still to be dropped from the new one
   std::vector<ValueId> landed_; // likewise: the truncated new value, if there is one
@@ -167,6 +226,8 @@ private:
 
 } // namespace
 
-Expected<Module> placeTruncations(const Module &module, PassContext &) { return TruncationPlacer(module).run(); }
+Expected<Module> placeTruncations(const Module &module, PassContext &context) {
+  return TruncationPlacer(module, context.options.network).run();
+}
 
 } // namespace sd
