@@ -9,6 +9,7 @@
 
 #include "ModelTesting.h"
 #include "compiler/onnx/Load.h"
+#include "ir/Verifier.h"
 
 namespace sd::testing {
 namespace {
@@ -79,6 +80,7 @@ int survivors(const std::string &bytes, int cases) {
     std::vector<ImportProblem> problems;
     const auto module = importOnnxBytes(std::as_bytes(std::span(copy)), {}, problems);
     EXPECT_EQ(module.has_value(), problems.empty());
+    EXPECT_TRUE(!module || verify(*module));
     accepted += module.has_value();
   }
   return accepted;
