@@ -1,13 +1,16 @@
 #include "runtime/kernels/BitPlanes.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <random>
 #include <vector>
 
+#include "test/unit/kernels/Targets.h"
+
 namespace sd {
 namespace {
+
+using test::onEveryTarget;
 
 const std::size_t kSizes[] = {1, 7, 8, 63, 64, 65, 127, 200, 1000};
 
@@ -25,17 +28,6 @@ std::vector<std::uint64_t> randomPlanes(std::size_t words, std::uint64_t seed) {
   for (auto &word : planes)
     word = generator();
   return planes;
-}
-
-// Runs `body` once for each instruction set that this machine has, the portable one included.
-template <class Body>
-void onEveryTarget(Body body) {
-  const auto targets = hwy::SupportedTargets();
-  for (auto rest = targets; rest != 0; rest &= rest - 1) {
-    hwy::SetSupportedTargetsForTest(rest & -rest);
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 TEST(BitPlanes, wordsGoToPlanesAndBack) {

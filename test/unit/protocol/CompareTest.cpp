@@ -1,6 +1,7 @@
 // Truncation + ReLU, ReLU and maximum against the plaintext oracle, over the whole family of schedules.
 #include "runtime/protocol/Compare.h"
 
+#include "test/unit/kernels/Targets.h"
 #include "test/unit/protocol/ProtocolFixture.h"
 
 namespace sd {
@@ -117,6 +118,20 @@ TEST(Compare, threadsDoNotChangeTheResult) {
   const Trial alone = runEntry(entry, {values}, 500), shared = runEntry(entry, {values}, 500, &pool);
   EXPECT_EQ(alone.result, shared.result);
   EXPECT_EQ(alone.messages, shared.messages);
+}
+
+TEST(Compare, everyInstructionSetGivesTheSameMessages) {
+  for (const PlanEntry &entry :
+       {entryOf(EntryKind::Compare, 1000, {10, 30, {3, 3}}), entryOf(EntryKind::Compare, 65, {0, 30, {4, 2}}),
+        entryOf(EntryKind::Truncate, 1000, {10, 30, {}})}) {
+    const auto values = boundaryValues(entry.elements, entry.compare.truncation, 30, 14);
+    const Trial best = runEntry(entry, {values}, 600);
+    onEveryTarget([&] {
+      const Trial run = runEntry(entry, {values}, 600);
+      EXPECT_EQ(run.messages, best.messages);
+      EXPECT_EQ(run.result, best.result);
+    });
+  }
 }
 
 TEST(Compare, spentOrForeignMaterialIsRefused) {
