@@ -19,7 +19,7 @@ std::vector<Ring> schoolbook(const MatMulShape &s, const std::vector<Ring> &a, c
 TEST(MatMul, EveryKindOfShape) {
   std::mt19937 rng(1);
   ThreadPool pool(2);
-  const std::int64_t sizes[] = {0, 1, 2, 4, 5, 16, 33, 49, 100};
+  const std::int64_t sizes[] = {0, 1, 3, 5, 16, 49};
   test::onEveryTarget([&] {
     for (std::int64_t m : sizes)
       for (std::int64_t n : sizes)

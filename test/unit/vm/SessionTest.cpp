@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "ir/bytecode/Digest.h"
+#include "ir/bytecode/ProgramCost.h"
 #include "ir/bytecode/ProgramView.h"
 #include "ir/bytecode/Writer.h"
 #include "runtime/net/MemoryChannel.h"
@@ -157,9 +158,14 @@ TEST_P(EveryMode, OnlineTrafficIsTheDeclaredOne) {
   const auto result = run(compiled, records, GetParam());
   ASSERT_TRUE(result) << result.error().message;
   const auto plan = makePlan(compiled.program.program);
-  ASSERT_TRUE(plan);
+  const auto cost = costOf(compiled.program.program);
+  ASSERT_TRUE(plan && cost);
   const Plan::Totals totals = plan->totals();
   const Traffic &p0 = result->service.online.traffic, &p1 = result->client.online.traffic;
+  EXPECT_EQ(p0.bytesSent, 2 * cost->onlineBytes[0]);
+  EXPECT_EQ(p1.bytesSent, 2 * cost->onlineBytes[1]);
+  EXPECT_EQ(p0.messagesSent, 2 * cost->messages[0]);
+  EXPECT_EQ(p1.messagesSent, 2 * cost->messages[1]);
   EXPECT_EQ(p0.bytesSent, 2 * totals.onlineBytesFromP0 + kFrameHeaderBytes * p0.messagesSent);
   EXPECT_EQ(p1.bytesSent, 2 * totals.onlineBytesFromP1 + kFrameHeaderBytes * p1.messagesSent);
   EXPECT_EQ(p0.bytesReceived, p1.bytesSent);
