@@ -6,6 +6,10 @@
 
 namespace sd {
 
+namespace {
+constexpr std::int64_t kMaxWindowTaps = std::int64_t{1} << 24; // of a maximum: the program lists them
+}
+
 void Quantizer::check(const Op &op, Place place) {
   if (op.kind == OpKind::Return) {
     for (auto operand : op.operands)
@@ -69,6 +73,15 @@ void Quantizer::checkPrivate(const Op &op) {
     if (!constant(1)) return complaints_.add(op, "divides by a computed value; only constants can stand there");
     if (std::ranges::count(constant(1)->data, 0.0f)) complaints_.add(op, "divides by zero");
     return;
+  case OpKind::MaxPool: {
+    std::int64_t taps = 0;
+    for (std::size_t axis = 0; axis + 2 < result.size(); ++axis)
+      taps += op.attrs.ints(Attr::Kernel)[axis] * result[axis + 2];
+    if (taps > kMaxWindowTaps)
+      complaints_.add(op, "its windows hold {} elements along their axes, more than {}; use smaller windows", taps,
+                      kMaxWindowTaps);
+    return;
+  }
   case OpKind::AvgPool:
     if (const auto shift = op.attrs.i(Attr::Shift, -1); shift < 0 || shift > 40)
       complaints_.add(op, "has a divisor; run fold-divisors before quantize");

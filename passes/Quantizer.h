@@ -75,8 +75,9 @@ private:
   Complaints complaints_;
 };
 
-// max over the windows of share x [N,C,...] as a separable tournament: along each spatial axis in turn, gathers of the
-// windows' taps and maxima of pairs. Where a window runs over the border, a tap inside it stands in for those outside.
+// max over the windows of share x [N,C,...] as a separable tournament, along each spatial axis in turn: gathers, and
+// maxima of pairs. Wide windows that overlap share maxima of 2, 4, ... elements. A window over the border is covered by
+// elements inside it alone.
 ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool);
 
 } // namespace sd
