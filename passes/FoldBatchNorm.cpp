@@ -73,7 +73,7 @@ Expected<Module> foldBatchNorm(const Module &module, PassContext &) {
     const Graph graph(current);
     Rewriter rewriter(current);
     for (auto &op : current.ops) {
-      const auto affine = op.kind == OpKind::BatchNorm && !changed ? channelAffine(graph, op) : std::nullopt;
+      const auto affine = op.kind == OpKind::BatchNorm ? channelAffine(graph, op) : std::nullopt;
       if (affine && foldsBackward(graph, op)) {
         appendBackward(graph, rewriter, op, *affine);
         changed = true;

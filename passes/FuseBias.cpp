@@ -99,7 +99,7 @@ Expected<Module> fuseBias(const Module &module, PassContext &) {
     const Graph graph(current);
     Rewriter rewriter(current);
     for (auto &op : current.ops)
-      if (!changed && foldBackward(graph, rewriter, op))
+      if (foldBackward(graph, rewriter, op))
         changed = true;
       else
         rewriter.clone(op);
