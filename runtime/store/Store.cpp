@@ -1,0 +1,107 @@
+#include "runtime/store/Store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ir/bytecode/Digest.h"
+
+namespace sd {
+
+namespace {
+
+constexpr char kKeyName[] = "key";
+constexpr std::string_view kTemporaryKey = "key.new-";
+constexpr std::string_view kPoolName = "sd store pool 1";
+
+FileHandle openFolder(int at, const std::string &name) {
+  return FileHandle(::openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+Expected<StoreKey> readKey(const FileHandle &folder, const std::string &path) {
+  const std::string name = path + "/" + kKeyName;
+  const FileHandle file(::openat(folder.get(), kKeyName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) return failedCall(name, "can't open it");
+  SD_TRY(checkPrivateFile(file, name));
+  SD_ASSIGN(const std::uint64_t size, fileSize(file, name));
+  SecretVector<std::uint8_t> bytes(std::min<std::size_t>(size, StoreKey::kFileBytes + 1));
+  SD_TRY(readAt(file, 0, bytes.span(), name));
+  auto key = StoreKey::decode(bytes.span());
+  if (!key) return fail("{}: {}", name, key.error().message);
+  return key;
+}
+
+// Whole or not at all, whoever else does the same at the same time: a link fails where there is a name already.
+Expected<void> makeKey(const FileHandle &folder, const std::string &path) {
+  SD_ASSIGN(const std::vector<std::string> names, namesIn(folder, path));
+  const auto isKey = [](const std::string &name) { return name == kKeyName || name.starts_with(kTemporaryKey); };
+  if (!std::ranges::all_of(names, isKey)) return fail("{}: neither a store nor an empty folder", path);
+  SD_ASSIGN(const StoreKey key, StoreKey::fresh());
+  const std::string temporary = fmt::format("{}{}", kTemporaryKey, toHex(key.id));
+  {
+    const FileHandle file(
+        ::openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) return failedCall(path, "can't make the store's key");
+    SD_TRY(writeAt(file, 0, key.encode().span(), temporary));
+    SD_TRY(flush(file, temporary));
+  }
+  const bool linked = ::linkat(folder.get(), temporary.c_str(), folder.get(), kKeyName, 0) == 0;
+  const int why = errno;
+  ::unlinkat(folder.get(), temporary.c_str(), 0);
+  errno = why;
+  if (!linked && errno != EEXIST) return failedCall(path, "can't make the store's key");
+  return flush(folder, path);
+}
+
+bool hasKey(const FileHandle &folder) { return ::faccessat(folder.get(), kKeyName, F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+
+} // namespace
+
+Expected<Store> Store::open(const std::string &path) {
+  FileHandle folder = openFolder(AT_FDCWD, path);
+  if (!folder && errno == ENOENT) return fail("{}: there is no store; --prepare N makes one", path);
+  if (!folder) return failedCall(path, "can't open the store");
+  SD_TRY(checkPrivateFolder(folder, path));
+  if (!hasKey(folder)) return fail("{}: not a store (it has no key); --prepare N makes one", path);
+  SD_ASSIGN(StoreKey key, readKey(folder, path));
+  return Store(path, std::move(folder), std::move(key));
+}
+
+Expected<Store> Store::openOrCreate(const std::string &path) {
+  const bool made = ::mkdir(path.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return failedCall(path, "can't make the store's folder");
+  {
+    const FileHandle folder = openFolder(AT_FDCWD, path);
+    if (!folder) return failedCall(path, "can't open the store");
+    SD_TRY(checkPrivateFolder(folder, path));
+    if (!hasKey(folder)) SD_TRY(makeKey(folder, path));
+    if (made) {
+      const FileHandle parent = openFolder(folder.get(), "..");
+      if (parent) SD_TRY(flush(parent, path));
+    }
+  }
+  return open(path);
+}
+
+Expected<Pool> Store::pool(const EntryBinding &binding) const {
+  const std::uint8_t party = static_cast<std::uint8_t>(binding.party);
+  const Digest digest = sha256({{reinterpret_cast<const std::uint8_t *>(kPoolName.data()), kPoolName.size()},
+                                binding.program,
+                                {&party, 1},
+                                binding.peer});
+  const std::string name = toHex(digest).substr(0, 32), full = path_ + "/" + name;
+  const bool made = ::mkdirat(folder_.get(), name.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return failedCall(full, "can't make the folder");
+  auto pool = std::make_shared<PoolFolder>();
+  pool->folder = FileHandle(::openat(folder_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!pool->folder) return failedCall(full, "can't open the folder");
+  SD_TRY(checkPrivateFolder(pool->folder, full));
+  if (made) SD_TRY(flush(folder_, path_));
+  pool->name = full, pool->store = key_.id, pool->secret = key_.secret.clone(), pool->binding = binding;
+  return Pool(std::move(pool));
+}
+
+} // namespace sd
