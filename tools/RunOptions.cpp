@@ -32,20 +32,36 @@ Expected<void> readPreprocess(const std::string &text, RunOptions &options) {
   return {};
 }
 
+Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
+  if (options.store.empty()) {
+    if (options.prepare > 0) return fail("--prepare needs --store DIR, where the inferences are kept");
+    return {};
+  }
+  if (options.local) return fail("--local has no --store: it keeps nothing between runs");
+  options.purpose = options.prepare > 0 ? Purpose::Prepare : Purpose::Stored;
+  if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
+    return fail("--preprocess goes with --prepare N: what is in the store has been made already");
+  if (options.purpose == Purpose::Prepare && !raw.inputs.empty())
+    return fail("--prepare has no --input: it makes what later runs with --store use");
+  return {};
+}
+
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
+  SD_TRY(readStore(options, raw));
   for (const std::string &input : raw.inputs)
     SD_TRY(addFile(options.inputs, input));
   for (const std::string &output : raw.outputs)
     SD_TRY(addFile(options.outputs, output));
   if (!raw.classes.empty()) options.classes = CLI::detail::split(raw.classes, ',');
-  const bool hasRecord = options.local || options.party == 1;
-  if (!hasRecord && !(options.inputs.empty() && options.outputs.empty() && options.classes.empty()))
+  const bool isClient = options.local || options.party == 1;
+  const bool hasRecord = isClient && options.purpose != Purpose::Prepare;
+  if (!isClient && !(options.inputs.empty() && options.outputs.empty() && options.classes.empty()))
     return fail("party 0 has no --input, --output or --classes: the record and the result are party 1's");
   if (hasRecord && options.inputs.empty()) return fail("--input is missing");
   if (options.party == 1 && !options.weights.empty())
     return fail("party 1 has no --weights: they never leave the service");
-  if (options.serve && hasRecord) return fail("--serve is party 0's");
+  if (options.serve && isClient) return fail("--serve is party 0's");
   SD_ASSIGN(options.endpoint, options.network.endpoint(options.network.address));
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
@@ -74,7 +90,17 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
                  "offline phase: two-party, dealer=HOST:PORT, or dealer (one in this process) with --local")
       ->capture_default_str();
   app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")->type_name("S.json");
-  app.add_flag("--serve", options.serve, "party 0: serve one session after another until stopped");
+  app.add_option("--store", options.store,
+                 "take the correlations from this folder, where --prepare has put them, instead of making them")
+      ->type_name("DIR");
+  app.add_option("--prepare", options.prepare, "make the correlations of N inferences with the peer, for later")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
+  app.add_option("--sessions", options.sessions, "with --serve: how many at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used");
   app.add_option("--threads", options.threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
   options.network.addTo(app, "sd-run");
 }

@@ -20,7 +20,12 @@ struct RunOptions {
   PreprocessMode mode = PreprocessMode::TwoParty;
   EndpointOptions dealer; // with PreprocessMode::Dealer, unless local
   std::string stats;
-  bool serve = false; // party 0: one session after another
+  bool serve = false;    // party 0: sessions until stopped
+  unsigned sessions = 8; // of them at once
+  std::string store;     // folder; none without
+  std::uint64_t prepare = 0;
+  Purpose purpose = Purpose::Fresh; // as store and prepare say
+  bool verbose = false;
   unsigned threads = 0;
   std::vector<std::string> classes;
 };

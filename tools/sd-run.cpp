@@ -1,6 +1,7 @@
 // Runs one party of a compiled program, or both.
 
 #include <algorithm>
+#include <mutex>
 
 #include "ir/bytecode/File.h"
 #include "runtime/kernels/ThreadPool.h"
@@ -11,6 +12,7 @@
 #include "runtime/vm/Report.h"
 #include "runtime/vm/TensorFile.h"
 #include "tools/RunOptions.h"
+#include "tools/Serve.h"
 
 namespace sd {
 
@@ -86,43 +88,94 @@ Expected<std::unique_ptr<Connection>> connectDealer(const RunOptions &options) {
   return connect(options.dealer);
 }
 
-Expected<void> serveOne(const RunOptions &options, const LoadedProgram &program, const WeightSet &weights,
-                        ThreadPool &pool, Listener &listener) {
-  SD_ASSIGN(const std::unique_ptr<Connection> peer, listener.accept());
-  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
-  SD_ASSIGN(const Seed seed, Seed::fresh());
-  const SessionOptions session{program, pool, options.mode, seed, dealer.get()};
-  SD_ASSIGN(const SessionStats stats,
-            runService(*peer, session, weights, dealer ? dealerService(*dealer) : twoPartyService()));
-  fmt::print(stderr, "sd-run: served {} record{} to {}\n", stats.records, stats.records == 1 ? "" : "s",
-             peer->peerName());
-  return writeStats(options, program.program, {&stats, 1});
+// What one party keeps for all its sessions.
+struct Party {
+  const RunOptions &options;
+  const LoadedProgram &program;
+  ThreadPool &pool;
+  std::optional<Store> store;
+
+  static Expected<Party> make(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
+    Party party{options, program, pool, std::nullopt};
+    if (options.purpose == Purpose::Prepare) {
+      SD_ASSIGN(party.store, Store::openOrCreate(options.store));
+    } else if (options.purpose == Purpose::Stored) {
+      SD_ASSIGN(party.store, Store::open(options.store));
+    }
+    return party;
+  }
+
+  Expected<SessionOptions> session(Connection *dealer) const {
+    SD_ASSIGN(const Seed seed, Seed::fresh());
+    StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
+    use.log = [](std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); };
+    if (options.verbose) use.trace = use.log;
+    return SessionOptions{program, pool, options.mode, seed, dealer, std::move(use)};
+  }
+};
+
+std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
+
+Expected<SessionStats> serveOne(const Party &party, const WeightSet &weights, Connection &peer) {
+  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(party.options));
+  SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
+  SD_ASSIGN(SessionStats stats,
+            runService(peer, session, weights, dealer ? dealerService(*dealer) : twoPartyService()));
+  if (party.options.purpose == Purpose::Prepare)
+    fmt::print(stderr, "sd-run: prepared {} inference{} with {}\n", stats.records, plural(stats.records),
+               peer.peerName());
+  else
+    fmt::print(stderr, "sd-run: served {} record{} to {}\n", stats.records, plural(stats.records), peer.peerName());
+  return stats;
 }
 
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_ASSIGN(const WeightSet weights, readWeightsFile(options.weights, program));
+  SD_ASSIGN(const Party party, Party::make(options, program, pool));
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
   fmt::print(stderr, "sd-run: listening on {}\n", toString(listener.address()));
-  for (;;) {
-    Expected<void> served = serveOne(options, program, weights, pool, listener);
-    if (!options.serve) return served;
-    if (!served) fmt::print(stderr, "sd-run: {}\n", served.error().message);
+  if (!options.serve) {
+    SD_ASSIGN(const std::unique_ptr<Connection> peer, listener.accept());
+    SD_ASSIGN(const SessionStats stats, serveOne(party, weights, *peer));
+    return writeStats(options, program.program, {&stats, 1});
   }
+  std::mutex mutex;
+  SessionStats totals;
+  totals.sessions = 0;
+  return serveSessions(listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+    auto done = serveOne(party, weights, *peer);
+    peer.reset();
+    Expected<void> written;
+    if (done) {
+      const std::lock_guard lock(mutex);
+      totals += *done;
+      written = writeStats(options, program.program, {&totals, 1});
+    }
+    for (const std::string &error : {done ? "" : done.error().message, written ? "" : written.error().message})
+      if (!error.empty()) fmt::print(stderr, "sd-run: {}\n", error);
+  });
 }
 
 Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
+  const bool prepare = options.purpose == Purpose::Prepare;
   SD_TRY(checkOutputNames(options, ioOf(program.program)));
-  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
+  std::vector<NamedTensors> records;
+  if (!prepare) {
+    SD_ASSIGN(records, readRecords(options, program.program));
+  }
+  SD_ASSIGN(const Party party, Party::make(options, program, pool));
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
   SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
-  SD_ASSIGN(const Seed seed, Seed::fresh());
-  const SessionOptions session{program, pool, options.mode, seed, dealer.get()};
+  SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
   SD_ASSIGN(
       const ClientResult result,
       runClient(*peer, session, records, dealer ? dealerClient(*dealer, program.program, pool) : twoPartyClient()));
-  SD_TRY(deliver(options, program.program, result.outputs));
+  if (prepare)
+    fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
+  else
+    SD_TRY(deliver(options, program.program, result.outputs));
   return writeStats(options, program.program, {&result.stats, 1});
 }
 

@@ -34,7 +34,7 @@ Expected<std::vector<EntryId>> decodeIds(Bytes bytes) {
 
 // How many to agree on at once: a crash burns what is not used of them.
 std::size_t batchSize(const Plan &plan, int party) {
-  const std::uint64_t bytes = EntryLayout(plan, party).bodyBytes;
+  const std::uint64_t bytes = StoredLayout(plan, party).bodyBytes;
   return static_cast<std::size_t>(
       std::clamp<std::uint64_t>(kBatchBytes / std::max<std::uint64_t>(bytes, 1), 1, kMaxBatch));
 }

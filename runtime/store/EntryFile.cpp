@@ -28,7 +28,7 @@ struct EntryWriter::State {
   std::shared_ptr<const PoolFolder> pool;
   EntryId id;
   std::vector<PlanEntry> plan;
-  EntryLayout layout;
+  StoredLayout layout;
   EntryCipher cipher;
   std::string part, ready;
   FileHandle file;
@@ -51,7 +51,7 @@ EntryWriter &EntryWriter::operator=(EntryWriter &&) noexcept = default;
 EntryWriter::~EntryWriter() = default;
 
 Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolFolder> pool, const EntryId &id, const Plan &plan) {
-  const EntryLayout layout(plan, pool->binding.party);
+  const StoredLayout layout(plan, pool->binding.party);
   EntryHeader header{
       .binding = pool->binding, .store = pool->store, .id = id, .pieces = layout.count, .bodyBytes = layout.bodyBytes};
   SD_ASSIGN(const Seed seed, Seed::fresh());
@@ -75,7 +75,7 @@ Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolFolder> pool
 }
 
 Expected<void> EntryWriter::putPacked(std::size_t entry, SecretVector<std::uint8_t> packed) {
-  const EntryLayout::Piece &piece = state_->layout.pieces[entry];
+  const StoredLayout::Piece &piece = state_->layout.pieces[entry];
   if (piece.packedBytes == 0) return {};
   if (state_->written[entry]) return fail("the correlation of entry {} has been made already", entry);
   packed.resize(piece.packedBytes + EntryHeader::kTagBytes);
@@ -150,7 +150,7 @@ Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
   if (header.binding.party != mine.party) return fail("it was made for party {}", header.binding.party);
   if (header.binding.peer != mine.peer || header.store != pool_->store) return fail("it was made with another peer");
   if (header.id != id_) return fail("it is inference {} under another name", toString(header.id));
-  const EntryLayout layout(plan, mine.party);
+  const StoredLayout layout(plan, mine.party);
   if (header.pieces != layout.count || header.bodyBytes != layout.bodyBytes)
     return fail("its correlations are not those that the program needs");
   if (size != EntryHeader::kBytes + layout.bodyBytes)
@@ -158,7 +158,7 @@ Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
 
   Bundle<Material> bundle(plan);
   for (std::size_t i = 0; i < layout.pieces.size(); ++i) {
-    const EntryLayout::Piece &piece = layout.pieces[i];
+    const StoredLayout::Piece &piece = layout.pieces[i];
     if (piece.packedBytes == 0) continue;
     SecretVector<std::uint8_t> sealed(piece.packedBytes + EntryHeader::kTagBytes);
     SD_TRY(readAt(file_, piece.offset, sealed.span(), name));

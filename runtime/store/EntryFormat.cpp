@@ -85,7 +85,7 @@ Expected<EntryHeader> EntryHeader::decode(std::span<const std::uint8_t, kBytes> 
   return header;
 }
 
-EntryLayout::EntryLayout(const Plan &plan, int party) : pieces(plan.entries.size()) {
+StoredLayout::StoredLayout(const Plan &plan, int party) : pieces(plan.entries.size()) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const std::size_t packed = packedBytes(plan.entries[i], party);
     if (packed == 0) continue;

@@ -46,7 +46,7 @@ struct EntryHeader {
 };
 
 // Where each plan entry's piece stands.
-struct EntryLayout {
+struct StoredLayout {
   struct Piece {
     std::uint64_t offset = 0;
     std::size_t packedBytes = 0; // 0: no piece
@@ -55,7 +55,7 @@ struct EntryLayout {
   std::uint32_t count = 0;
   std::uint64_t bodyBytes = 0;
 
-  EntryLayout(const Plan &plan, int party);
+  StoredLayout(const Plan &plan, int party);
 };
 
 // The cipher of one file.

@@ -56,6 +56,13 @@ Expected<void> makeKey(const FileHandle &folder, const std::string &path) {
   return flush(folder, path);
 }
 
+// The folder of one binding.
+std::string poolName(const EntryBinding &binding) {
+  const auto party = static_cast<std::uint8_t>(binding.party);
+  const Bytes domain{reinterpret_cast<const std::uint8_t *>(kPoolName.data()), kPoolName.size()};
+  return toHex(sha256({domain, binding.program, {&party, 1}, binding.peer})).substr(0, 32);
+}
+
 bool hasKey(const FileHandle &folder) { return ::faccessat(folder.get(), kKeyName, F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
 
 } // namespace
@@ -86,22 +93,31 @@ Expected<Store> Store::openOrCreate(const std::string &path) {
   return open(path);
 }
 
-Expected<Pool> Store::pool(const EntryBinding &binding) const {
-  const std::uint8_t party = static_cast<std::uint8_t>(binding.party);
-  const Digest digest = sha256({{reinterpret_cast<const std::uint8_t *>(kPoolName.data()), kPoolName.size()},
-                                binding.program,
-                                {&party, 1},
-                                binding.peer});
-  const std::string name = toHex(digest).substr(0, 32), full = path_ + "/" + name;
-  const bool made = ::mkdirat(folder_.get(), name.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) return failedCall(full, "can't make the folder");
+Expected<Pool> Store::openPool(const std::string &name, const EntryBinding &binding) const {
   auto pool = std::make_shared<PoolFolder>();
+  pool->name = path_ + "/" + name;
   pool->folder = FileHandle(::openat(folder_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!pool->folder) return failedCall(full, "can't open the folder");
-  SD_TRY(checkPrivateFolder(pool->folder, full));
-  if (made) SD_TRY(flush(folder_, path_));
-  pool->name = full, pool->store = key_.id, pool->secret = key_.secret.clone(), pool->binding = binding;
+  if (!pool->folder) return failedCall(pool->name, "can't open the folder");
+  SD_TRY(checkPrivateFolder(pool->folder, pool->name));
+  pool->store = key_.id, pool->secret = key_.secret.clone(), pool->binding = binding;
   return Pool(std::move(pool));
+}
+
+Expected<Pool> Store::pool(const EntryBinding &binding) const {
+  const std::string name = poolName(binding);
+  const bool made = ::mkdirat(folder_.get(), name.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST) return failedCall(path_ + "/" + name, "can't make the folder");
+  if (made) SD_TRY(flush(folder_, path_));
+  return openPool(name, binding);
+}
+
+Expected<Pool> Store::existingPool(const EntryBinding &binding) const {
+  const std::string name = poolName(binding);
+  if (::faccessat(folder_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    return fail("{}: no inferences of this program were ever prepared with this peer as party {}; run both sides with "
+                "--prepare N --store DIR",
+                path_, binding.party);
+  return openPool(name, binding);
 }
 
 } // namespace sd

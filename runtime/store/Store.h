@@ -19,12 +19,15 @@ public:
   const StoreId &id() const { return key_.id; }
   const std::string &path() const { return path_; }
 
-  // The inferences of this program with this peer; empty if there never were any.
+  // The inferences of this program with this peer; made if there never were any.
   Expected<Pool> pool(const EntryBinding &binding) const;
+  // The same; an error if there never were any.
+  Expected<Pool> existingPool(const EntryBinding &binding) const;
 
 private:
   Store(std::string path, FileHandle folder, StoreKey key)
       : path_(std::move(path)), folder_(std::move(folder)), key_(std::move(key)) {}
+  Expected<Pool> openPool(const std::string &name, const EntryBinding &binding) const;
   std::string path_;
   FileHandle folder_;
   StoreKey key_;

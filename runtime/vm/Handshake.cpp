@@ -13,18 +13,20 @@ constexpr std::size_t kMaxHelloBytes = 4096;
 
 struct Hello {
   std::uint16_t version = kProtocolVersion;
-  std::uint8_t party = 0, mode = 0;
+  std::uint8_t party = 0, mode = 0, purpose = 0;
   Digest program{};
   SessionId nonce{};
   std::uint64_t records = 0;
+  std::array<std::uint8_t, 16> store{};
 };
 
 std::vector<std::uint8_t> encode(const Hello &hello) {
   ByteWriter writer;
   writer.putBytes(kMagic);
-  writer.put(hello.version), writer.put(hello.party), writer.put(hello.mode);
+  writer.put(hello.version), writer.put(hello.party), writer.put(hello.mode), writer.put(hello.purpose);
   writer.putBytes(hello.program), writer.putBytes(hello.nonce);
   writer.put(hello.records);
+  writer.putBytes(hello.store);
   return writer.take();
 }
 
@@ -41,13 +43,43 @@ Expected<Hello> decode(Bytes bytes) {
         hello.version, kProtocolVersion);
   SD_ASSIGN(hello.party, reader.get<std::uint8_t>("the greeting's party"));
   SD_ASSIGN(hello.mode, reader.get<std::uint8_t>("the greeting's preprocess mode"));
+  SD_ASSIGN(hello.purpose, reader.get<std::uint8_t>("the greeting's purpose"));
   SD_ASSIGN(const Bytes program, reader.take(hello.program.size(), "the greeting's digest"));
   std::ranges::copy(program, hello.program.begin());
   SD_ASSIGN(const Bytes nonce, reader.take(hello.nonce.size(), "the greeting's nonce"));
   std::ranges::copy(nonce, hello.nonce.begin());
   SD_ASSIGN(hello.records, reader.get<std::uint64_t>("the greeting's number of records"));
+  SD_ASSIGN(const Bytes store, reader.take(hello.store.size(), "the greeting's store"));
+  std::ranges::copy(store, hello.store.begin());
   SD_TRY(reader.end("the greeting"));
   return hello;
+}
+
+std::string_view describe(Purpose purpose) {
+  switch (purpose) {
+  case Purpose::Fresh:
+    return "makes correlations as it runs (no --store)";
+  case Purpose::Prepare:
+    return "prepares inferences (--prepare N --store DIR)";
+  case Purpose::Stored:
+    break;
+  }
+  return "uses prepared inferences (--store DIR)";
+}
+
+Expected<void> comparePurpose(const Hello &mine, const Hello &theirs) {
+  if (theirs.purpose > static_cast<std::uint8_t>(Purpose::Stored))
+    return fail("the peer wants something that this side does not know");
+  const auto purpose = static_cast<Purpose>(mine.purpose);
+  if (mine.purpose != theirs.purpose)
+    return fail("the peer {}, this side {}; start both sides alike", describe(static_cast<Purpose>(theirs.purpose)),
+                describe(purpose));
+  if (purpose == Purpose::Fresh) return {};
+  if (mine.store == theirs.store) return fail("both sides use the same store; each side needs a --store of its own");
+  if (purpose == Purpose::Prepare && mine.records != theirs.records)
+    return fail("the peer prepares {} inference(s), this side {}; give both sides the same --prepare N", theirs.records,
+                mine.records);
+  return {};
 }
 
 Expected<void> compare(const Hello &mine, const Hello &theirs) {
@@ -56,6 +88,7 @@ Expected<void> compare(const Hello &mine, const Hello &theirs) {
   if (mine.program != theirs.program)
     return fail("the peer has another program (digest {:.16}..., here {:.16}...); give both sides the same .sdb file",
                 toHex(theirs.program), toHex(mine.program));
+  SD_TRY(comparePurpose(mine, theirs));
   if (mine.mode != theirs.mode) {
     if (theirs.mode > static_cast<std::uint8_t>(PreprocessMode::Dealer))
       return fail("the peer wants an offline phase that this side does not know");
@@ -74,8 +107,9 @@ std::string_view toString(PreprocessMode mode) {
 Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &options, Prg &nonce) {
   Hello mine;
   mine.party = static_cast<std::uint8_t>(options.party), mine.mode = static_cast<std::uint8_t>(options.mode);
-  mine.program = options.program;
-  mine.records = options.party == 1 ? options.records : 0;
+  mine.purpose = static_cast<std::uint8_t>(options.purpose);
+  mine.program = options.program, mine.store = options.store;
+  mine.records = options.party == 1 || options.purpose == Purpose::Prepare ? options.records : 0;
   nonce.fill(std::span(mine.nonce));
   SD_TRY(control.send(kHelloTag, encode(mine)));
 
@@ -83,6 +117,7 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   SD_ASSIGN(const Hello theirs, decode(bytes));
   SD_TRY(compare(mine, theirs));
   HandshakeResult result;
+  result.peerStore = theirs.store;
   result.records = options.party == 1 ? mine.records : theirs.records;
   if (result.records == 0 || result.records > kMaxRecords) return fail("the peer announces {} records", result.records);
   const bool first = options.party == 0;

@@ -1,6 +1,7 @@
 // The first message of a session, each way, on stream 0: do both sides mean to run the same thing?
 //
-//   P0 -> P1 and P1 -> P0   magic, version, party, preprocess mode, program's digest, nonce, number of records
+//   P0 -> P1 and P1 -> P0   magic, version, party, preprocess mode, purpose, program's digest, nonce, number of
+//                           records, the store's identity
 #pragma once
 
 #include "ir/bytecode/Program.h"
@@ -11,11 +12,18 @@ namespace sd {
 
 inline constexpr std::uint16_t kSessionStream = 0, kOnlineStream = 1; // others are the offline phase's
 inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3;
-inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersion = 2;
 inline constexpr std::uint64_t kMaxRecords = std::uint64_t{1} << 32; // of one session
 
 enum class PreprocessMode : std::uint8_t { TwoParty = 0, Dealer = 1 };
 std::string_view toString(PreprocessMode mode);
+
+// What a session is for.
+enum class Purpose : std::uint8_t {
+  Fresh = 0,   // records, each after its own offline phase
+  Prepare = 1, // offline phases alone, for both sides' stores
+  Stored = 2,  // records, from both sides' stores
+};
 
 using SessionId = std::array<std::uint8_t, 16>;
 
@@ -23,12 +31,15 @@ struct HandshakeOptions {
   int party = 0;
   Digest program{};
   PreprocessMode mode = PreprocessMode::TwoParty;
-  std::uint64_t records = 0; // party 1's; ignored for party 0
+  std::uint64_t records = 0; // party 1's; ignored for party 0, unless both prepare so many
+  Purpose purpose = Purpose::Fresh;
+  std::array<std::uint8_t, 16> store{}; // the identity of this side's, unless Purpose::Fresh
 };
 
 struct HandshakeResult {
   SessionId session{}; // the same on both sides, new for each session, and chosen by neither alone
   std::uint64_t records = 0;
+  std::array<std::uint8_t, 16> peerStore{};
 };
 
 // On a mismatch both sides get an error that names what differs. `nonce` is drawn from.

@@ -4,61 +4,12 @@
 #include <stdexcept>
 
 #include "runtime/vm/MaskWalk.h"
+#include "runtime/vm/Meter.h"
 #include "runtime/vm/OnlineRun.h"
 
 namespace sd {
 
 namespace {
-
-// Traffic of the connections and time, from one mark to the next.
-class Meter {
-public:
-  Meter(const Connection &peer, const Connection *dealer) : peer_(peer), dealer_(dealer), last_(now()) {}
-
-  void add(PhaseStats &phase) {
-    phase.seconds += watch_.lap();
-    const Traffic traffic = now();
-    phase.traffic += traffic - last_;
-    last_ = traffic;
-  }
-  void addRecord(PhaseStats &phase) {
-    const double before = std::exchange(phase.seconds, 0);
-    add(phase);
-    phase.recordSeconds.push_back(phase.seconds);
-    phase.seconds += before;
-  }
-  Traffic now() const {
-    Traffic traffic = peer_.traffic();
-    if (dealer_) traffic += dealer_->traffic();
-    return traffic;
-  }
-
-private:
-  const Connection &peer_;
-  const Connection *dealer_;
-  Traffic last_;
-  Stopwatch watch_;
-};
-
-// What was spent since the op before is the op's.
-class OpMeter {
-public:
-  OpMeter(const Meter &meter, std::vector<OpStats> &ops) : meter_(meter), ops_(ops), last_(meter.now()) {}
-
-  void add(std::uint32_t instruction) {
-    const Traffic traffic = meter_.now(), spent = traffic - last_;
-    ops_[instruction].seconds += watch_.lap();
-    ops_[instruction].bytesSent += spent.bytesSent;
-    ops_[instruction].bytesReceived += spent.bytesReceived;
-    last_ = traffic;
-  }
-
-private:
-  const Meter &meter_;
-  std::vector<OpStats> &ops_;
-  Traffic last_;
-  Stopwatch watch_;
-};
 
 // What both parties do alike.
 class Session {
@@ -77,6 +28,14 @@ public:
 private:
   Expected<HandshakeResult> begin(int party, std::uint64_t records);
   Expected<void> finish();
+  Expected<void> serveFresh(ServiceProvider &provider, const WeightSet &weights);
+  Expected<void> serveStored(const StoreId &peer, const WeightSet &weights);
+  Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider, const WeightSet &weights);
+  Expected<void> consultFresh(std::span<const NamedTensors> records, ClientProvider &provider, ClientResult &result);
+  Expected<void> consultStored(std::span<const NamedTensors> records, const StoreId &peer, ClientResult &result);
+  Expected<void> prepareAsClient(const HandshakeResult &agreed, ClientProvider &provider);
+  Expected<void> consultOnline(ClearPart &clear, ClientBundle &bundle, ClientResult &result);
+
   OfflineJob job(std::uint64_t record) const {
     return {program_, plan_, options_.seed.derive(fmt::format("offline phase of record {}", record)), &options_.pool};
   }
@@ -85,6 +44,29 @@ private:
   }
   OnlineContext online() const { return {program_, plan_, index_, options_.pool}; }
   Channel &control() { return peer_.stream(kSessionStream); }
+  EntryBinding binding(const StoreId &peer) const { return {options_.program.digest, stats_.party, peer}; }
+
+  // Gives each piece of material to `put` and its cost to its op.
+  template <class Material, class Put>
+  Sink<Material> metered(OpMeter &ops, const Put &put) {
+    return [&](std::size_t entry, Material material) -> Expected<void> {
+      SD_TRY(put(entry, std::move(material)));
+      ops.add(plan_.entries[entry].instruction);
+      return {};
+    };
+  }
+
+  // What is said of stored inferences, and noted of them.
+  StoreReport report() {
+    return {[this](std::string_view text) {
+              if (options_.store.log) options_.store.log(text);
+            },
+            [this](const EntryId &id) { note("using", id); }};
+  }
+  void note(std::string_view what, const EntryId &id) {
+    stats_.stored.push_back(toString(id));
+    if (options_.store.trace) options_.store.trace(fmt::format("{} stored inference {}", what, toString(id)));
+  }
 
   Connection &peer_;
   const SessionOptions &options_;
@@ -96,11 +78,19 @@ private:
 };
 
 Expected<HandshakeResult> Session::begin(int party, std::uint64_t records) {
-  stats_.party = party, stats_.records = records;
+  stats_.party = party;
+  const StoreUse &use = options_.store;
   Prg nonce(options_.seed.derive("handshake nonce"));
-  return shakeHands(control(),
-                    {.party = party, .program = options_.program.digest, .mode = options_.mode, .records = records},
-                    nonce);
+  SD_ASSIGN(HandshakeResult agreed, shakeHands(control(),
+                                               {.party = party,
+                                                .program = options_.program.digest,
+                                                .mode = options_.mode,
+                                                .records = use.purpose == Purpose::Prepare ? use.inferences : records,
+                                                .purpose = use.purpose,
+                                                .store = use.store ? use.store->id() : StoreId{}},
+                                               nonce));
+  stats_.records = agreed.records;
+  return agreed;
 }
 
 Expected<void> Session::finish() {
@@ -111,56 +101,143 @@ Expected<void> Session::finish() {
 
 Expected<SessionStats> Session::serve(const WeightSet &weights, const ProviderFactory<ServiceProvider> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(0, 0));
-  stats_.records = agreed.records;
+  if (options_.store.purpose == Purpose::Stored) {
+    SD_TRY(serveStored(agreed.peerStore, weights));
+    return std::move(stats_);
+  }
   SD_ASSIGN(const std::unique_ptr<ServiceProvider> provider, makeProvider(providerContext(agreed.session)));
   meter_.add(stats_.setup);
-  for (std::uint64_t record = 0; record < agreed.records; ++record) {
+  SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsService(agreed, *provider, weights)
+                                                    : serveFresh(*provider, weights));
+  return std::move(stats_);
+}
+
+Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet &weights) {
+  for (std::uint64_t record = 0; record < stats_.records; ++record) {
     ServiceBundle bundle(plan_);
     OpMeter ops(meter_, stats_.offline.ops);
-    const auto keep = [&](std::size_t entry, ServiceMaterial material) -> Expected<void> {
-      SD_TRY(bundle.put(entry, std::move(material)));
-      ops.add(plan_.entries[entry].instruction);
-      return {};
+    const auto put = [&](std::size_t entry, ServiceMaterial material) {
+      return bundle.put(entry, std::move(material));
     };
-    SD_TRY(provider->prepare(job(record), weights, keep));
+    SD_TRY(provider.prepare(job(record), weights, metered<ServiceMaterial>(ops, put)));
     SD_TRY(meet(control(), kReadyTag));
     meter_.addRecord(stats_.offline);
     SD_TRY(runServiceOnline(online(), weights, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
     meter_.addRecord(stats_.online);
   }
-  SD_TRY(finish());
-  return std::move(stats_);
+  return finish();
+}
+
+Expected<void> Session::serveStored(const StoreId &peer, const WeightSet &weights) {
+  const StoreReport told = report();
+  SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
+  StoredBundles<ServiceMaterial> stored(std::move(pool), plan_, control(), told);
+  SD_TRY(stored.compare(stats_.records));
+  meter_.add(stats_.setup);
+  for (std::uint64_t record = 0; record < stats_.records; ++record) {
+    SD_ASSIGN(ServiceBundle bundle, stored.next());
+    meter_.addRecord(stats_.offline);
+    SD_TRY(runServiceOnline(online(), weights, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
+    meter_.addRecord(stats_.online);
+  }
+  return finish();
+}
+
+Expected<void> Session::prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider,
+                                         const WeightSet &weights) {
+  SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
+  std::optional<EntryWriter> previous;
+  for (std::uint32_t index = 0; index < agreed.records; ++index) {
+    const EntryId id{agreed.session, index};
+    OpMeter ops(meter_, stats_.offline.ops);
+    SD_ASSIGN(EntryWriter writer, pool.create(id, plan_));
+    const auto put = [&](std::size_t entry, const ServiceMaterial &material) { return writer.put(entry, material); };
+    SD_TRY(provider.prepare(job(index), weights, metered<ServiceMaterial>(ops, put)));
+    SD_TRY(writer.finish());
+    SD_TRY(commitService(control(), std::move(writer), previous));
+    note("made", id);
+    meter_.addRecord(stats_.offline);
+  }
+  return finish(); // P1 has made its last one usable, too
 }
 
 Expected<ClientResult> Session::consult(std::span<const NamedTensors> records,
                                         const ProviderFactory<ClientProvider> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(1, records.size()));
-  SD_ASSIGN(const std::unique_ptr<ClientProvider> provider, makeProvider(providerContext(agreed.session)));
-  meter_.add(stats_.setup);
   ClientResult result;
+  if (options_.store.purpose == Purpose::Stored) {
+    SD_TRY(consultStored(records, agreed.peerStore, result));
+  } else {
+    SD_ASSIGN(const std::unique_ptr<ClientProvider> provider, makeProvider(providerContext(agreed.session)));
+    meter_.add(stats_.setup);
+    SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsClient(agreed, *provider)
+                                                      : consultFresh(records, *provider, result));
+  }
+  result.stats = std::move(stats_);
+  return result;
+}
+
+Expected<void> Session::consultOnline(ClearPart &clear, ClientBundle &bundle, ClientResult &result) {
+  SD_TRY(runClientOnline(online(), clear, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
+  meter_.addRecord(stats_.online);
+  SD_ASSIGN(std::vector<Tensor<float>> outputs, clear.finish());
+  result.outputs.push_back(std::move(outputs));
+  return {};
+}
+
+Expected<void> Session::consultFresh(std::span<const NamedTensors> records, ClientProvider &provider,
+                                     ClientResult &result) {
   for (std::uint64_t record = 0; record < records.size(); ++record) {
     SD_ASSIGN(ClearPart clear, ClearPart::prepare(program_, records[record]));
     ClientBundle bundle(plan_);
     {
       ProgramMaskWalk walk(program_, plan_, options_.pool);
       OpMeter ops(meter_, stats_.offline.ops);
-      const auto keep = [&](std::size_t entry, ClientMaterial material) -> Expected<void> {
-        SD_TRY(bundle.put(entry, std::move(material)));
-        ops.add(plan_.entries[entry].instruction);
-        return {};
+      const auto put = [&](std::size_t entry, ClientMaterial material) {
+        return bundle.put(entry, std::move(material));
       };
-      SD_TRY(provider->prepare(job(record), walk, keep));
+      SD_TRY(provider.prepare(job(record), walk, metered<ClientMaterial>(ops, put)));
     }
     SD_TRY(meet(control(), kReadyTag));
     meter_.addRecord(stats_.offline);
-    SD_TRY(runClientOnline(online(), clear, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
-    meter_.addRecord(stats_.online);
-    SD_ASSIGN(std::vector<Tensor<float>> outputs, clear.finish());
-    result.outputs.push_back(std::move(outputs));
+    SD_TRY(consultOnline(clear, bundle, result));
   }
-  SD_TRY(finish());
-  result.stats = std::move(stats_);
-  return result;
+  return finish();
+}
+
+Expected<void> Session::consultStored(std::span<const NamedTensors> records, const StoreId &peer,
+                                      ClientResult &result) {
+  const StoreReport told = report();
+  SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
+  StoredBundles<ClientMaterial> stored(std::move(pool), plan_, control(), told);
+  SD_TRY(stored.compare(records.size()));
+  meter_.add(stats_.setup);
+  for (const NamedTensors &record : records) {
+    SD_ASSIGN(ClearPart clear, ClearPart::prepare(program_, record));
+    SD_ASSIGN(ClientBundle bundle, stored.next());
+    meter_.addRecord(stats_.offline);
+    SD_TRY(consultOnline(clear, bundle, result));
+  }
+  return finish();
+}
+
+Expected<void> Session::prepareAsClient(const HandshakeResult &agreed, ClientProvider &provider) {
+  SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
+  for (std::uint32_t index = 0; index < agreed.records; ++index) {
+    const EntryId id{agreed.session, index};
+    OpMeter ops(meter_, stats_.offline.ops);
+    SD_ASSIGN(EntryWriter writer, pool.create(id, plan_));
+    {
+      ProgramMaskWalk walk(program_, plan_, options_.pool);
+      const auto put = [&](std::size_t entry, const ClientMaterial &material) { return writer.put(entry, material); };
+      SD_TRY(provider.prepare(job(index), walk, metered<ClientMaterial>(ops, put)));
+    }
+    SD_TRY(writer.finish());
+    SD_TRY(commitClient(control(), std::move(writer)));
+    note("made", id);
+    meter_.addRecord(stats_.offline);
+  }
+  return finish();
 }
 
 // Runs `body` on a new session; no exception leaves, and the peer learns of an error.

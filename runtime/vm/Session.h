@@ -6,10 +6,15 @@
 //     P0 <-> P1   ready
 //     the online phase, on stream 1
 //   P0 <-> P1   done
+//
+// With stores the two phases are sessions of their own: one that prepares inferences (offline phases alone, what they
+// make goes to disk), and one whose records use them (store/Agreement.h in the place of the offline phase).
 #pragma once
 
 #include "ir/bytecode/Reader.h"
 #include "runtime/offline/Provider.h"
+#include "runtime/store/Agreement.h"
+#include "runtime/store/Store.h"
 #include "runtime/vm/Handshake.h"
 #include "runtime/vm/Records.h"
 #include "runtime/vm/Stats.h"
@@ -26,6 +31,15 @@ struct ProviderContext {
 template <class Provider>
 using ProviderFactory = std::function<Expected<std::unique_ptr<Provider>>(const ProviderContext &context)>;
 
+// This party's store, and what for. Unless Purpose::Fresh there must be one; it outlives the session.
+struct StoreUse {
+  Purpose purpose = Purpose::Fresh;
+  const Store *store = nullptr;
+  std::uint64_t inferences = 0;                     // Purpose::Prepare: how many
+  std::function<void(std::string_view)> log = {};   // told of what was discarded, and why
+  std::function<void(std::string_view)> trace = {}; // told of each stored inference: that it was made; before its use
+};
+
 // All references outlive the session.
 struct SessionOptions {
   const LoadedProgram &program;
@@ -33,6 +47,7 @@ struct SessionOptions {
   PreprocessMode mode = PreprocessMode::TwoParty;
   Seed seed;                    // fresh for each session
   Connection *dealer = nullptr; // its traffic counts as the offline phase's
+  StoreUse store = {};
 };
 
 // P0: serves one session. An error has been told to the peer, as far as it can still be reached.
@@ -47,7 +62,8 @@ struct ClientResult {
 // Whether the records can go in: shapes, ranges, and integers small enough. Errors tell which record and element.
 Expected<void> checkRecords(const Program &program, std::span<const NamedTensors> records);
 
-// P1: runs the records one after another. All of them are checked before anything is sent.
+// P1: runs the records one after another. All of them are checked before anything is sent. With Purpose::Prepare there
+// are no records.
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
                                  const ProviderFactory<ClientProvider> &makeProvider);
 

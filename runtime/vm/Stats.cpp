@@ -1,5 +1,7 @@
 #include "runtime/vm/Stats.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace sd {
@@ -38,13 +40,31 @@ Json toJson(const Program &program, const PhaseStats &phase) {
 
 Json toJson(const Program &program, const SessionStats &stats) {
   return {{"party", stats.party},
+          {"sessions", stats.sessions},
           {"records", stats.records},
           {"setup", toJson(program, stats.setup)},
           {"offline", toJson(program, stats.offline)},
-          {"online", toJson(program, stats.online)}};
+          {"online", toJson(program, stats.online)},
+          {"stored", stats.stored}};
+}
+
+void addTo(PhaseStats &total, const PhaseStats &phase) {
+  total.seconds += phase.seconds;
+  total.traffic += phase.traffic;
+  total.ops.resize(std::max(total.ops.size(), phase.ops.size()));
+  for (std::size_t i = 0; i < phase.ops.size(); ++i) {
+    total.ops[i].seconds += phase.ops[i].seconds;
+    total.ops[i].bytesSent += phase.ops[i].bytesSent, total.ops[i].bytesReceived += phase.ops[i].bytesReceived;
+  }
 }
 
 } // namespace
+
+SessionStats &SessionStats::operator+=(const SessionStats &session) {
+  sessions += session.sessions, records += session.records;
+  addTo(setup, session.setup), addTo(offline, session.offline), addTo(online, session.online);
+  return *this;
+}
 
 std::string toJson(const Program &program, std::span<const SessionStats> parties) {
   Json json{{"program", program.name}};

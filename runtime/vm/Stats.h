@@ -25,15 +25,19 @@ struct PhaseStats {
 // One party's figures, summed over the records of a session.
 struct SessionStats {
   int party = 0;
-  std::uint64_t records = 0;
+  std::uint64_t sessions = 1, records = 0;
   PhaseStats setup; // handshake, and what is done once for all records
   PhaseStats offline, online;
+  std::vector<std::string> stored; // names of the stored inferences that were made or used
+
+  // A service's totals: the sums. Lists (recordSeconds, stored) would grow for ever and are left as they are.
+  SessionStats &operator+=(const SessionStats &session);
 };
 
-// {"party", "records", "setup", "offline", "online"}; each phase {"seconds", "bytes_sent", "bytes_received",
-// "messages_sent", "messages_received", "record_seconds", "ops": [{"name", "op", "seconds", "bytes_sent",
-// "bytes_received"}]}, ops that cost nothing left out. Several parties: {"program", "parties": [...]}; one: its object,
-// with "program".
+// {"party", "sessions", "records", "setup", "offline", "online", "stored"}; each phase {"seconds", "bytes_sent",
+// "bytes_received", "messages_sent", "messages_received", "record_seconds", "ops": [{"name", "op", "seconds",
+// "bytes_sent", "bytes_received"}]}, ops that cost nothing left out. Several parties: {"program", "parties": [...]};
+// one: its object, with "program".
 std::string toJson(const Program &program, std::span<const SessionStats> parties);
 
 // Seconds since it was made or last asked.

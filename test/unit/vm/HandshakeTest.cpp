@@ -56,6 +56,23 @@ TEST(Handshake, BothSidesNameWhatDiffers) {
   expectBoth(shake({.party = 1, .records = 1}, {.party = 1, .records = 1}), "both sides run as party 1");
   expectBoth(shake({.party = 0, .mode = PreprocessMode::Dealer}, {.party = 1, .records = 1}), "the same --preprocess");
   expectBoth(shake({.party = 0}, {.party = 1, .records = 0}), "announces 0 records");
+
+  const auto with = [](int party, Purpose purpose, std::uint64_t records) {
+    return HandshakeOptions{
+        .party = party, .records = records, .purpose = purpose, .store = {static_cast<std::uint8_t>(party + 1)}};
+  };
+  const Purpose purposes[] = {Purpose::Fresh, Purpose::Prepare, Purpose::Stored};
+  for (const Purpose mine : purposes)
+    for (const Purpose theirs : purposes)
+      if (mine != theirs) expectBoth(shake(with(0, mine, 1), with(1, theirs, 1)), "start both sides alike");
+  expectBoth(shake(with(0, Purpose::Prepare, 4), with(1, Purpose::Prepare, 5)), "give both sides the same --prepare N");
+  HandshakeOptions same = with(1, Purpose::Stored, 1);
+  same.store = with(0, Purpose::Stored, 0).store;
+  expectBoth(shake(with(0, Purpose::Stored, 0), same), "both sides use the same store");
+  const Both prepare = shake(with(0, Purpose::Prepare, 5), with(1, Purpose::Prepare, 5));
+  ASSERT_TRUE(prepare.service && prepare.client);
+  EXPECT_EQ(prepare.service->peerStore[0], 2);
+  EXPECT_EQ(prepare.client->peerStore[0], 1);
 }
 
 // Whatever the peer greets with, this side answers with a result or an error.
@@ -71,7 +88,7 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
     (void)shakeHands(right->stream(kSessionStream), {.party = 1, .records = 1}, prg).has_value();
     thread.join();
   }
-  ASSERT_EQ(good.size(), 68u);
+  ASSERT_EQ(good.size(), 85u);
   const auto answer = [](std::span<const std::uint8_t> greeting) {
     auto [near, far] = makeMemoryConnections();
     EXPECT_TRUE(far->stream(kSessionStream).send(kHelloTag, greeting));
@@ -81,7 +98,7 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
   ASSERT_TRUE(answer(good));
   for (std::size_t length = 0; length < good.size(); ++length)
     ASSERT_FALSE(answer(std::span(good).first(length)));
-  for (std::size_t i = 0; i < 44; ++i) { // all but nonce and record count
+  for (std::size_t i = 0; i < 45; ++i) { // all but nonce, record count and store
     auto bad = good;
     bad[i] ^= 0x80;
     ASSERT_FALSE(answer(bad)) << i;
@@ -90,10 +107,10 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
   longer.push_back(0);
   EXPECT_FALSE(answer(longer));
   auto version = good;
-  version[8] = 2;
-  EXPECT_THAT(answer(version).error().message, HasSubstr("version 2 of the protocol, this side version 1"));
+  version[8] = 3;
+  EXPECT_THAT(answer(version).error().message, HasSubstr("version 3 of the protocol, this side version 2"));
   auto many = good;
-  many[67] = 1;
+  many[68] = 1;
   EXPECT_THAT(answer(many).error().message, HasSubstr("announces"));
 }
 

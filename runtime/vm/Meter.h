@@ -1,0 +1,60 @@
+// Where a session's seconds and bytes went.
+#pragma once
+
+#include <utility>
+
+#include "runtime/vm/Stats.h"
+
+namespace sd {
+
+// Traffic of the connections and time, from one mark to the next.
+class Meter {
+public:
+  Meter(const Connection &peer, const Connection *dealer) : peer_(peer), dealer_(dealer), last_(now()) {}
+
+  void add(PhaseStats &phase) {
+    phase.seconds += watch_.lap();
+    const Traffic traffic = now();
+    phase.traffic += traffic - last_;
+    last_ = traffic;
+  }
+  void addRecord(PhaseStats &phase) {
+    const double before = std::exchange(phase.seconds, 0);
+    add(phase);
+    phase.recordSeconds.push_back(phase.seconds);
+    phase.seconds += before;
+  }
+  Traffic now() const {
+    Traffic traffic = peer_.traffic();
+    if (dealer_) traffic += dealer_->traffic();
+    return traffic;
+  }
+
+private:
+  const Connection &peer_;
+  const Connection *dealer_;
+  Traffic last_;
+  Stopwatch watch_;
+};
+
+// What was spent since the op before is the op's.
+class OpMeter {
+public:
+  OpMeter(const Meter &meter, std::vector<OpStats> &ops) : meter_(meter), ops_(ops), last_(meter.now()) {}
+
+  void add(std::uint32_t instruction) {
+    const Traffic traffic = meter_.now(), spent = traffic - last_;
+    ops_[instruction].seconds += watch_.lap();
+    ops_[instruction].bytesSent += spent.bytesSent;
+    ops_[instruction].bytesReceived += spent.bytesReceived;
+    last_ = traffic;
+  }
+
+private:
+  const Meter &meter_;
+  std::vector<OpStats> &ops_;
+  Traffic last_;
+  Stopwatch watch_;
+};
+
+} // namespace sd
