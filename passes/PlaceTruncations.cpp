@@ -107,10 +107,12 @@ private:
     const ValueId x = op.operands[0];
     const Op &definition = module_.ops[definitions_[op.operands[1]]];
     const Tensor<std::int32_t> &weights = definition.attrs.int32s(Attr::Weights);
-    const std::int64_t factor = std::int64_t{1} << pending_[x];
     Tensor<std::int32_t> shifted = weights;
-    for (auto &w : shifted.data) // mod 2^32, as the ring is
-      w = static_cast<std::int32_t>(static_cast<std::uint32_t>(w) * static_cast<std::uint32_t>(factor));
+    for (auto &w : shifted.data) {
+      const std::int64_t large = std::int64_t{w} << pending_[x];
+      w = static_cast<std::int32_t>(large);
+      if (w != large) return land(op); // as an integer it would be another one
+    }
     const int scale = module_.type(op.operands[1]).scale + pending_[x];
     const ValueId constant = rewriter_.builder.weights(std::move(shifted), scale, definition.source);
     append(op, {rewriter_[x], constant}, op.attrs, pending_[x]);
