@@ -23,6 +23,8 @@ constexpr std::string_view kPipeline[] = {
     "simplify",
     "quantize",
     "place-truncations",
+    // Behind place-truncations: the tournament is exact on untruncated scores.
+    "reveal-class",
     // Behind place-truncations: the bounds depend on how many bits each op drops.
     "analyse-ranges",
     "drop-dead",

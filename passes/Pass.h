@@ -18,6 +18,7 @@ enum class RangePolicy : std::uint8_t { Warn, Require };
 struct PassOptions {
   int scaleBits = 10;                // s: activations hold round(v 2^s)
   bool privateNormalization = false; // a leading normalisation of an input is the service's secret
+  bool revealClass = false;          // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
   NetworkProfile network = NetworkProfile::lan();
   std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name

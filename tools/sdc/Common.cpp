@@ -24,6 +24,10 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->capture_default_str();
   command.add_flag("--private-normalization", flags.privateNormalization,
                    "keep a leading normalisation of the input with the service; needs --input-range");
+  command
+      .add_option("--reveal", flags.reveal, "what the hospital learns: the scores, or the class of the largest alone")
+      ->check(CLI::IsMember({"scores", "class"}))
+      ->capture_default_str();
   command.add_flag("--verify-each", flags.manager.verifyEach, "check the module after every pass");
   command.add_option("--dump-dir", flags.manager.dumpDir, "write the module after every pass: 00-input.sdir, ...")
       ->type_name("D");
@@ -54,6 +58,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
     SD_ASSIGN(model.inputRange, parseInputRange(flags.inputRange));
   }
   options.privateNormalization = flags.privateNormalization;
+  options.revealClass = flags.reveal == "class";
   options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
   if (!flags.calibrate.empty()) {

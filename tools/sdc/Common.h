@@ -24,7 +24,7 @@ struct ModelFlags {
   std::string model;
   std::int64_t scale = 1024;
   std::int64_t batch = 0; // 0: not given
-  std::string inputRange, calibrate, network = "lan", ranges = "warn";
+  std::string inputRange, calibrate, network = "lan", ranges = "warn", reveal = "scores";
   bool privateNormalization = false;
   PassManagerOptions manager;
 };
