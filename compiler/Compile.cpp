@@ -142,9 +142,14 @@ Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const M
   const std::string &name = input.attrs.str(Attr::Name);
 
   // Records are the input's shape, with its first dimension replaced by any multiple of it; or without it, if it is 1.
-  const bool batched = tensor.shape.size() == shape.size() && !shape.empty() &&
-                       std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin() + 1) &&
-                       tensor.shape[0] % shape[0] == 0;
+  const bool sameRest = tensor.shape.size() == shape.size() && !shape.empty() &&
+                        std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin() + 1);
+  const bool batched = sameRest && tensor.shape[0] % shape[0] == 0;
+  if (sameRest && !batched)
+    return fail(
+        "{} records are not a multiple of the model's batch of {}; add or leave out some, or compile with another "
+        "--batch",
+        tensor.shape[0], shape[0]);
   const bool single = !shape.empty() && shape[0] == 1 &&
                       std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin(), tensor.shape.end());
   const bool flat = tensor.shape.size() == 2 && !shape.empty() && shape[0] == 1 && tensor.shape[1] == each;
