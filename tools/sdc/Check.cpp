@@ -50,17 +50,34 @@ OpKind lastOp(const Module &module) {
   return op->kind;
 }
 
-// The statement of errors takes a run for each output element; it is made for the first records, and not for images.
+// The statement of errors takes a run for each output element; it is made for the first records, and not where it would
+// take minutes for each.
 constexpr std::size_t kStated = 50;
-constexpr std::int64_t kStatedElements = 4096;
+constexpr double kStatedWork = 2e10;
+
+// Output elements times the multiply-adds of the linear ops, or the elements of all others.
+double statementWork(const Module &module) {
+  double outputs = 0, run = 0;
+  for (auto output : module.ops.back().operands)
+    outputs += static_cast<double>(elementCount(module.type(output).shape));
+  for (auto &op : module.ops) {
+    if (op.result == kNoValue) continue;
+    const double elements = static_cast<double>(elementCount(module.type(op.result).shape));
+    const bool linear = op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
+    const Shape &weights = linear ? module.type(op.operands[1]).shape : module.type(op.result).shape;
+    const std::int64_t each = op.kind == OpKind::ShareConv ? elementCount(weights) / weights[0]
+                              : linear                     ? weights[0]
+                                                           : 1;
+    run += elements * static_cast<double>(each);
+  }
+  return outputs * run;
+}
 
 // Runs both models on every record, on all cores.
 Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> records) {
   SD_ASSIGN(const Interpreter exact, Interpreter::create(viewOf(job.imported)));
   SD_ASSIGN(const Interpreter fixed, Interpreter::create(viewOf(job.module)));
-  std::int64_t elements = 0;
-  for (auto output : job.imported.ops.back().operands)
-    elements += elementCount(job.imported.type(output).shape);
+  const bool stated = statementWork(job.module) <= kStatedWork;
   std::vector<Expected<Outcome>> results(records.size(), fail(""));
   auto runOne = [&](const Record &record, bool stateErrors) -> Expected<Outcome> {
     const RunOptions options = {.observe = true, .errors = stateErrors};
@@ -74,7 +91,7 @@ Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> re
   for (std::size_t t = 0; t < threads; ++t)
     workers.emplace_back([&, t] {
       for (std::size_t i = t; i < records.size(); i += threads)
-        results[i] = runOne(records[i], i < kStated && elements <= kStatedElements);
+        results[i] = runOne(records[i], stated && i < kStated);
     });
   workers.clear(); // joins
   std::vector<Outcome> outcomes;
