@@ -12,7 +12,7 @@ namespace {
 // One walk; true if something moved.
 bool commuteOnce(Module &module) {
   const Graph graph(module);
-  auto isLoneRelu = [&](ValueId value) { return graph.isA(value, OpKind::Relu) && graph.hasOneUser(value); };
+  auto isLoneRelu = [&](ValueId value) { return isPlainRelu(graph.definition(value)) && graph.hasOneUser(value); };
   Rewriter rewriter(module);
   bool moved = false;
   for (auto &op : module.ops) {

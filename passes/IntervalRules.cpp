@@ -184,10 +184,15 @@ Interval perChannel(const Interval &x, const Shape &shape) {
 Interval shareOp(const Case &c) {
   const Attrs &attrs = c.op.attrs;
   switch (c.op.kind) {
+  case OpKind::ShareAddW:
+    if (c.weightsUnknown && attrs.has(Attr::Bound)) {
+      const double most = std::ldexp(1.0, static_cast<int>(attrs.i(Attr::Bound)));
+      return combine(*c.in[0], Interval::uniform(-most, most), std::plus<>());
+    }
+    [[fallthrough]];
   case OpKind::ShareConv:
   case OpKind::ShareMatMul:
   case OpKind::ShareScale:
-  case OpKind::ShareAddW:
     return c.weightsUnknown ? Interval::uniform(-kUnknown, kUnknown) : linearOp(c);
   case OpKind::ShareAdd:
     return combine(*c.in[0], *c.in[1], std::plus<>());
@@ -204,8 +209,11 @@ Interval shareOp(const Case &c) {
     return layoutOp(c);
   case OpKind::ShareTruncate:
     return truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits)));
-  case OpKind::ShareRelu:
-    return maximum(truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits))), Interval::uniform(0, 0));
+  case OpKind::ShareRelu: {
+    const Interval y = truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits)));
+    if (c.op.operands.size() == 1) return maximum(y, Interval::uniform(0, 0));
+    return mapBounds(y, [](double v, bool high) { return high ? std::max(v, 0.0) : std::min(v, 0.0); });
+  }
   case OpKind::ShareMax:
     return maximum(*c.in[0], *c.in[1]);
   case OpKind::ShareMul:

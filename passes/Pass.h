@@ -9,6 +9,7 @@
 
 #include "ir/Module.h"
 #include "ir/core/ProtocolCost.h"
+#include "ir/core/Ring.h"
 
 namespace sd {
 
@@ -41,6 +42,10 @@ struct PassContext {
   std::vector<std::string> warnings;
   std::vector<RangeFact> ranges; // of the last run of analyse-ranges
 };
+
+// log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm), at the scale 2^scaleBits: a
+// quarter of what a truncated product may reach.
+inline int turnedSummandBits(int scaleBits) { return kBoundBits - 2 - 2 * scaleBits; }
 
 using PassFunction = Expected<Module> (*)(const Module &, PassContext &);
 

@@ -100,7 +100,10 @@ private:
     if (bits > kMaxTruncation) return land(op);
     Attrs attrs = op.attrs;
     attrs.set(Attr::Bits, std::int64_t{bits});
-    append(op, {rewriter_[x]}, std::move(attrs), 0);
+    std::vector<ValueId> operands = op.operands;
+    for (auto &operand : operands)
+      operand = rewriter_[operand];
+    append(op, std::move(operands), std::move(attrs), 0);
   }
 
   void addWeight(const Op &op) {
@@ -115,7 +118,10 @@ private:
     }
     const int scale = module_.type(op.operands[1]).scale + pending_[x];
     const ValueId constant = rewriter_.builder.weights(std::move(shifted), scale, definition.source);
-    append(op, {rewriter_[x], constant}, op.attrs, pending_[x]);
+    Attrs attrs = op.attrs;
+    if (attrs.has(Attr::Bound))
+      attrs.set(Attr::Bound, std::min<std::int64_t>(attrs.i(Attr::Bound) + pending_[x], kBoundBits));
+    append(op, {rewriter_[x], constant}, std::move(attrs), pending_[x]);
   }
 
   void place(const Op &op) {

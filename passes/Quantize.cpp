@@ -156,10 +156,12 @@ void Quantizer::lowerRelu(const Op &op) {
     const auto shift = user.kind == OpKind::AvgPool ? static_cast<int>(user.attrs.i(Attr::Shift)) : 0;
     if (const int spare = std::min(shift / 2, s_ / 2)) value = truncated(op, value, s_ - spare);
   }
-  define(
-      op,
-      append(op, OpKind::ShareRelu, {value}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
-      x.finer);
+  std::vector<ValueId> operands{value};
+  if (op.operands.size() > 1) operands.push_back(weights(op, *graph_.constant(op.operands[1]), 0));
+  define(op,
+         append(op, OpKind::ShareRelu, std::move(operands),
+                {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
+         x.finer);
 }
 
 void Quantizer::lowerConv(const Op &op) {
@@ -230,7 +232,18 @@ void Quantizer::lowerSum(const Op &op) {
 
 void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant) {
   x = raised(op, x, s_); // a coarse input must not make the constant coarse
-  define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}));
+  Attrs attrs;
+  const auto &users = graph_.users[op.result];
+  if (users.size() == 1 && module_.ops[users[0]].kind == OpKind::Relu && !isPlainRelu(module_.ops[users[0]])) {
+    // A public bound, so that the comparison behind stays narrow.
+    const int bits = turnedSummandBits(s_) + scaleOf(x);
+    for (float v : constant.data)
+      if (!(std::abs(std::ldexp(v, scaleOf(x))) <= std::ldexp(1.0, bits)))
+        return complaints_.add(op, "adds {:g} before a ReLU with turned channels, where at most 2^{} is possible", v,
+                               turnedSummandBits(s_));
+    attrs.set(Attr::Bound, std::int64_t{std::clamp(bits, 0, kBoundBits)});
+  }
+  define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}, std::move(attrs)));
 }
 
 void Quantizer::lowerProduct(const Op &op) {

@@ -11,6 +11,9 @@ namespace sd {
 // "Conv_0 (nn.conv)", or "nn.conv" for an op without a source.
 std::string describe(const Op &op);
 
+// max(x, 0) everywhere.
+inline bool isPlainRelu(const Op &op) { return op.kind == OpKind::Relu && op.operands.size() == 1; }
+
 // Collects what is wrong with several ops, to report them all in one run.
 class Complaints {
 public:

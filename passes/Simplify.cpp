@@ -120,7 +120,7 @@ private:
     case OpKind::Div:
       return neutral(op, 1, 1);
     case OpKind::Relu:
-      return inner(op).kind == OpKind::Relu && forward(op, op.operands[0]);
+      return isPlainRelu(op) && isPlainRelu(inner(op)) && forward(op, op.operands[0]);
     case OpKind::Reshape:
       if (type(op.operands[0]) == type(op.result)) return forward(op, op.operands[0]);
       return inner(op).kind == OpKind::Reshape && join(op, op.attrs);

@@ -17,7 +17,7 @@ constexpr rules::Rule kRules[] = {
 Holder holderOf(OpKind kind, std::size_t operand) {
   if (info(kind).level == Level::Nn || kind == OpKind::ShareInput) return Holder::Clear;
   const bool takesWeights = kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale ||
-                            kind == OpKind::ShareAddW;
+                            kind == OpKind::ShareAddW || kind == OpKind::ShareRelu;
   return takesWeights && operand > 0 ? Holder::Weight : Holder::Share;
 }
 

@@ -71,12 +71,20 @@ Tensor<float> times(const Tensor<float> &g, const Tensor<Ring> &factor) {
 
 } // namespace
 
-void maskRelu(const Tensor<Ring> &y, const OpView &op, Tensor<float> &g) {
+void maskRelu(const Trace &trace, const OpView &op, Tensor<float> &g) {
+  const Tensor<Ring> &y = *trace.values[op.operands[0]];
   // Values this far below zero, in units of the result, are not carried above it by the errors before them.
   constexpr float kMargin = 16;
   const float unit = std::ldexp(1.0F, static_cast<int>(op.attrs->i(Attr::Bits)));
-  for (std::size_t i = 0; i < g.data.size(); ++i)
-    if (real(y.data[i]) < -kMargin * unit) g.data[i] = 0;
+  if (op.operands.size() == 1) {
+    for (std::size_t i = 0; i < g.data.size(); ++i)
+      if (real(y.data[i]) < -kMargin * unit) g.data[i] = 0;
+    return;
+  }
+  const Tensor<Ring> &turned = *trace.values[op.operands[1]];
+  forEachBroadcast(g.shape, g.shape, turned.shape, [&](auto i, auto, auto t) {
+    if ((turned.data[t] ? -1 : 1) * real(y.data[i]) < -kMargin * unit) g.data[i] = 0;
+  });
 }
 
 void pullBack(const Trace &trace, const OpView &op, const Tensor<float> &g, std::vector<Tensor<float>> &gradients) {
@@ -107,7 +115,7 @@ void pullBack(const Trace &trace, const OpView &op, const Tensor<float> &g, std:
   case OpKind::ShareTruncate:
   case OpKind::ShareRelu: {
     Tensor<float> back = scaled(g, std::ldexp(1.0F, -static_cast<int>(op.attrs->i(Attr::Bits))));
-    if (op.kind == OpKind::ShareRelu) maskRelu(value(0), op, back);
+    if (op.kind == OpKind::ShareRelu) maskRelu(trace, op, back);
     return bring(0, std::move(back));
   }
   case OpKind::ShareMax: { // the larger operand's

@@ -121,6 +121,15 @@ Tensor<float> argMax(const Tensor<float> &x, const Attrs &attrs, const Shape &sh
   return result;
 }
 
+Tensor<float> turnedRelu(const Tensor<float> &x, const Tensor<float> &turned, const Shape &shape) {
+  Tensor<float> result = x;
+  forEachBroadcast(shape, shape, turned.shape, [&](auto i, auto, auto t) {
+    float &v = result.data[i];
+    if (turned.data[t] != 0 ? v > 0 : v < 0) v = 0;
+  });
+  return result;
+}
+
 } // namespace
 
 Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float> *const> operands, const Attrs &attrs) {
@@ -142,6 +151,7 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
   case OpKind::Div:
     return divide(*operands[0], *operands[1], shape);
   case OpKind::Relu: // as it stands, NaN stays NaN
+    if (operands.size() > 1) return turnedRelu(*operands[0], *operands[1], shape);
     return map<float>(*operands[0], [](float v) { return v < 0 ? 0.0F : v; });
   case OpKind::MaxPool:
     return maxPool(*operands[0], attrs, shape);

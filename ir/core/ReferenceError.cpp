@@ -41,7 +41,7 @@ double secondMoment(const Trace &trace, std::size_t output, std::int64_t element
     if (op.attrs->i(Attr::Bits, 0) > 0) {
       // A ReLU's zeros are exact but near the border; those count too, as their gradient says.
       Tensor<float> rounded = g;
-      if (op.kind == OpKind::ShareRelu) maskRelu(*trace.values[op.operands[0]], op, rounded);
+      if (op.kind == OpKind::ShareRelu) maskRelu(trace, op, rounded);
       moment += kRoundingVariance * sumOfSquares(rounded);
     }
     pullBack(trace, op, g, gradients);

@@ -22,7 +22,7 @@ Tensor<float> statedErrors(const Trace &trace, std::size_t op);
 void pullBack(const Trace &trace, const OpView &op, const Tensor<float> &g, std::vector<Tensor<float>> &gradients);
 
 // Zeroes the gradient of a share.relu's elements that are surely negative: `y` is its operand.
-void maskRelu(const Tensor<Ring> &y, const OpView &op, Tensor<float> &g);
+void maskRelu(const Trace &trace, const OpView &op, Tensor<float> &g);
 
 // Bounds of the deviation behind share.output through a clear op, 0 for exact elements. `result` is the op's.
 Tensor<float> carryError(OpKind kind, std::span<const Tensor<float> *const> values,

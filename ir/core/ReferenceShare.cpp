@@ -25,7 +25,7 @@ std::uint64_t nextRandom(std::uint64_t &state) {
 // Types that let the rule check shapes; scales fit whatever they are.
 Expected<Shape> resultShape(OpKind kind, Operands<Ring> operands, const Attrs &attrs) {
   const bool takesWeights = kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale ||
-                            kind == OpKind::ShareAddW;
+                            kind == OpKind::ShareAddW || kind == OpKind::ShareRelu;
   std::vector<Type> types;
   for (auto *operand : operands)
     types.push_back(takesWeights && !types.empty() ? Type::weight(operand->shape, 0) : Type::share(operand->shape, 0));
@@ -64,8 +64,16 @@ Expected<Tensor<Ring>> evaluateShare(OpKind kind, std::span<const Tensor<Ring> *
   const int bits = static_cast<int>(attrs.i(Attr::Bits, 0));
   if (kind == OpKind::ShareTruncate)
     return map<Ring>(x, [&](Ring y) { return residue(rounding.truncate(centred(y), bits)); });
-  if (kind == OpKind::ShareRelu)
+  if (kind == OpKind::ShareRelu && operands.size() == 1)
     return map<Ring>(x, [&](Ring y) { return residue(std::max(rounding.truncate(centred(y), bits), 0)); });
+  if (kind == OpKind::ShareRelu) {
+    Tensor<Ring> result(shape);
+    forEachBroadcast(shape, shape, operands[1]->shape, [&](auto i, auto, auto turned) {
+      const SignedRing y = rounding.truncate(centred(x.data[i]), bits);
+      result.data[i] = residue(operands[1]->data[turned] ? std::min(y, 0) : std::max(y, 0));
+    });
+    return result;
+  }
   assert(kind == OpKind::ShareMax);
   Tensor<Ring> result = *operands[1];
   for (std::size_t i = 0; i < result.data.size(); ++i)

@@ -66,7 +66,14 @@ Expected<Type> ruleAdd(const Case &c) { return broadcast(c); }
 Expected<Type> ruleSub(const Case &c) { return broadcast(c); }
 Expected<Type> ruleMul(const Case &c) { return broadcast(c); }
 Expected<Type> ruleDiv(const Case &c) { return broadcast(c); }
-Expected<Type> ruleRelu(const Case &c) { return c.in[0]; }
+
+Expected<Type> ruleRelu(const Case &c) {
+  if (c.in.size() > 1)
+    if (auto shape = broadcastShapes(c.in[0].shape, c.in[1].shape); !shape || *shape != c.in[0].shape)
+      return broken(1, "{} does not broadcast to {}", toString(c.in[1].shape), toString(c.in[0].shape));
+  return c.in[0];
+}
+
 Expected<Type> ruleMaxPool(const Case &c) { return clear(poolShape(c)); }
 
 Expected<Type> ruleAvgPool(const Case &c) {

@@ -38,10 +38,10 @@ Expected<void> sameScale(const Case &c, int constraint) {
   return {};
 }
 
-Expected<void> broadcastsTo(const Case &c, std::size_t operand) {
+Expected<void> broadcastsTo(const Case &c, std::size_t operand, int constraint = 1) {
   auto shape = broadcastShapes(c.in[0].shape, c.in[operand].shape);
   if (!shape || *shape != c.in[0].shape)
-    return broken(1, "{} does not broadcast to {}", toString(c.in[operand].shape), toString(c.in[0].shape));
+    return broken(constraint, "{} does not broadcast to {}", toString(c.in[operand].shape), toString(c.in[0].shape));
   return {};
 }
 
@@ -101,6 +101,7 @@ Expected<Type> ruleShareScale(const Case &c) {
 Expected<Type> ruleShareAddW(const Case &c) {
   SD_TRY(broadcastsTo(c, 1));
   SD_TRY(sameScale(c, 2));
+  if (auto bound = c.attrs.i(Attr::Bound, 0); !within(bound, 0, kBoundBits)) return broken(3, "bound is {}", bound);
   return c.in[0];
 }
 
@@ -147,6 +148,10 @@ Expected<Type> ruleShareTruncate(const Case &c) { return truncation(c); }
 Expected<Type> ruleShareRelu(const Case &c) {
   SD_ASSIGN(Type result, truncation(c));
   SD_TRY(checkSchedule(c, 4));
+  if (c.in.size() > 1) {
+    SD_TRY(broadcastsTo(c, 1, 5));
+    if (c.in[1].scale != 0) return broken(5, "the weight has scale 2^{}", c.in[1].scale);
+  }
   return result;
 }
 

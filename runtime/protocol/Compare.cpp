@@ -35,11 +35,13 @@ ServiceCompare::ServiceCompare(const PlanEntry &entry, CompareService m, ThreadP
       wrapA_(std::move(m.wrapA)), wrapLA_(std::move(m.wrapLA)), wrapB_(std::move(m.wrapB)) {}
 
 Expected<std::unique_ptr<ServiceOp>> ServiceCompare::makeRelu(const PlanEntry &entry, CompareService material,
-                                                              const MaskedTensor &y, ThreadPool *pool) {
+                                                              const MaskedTensor &y, ThreadPool *pool,
+                                                              std::span<const Ring> turned) {
   ServiceMaterial whole = std::move(material);
-  SD_TRY(checkMaterial(entry.kind == EntryKind::Compare && y.size() == entry.elements && fits(whole, entry)));
+  SD_TRY(checkMaterial(entry.kind == EntryKind::Compare && y.size() == entry.elements &&
+                       (turned.empty() || turned.size() == y.size()) && fits(whole, entry)));
   std::unique_ptr<ServiceCompare> op(new ServiceCompare(entry, std::get<CompareService>(std::move(whole)), pool));
-  op->y_ = y.span();
+  op->y_ = y.span(), op->turned_ = turned;
   return op;
 }
 
@@ -62,7 +64,7 @@ void ServiceCompare::writeOpening(std::span<std::uint8_t> out) {
   const std::size_t n = elements();
   const int bits = run_.tree().bits, t = rounding_.t;
   SecretVector<Ring> word(n), shifted(n);
-  SecretPlanes digits(n, bits), sign(n, 1), notTop(n, 1);
+  SecretPlanes digits(n, bits), sign(n, 1), notTop(n, 1), turn(turned_.empty() ? 0 : n, 1);
   forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
     const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
     const OpenWord args{y_.data() + first, d_.data() + first, run_.l()[0] + begin, word.data() + first};
@@ -73,6 +75,10 @@ void ServiceCompare::writeOpening(std::span<std::uint8_t> out) {
     wordsToPlanes(part, t, bits, digits.ref().at(begin));
     wordsToPlanes(part, bound_, 1, sign.ref().at(begin));
     wordsToPlanes(part, kSignBit, 1, notTop.ref().at(begin));
+    if (!turned_.empty()) {
+      wordsToPlanes(turned_.subspan(first, count), 0, 1, turn.ref().at(begin));
+      xorPlanes(sign[0] + begin, turn[0] + begin, end - begin);
+    }
     for (int j = 0; j < bits; ++j)
       xorPlanes(digits[j] + begin, c_[j] + begin, end - begin);
     if (t == 0) return;

@@ -22,9 +22,12 @@ namespace sd {
 
 class ServiceCompare final : public ServiceOp {
 public:
-  // Errors if the material is spent or made for another op. `y` outlives the run.
+  // Errors if the material is spent or made for another op. `y` outlives the run, and so does `turned`: empty, or 0 or
+  // 1 an element. Where it is 1, min(y, 0) in place of max(y, 0): P0 alone turns its share of the sign, P1 sees no
+  // change.
   static Expected<std::unique_ptr<ServiceOp>> makeRelu(const PlanEntry &entry, CompareService material,
-                                                       const MaskedTensor &y, ThreadPool *pool);
+                                                       const MaskedTensor &y, ThreadPool *pool,
+                                                       std::span<const Ring> turned = {});
   static Expected<std::unique_ptr<ServiceOp>> makeMaximum(const PlanEntry &entry, CompareService material,
                                                           const MaskedTensor &a, const MaskedTensor &b,
                                                           ThreadPool *pool);
@@ -39,7 +42,7 @@ private:
   Rounding rounding_;
   int bound_;
   SecretVector<Ring> difference_; // Maximum: a - b
-  std::span<const Ring> y_, addend_;
+  std::span<const Ring> y_, addend_, turned_;
   CompareRun run_;
   SecretPlanes c_, wrapChoice_;
   SecretVector<Ring> d_, select_, wrapA_, wrapLA_, wrapB_;

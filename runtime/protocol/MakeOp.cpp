@@ -10,7 +10,8 @@
 namespace sd {
 
 Expected<std::unique_ptr<ServiceOp>> makeServiceOp(const Plan &plan, std::size_t index, ServiceBundle &bundle,
-                                                   std::span<const MaskedTensor *const> operands, ThreadPool *pool) {
+                                                   std::span<const MaskedTensor *const> operands, ThreadPool *pool,
+                                                   std::span<const Ring> turned) {
   const PlanEntry &entry = plan.entries[index];
   assert(static_cast<int>(operands.size()) == entry.operands());
   switch (entry.kind) {
@@ -24,7 +25,7 @@ Expected<std::unique_ptr<ServiceOp>> makeServiceOp(const Plan &plan, std::size_t
   }
   case EntryKind::Compare: {
     SD_ASSIGN(CompareService material, bundle.take<CompareService>(index));
-    return ServiceCompare::makeRelu(entry, std::move(material), *operands[0], pool);
+    return ServiceCompare::makeRelu(entry, std::move(material), *operands[0], pool, turned);
   }
   case EntryKind::Maximum: {
     SD_ASSIGN(CompareService material, bundle.take<CompareService>(index));

@@ -80,15 +80,29 @@ private:
     return {};
   }
 
+  // The weight of a ReLU with turned channels, for each element; else empty.
+  SecretVector<Ring> turnedElements(const Instruction &instruction) const {
+    if (instruction.op != OpKind::ShareRelu || instruction.operands.size() < 2) return {};
+    const Shape &shape = program_.slots[instruction.result].shape;
+    const SlotId turned = instruction.operands[1];
+    SecretVector<Ring> elements(static_cast<std::size_t>(elementCount(shape))), zeros(elements.size());
+    std::fill_n(zeros.data(), zeros.size(), 0);
+    addBroadcast<Ring>(shape, std::as_const(zeros).span(), program_.slots[turned].shape, operand(turned),
+                       elements.span());
+    return elements;
+  }
+
   Expected<void> runInteractive(const Group &group, std::vector<OpStats> &stats) {
     Stopwatch watch;
+    std::vector<SecretVector<Ring>> turned; // outlive the ops
     std::vector<std::unique_ptr<ServiceOp>> ops;
     for (std::uint32_t i = group.begin; i < group.end; ++i) {
       const std::uint32_t entry = context_.index.entryOf[i];
       std::vector<const MaskedTensor *> operands;
       for (int k = 0; k < context_.plan.entries[entry].operands(); ++k)
         operands.push_back(&values_[program_.instructions[i].operands[static_cast<std::size_t>(k)]]);
-      SD_ASSIGN(auto op, makeServiceOp(context_.plan, entry, bundle_, operands, &context_.pool));
+      turned.push_back(turnedElements(program_.instructions[i]));
+      SD_ASSIGN(auto op, makeServiceOp(context_.plan, entry, bundle_, operands, &context_.pool, turned.back().span()));
       ops.push_back(std::move(op));
     }
     const auto all = pointers(ops);

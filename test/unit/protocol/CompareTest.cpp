@@ -73,6 +73,22 @@ TEST_P(Schedules, everySize) {
   }
 }
 
+TEST_P(Schedules, turnedElementsKeepWhatIsNegative) {
+  for (const int t : {0, 10}) {
+    const PlanEntry entry = entryOf(EntryKind::Compare, 1000, {t, 30, schedule()});
+    auto values = boundaryValues(entry.elements, t, 30, 14);
+    std::vector<Ring> turned(entry.elements);
+    std::mt19937 generator(15);
+    for (Ring &turn : turned)
+      turn = generator() % 2;
+    Trial run = runEntry(entry, {values}, 600, nullptr, turned);
+    checkTraffic(entry, run.messages);
+    for (std::size_t i = 0; i < turned.size(); ++i) // min(y, 0) = -max(-y, 0)
+      if (turned[i]) values[i] = 0 - values[i], run.result[i] = 0 - run.result[i];
+    EXPECT_LT(errorsOf(values, run.result, t).largest, t ? 1.0 : 1e-9) << t;
+  }
+}
+
 TEST_P(Schedules, maximumIsExact) {
   for (const int bound : {20, 30}) {
     const PlanEntry entry = entryOf(EntryKind::Maximum, 1000, {0, bound, schedule()});

@@ -98,7 +98,7 @@ struct Trial {
   Messages messages;
 };
 inline Trial runEntry(const PlanEntry &entry, const std::vector<std::vector<Ring>> &values, std::uint64_t seed,
-                    ThreadPool *pool = nullptr) {
+                      ThreadPool *pool = nullptr, std::span<const Ring> turned = {}) {
   Prg prg(seedOf(seed).derive("operands"));
   std::vector<std::vector<Ring>> masks;
   std::vector<MaskedTensor> operands;
@@ -116,7 +116,7 @@ inline Trial runEntry(const PlanEntry &entry, const std::vector<std::vector<Ring
   ClientBundle clientBundle(plan);
   EXPECT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
   EXPECT_TRUE(clientBundle.put(0, std::move(dealt.client)));
-  auto service = makeServiceOp(plan, 0, serviceBundle, pointers, pool);
+  auto service = makeServiceOp(plan, 0, serviceBundle, pointers, pool, turned);
   auto client = makeClientOp(plan, 0, clientBundle, {}, pool);
   EXPECT_TRUE(service && client);
   Trial run;
