@@ -75,7 +75,7 @@ private:
 
   ValueId layer(ValueId x) {
     const std::int64_t channels = builder_.type(x).shape[1];
-    switch (pick(7)) {
+    switch (pick(11)) {
     case 0:
       return builder_.create(OpKind::Relu, {conv(x, 2 + pick(4), 3)});
     case 1:
@@ -92,6 +92,17 @@ private:
     case 5:
       return builder_.create(OpKind::Concat, {conv(x, 2, 1), builder_.create(OpKind::Relu, {conv(x, 3, 3)})},
                              {{Attr::Axis, std::int64_t{1}}});
+    case 6:
+      return builder_.create(OpKind::Pad, {x},
+                             {{Attr::Pads, Ints{0, 1, 0, 0, 0, 0, 1, 0}}, {Attr::Fill, pick(2) ? 0.5 : -0.25}});
+    case 7:
+      return builder_.create(OpKind::Transpose, {x}, {{Attr::Perm, Ints{0, 1, 3, 2}}});
+    case 8:
+      return builder_.create(OpKind::Gather, {x},
+                             {{Attr::Axis, std::int64_t{1}}, {Attr::Indices, Ints{channels - 1, 0}}});
+    case 9: // a product of two values, of which one is small
+      return builder_.create(
+          OpKind::Mul, {conv(x, channels, 1), builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 0.1f)})});
     default:
       return builder_.create(OpKind::Sub, {builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 1)}),
                                            constant({channels, 1, 1}, 0.5f)});
@@ -154,7 +165,7 @@ TEST_P(RandomNetwork, PublicProgramDoesNotDependOnWeights) {
   EXPECT_FALSE(first->weights.tensors == second->weights.tensors);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, ::testing::Range(0u, 60u));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, ::testing::Range(0u, 100u));
 
 } // namespace
 } // namespace sd
