@@ -1,0 +1,217 @@
+#include "runtime/store/Pool.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "test/unit/store/StoreFixture.h"
+
+namespace sd {
+namespace {
+
+using test::idOf;
+using test::TwoStores;
+using testing::HasSubstr;
+
+std::vector<TakenEntry> takeOne(const Pool &pool, const EntryId &id) {
+  auto taken = pool.take({&id, 1});
+  EXPECT_TRUE(taken);
+  return std::move(*taken);
+}
+
+TEST(Pool, givesBackWhatWasPut) {
+  TwoStores stores;
+  stores.make(idOf(1, 4));
+  const auto service = takeOne(stores.servicePool, idOf(1, 4)), client = takeOne(stores.clientPool, idOf(1, 4));
+  ASSERT_TRUE(service.size() == 1 && client.size() == 1);
+  auto serviceBundle = service[0].load<ServiceMaterial>(stores.plan);
+  auto clientBundle = client[0].load<ClientMaterial>(stores.plan);
+  ASSERT_TRUE(serviceBundle && clientBundle);
+  stores.deal(4, [&](std::size_t i, const test::Dealt &dealt) {
+    const PlanEntry &entry = stores.plan.entries[i];
+    const auto same = [&](const auto &material, const auto &expected) {
+      EXPECT_TRUE(std::ranges::equal(pack(material, entry).span(), pack(expected, entry).span())) << i;
+    };
+    if (entry.kind == EntryKind::Linear) same(ServiceMaterial(*serviceBundle->take<LinearMaterial>(i)), dealt.service);
+    if (entry.kind == EntryKind::Compare) {
+      same(ServiceMaterial(*serviceBundle->take<CompareService>(i)), dealt.service);
+      same(ClientMaterial(*clientBundle->take<CompareClient>(i)), dealt.client);
+    }
+    if (entry.kind == EntryKind::Output) same(ClientMaterial(*clientBundle->take<OutputMaterial>(i)), dealt.client);
+  });
+}
+
+TEST(Pool, nothingIsTakenTwice) {
+  TwoStores stores;
+  stores.make(idOf(1, 0));
+  auto first = takeOne(stores.servicePool, idOf(1, 0));
+  EXPECT_EQ(first.size(), 1u);
+  EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u);
+  const auto reopened = Store::open(stores.folder / "service");
+  const auto pool = reopened->existingPool(stores.servicePool.binding());
+  EXPECT_EQ(takeOne(*pool, idOf(1, 0)).size(), 0u);
+  EXPECT_EQ(pool->contents()->all, Inventory{idOf(1, 0)}); // in use
+  first.clear();
+  EXPECT_EQ(pool->contents()->all, Inventory{});
+  EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u);
+}
+
+TEST(Pool, manyThreadsNeverTakeTheSame) {
+  TwoStores stores;
+  constexpr std::uint32_t kEntries = 60;
+  for (std::uint32_t i = 0; i < kEntries; ++i)
+    stores.make(idOf(1, i), true, false);
+  std::vector<EntryId> ids;
+  for (std::uint32_t i = 0; i < kEntries; ++i)
+    ids.push_back(idOf(1, i));
+  std::mutex mutex;
+  std::multiset<EntryId> seen;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 6; ++t)
+      threads.emplace_back([&] {
+        const Pool pool = *Store::open(stores.folder / "service")->existingPool(stores.servicePool.binding());
+        for (std::size_t at = 0; at < ids.size(); at += 3) {
+          auto taken = pool.take(std::span(ids).subspan(at, 3));
+          ASSERT_TRUE(taken);
+          EXPECT_TRUE(pool.contents()); // looks while others take
+          const std::lock_guard lock(mutex);
+          for (const TakenEntry &entry : *taken)
+            seen.insert(entry.id());
+        }
+      });
+  }
+  EXPECT_EQ(seen.size(), ids.size());
+  EXPECT_EQ(std::set<EntryId>(seen.begin(), seen.end()).size(), ids.size());
+}
+
+TEST(Pool, everyDamagedByteAndEveryCutIsRefused) {
+  TwoStores stores;
+  stores.make(idOf(1, 0), true, false);
+  const auto path = test::filesIn(stores.folder / "service", ".ready").at(0);
+  const auto good = test::contentOf(path);
+  std::filesystem::remove(path);
+  std::uint32_t tried = 0;
+  const auto loads = [&](std::span<const std::uint8_t> bytes) {
+    test::overwrite(path, bytes);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    auto taken = takeOne(stores.servicePool, idOf(1, 0));
+    EXPECT_EQ(taken.size(), 1u);
+    ++tried;
+    return taken.at(0).load<ServiceMaterial>(stores.plan).has_value();
+  };
+  ASSERT_TRUE(loads(good));
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    auto bad = good;
+    bad[i] ^= static_cast<std::uint8_t>(1u << (i % 8));
+    ASSERT_FALSE(loads(bad)) << "byte " << i;
+  }
+  for (std::size_t length = 0; length < good.size(); length += 1 + length / 8)
+    ASSERT_FALSE(loads(std::span(good).first(length))) << length;
+  auto longer = good;
+  longer.push_back(0);
+  EXPECT_FALSE(loads(longer));
+  EXPECT_TRUE(loads(good));
+  EXPECT_GT(tried, good.size());
+}
+
+TEST(Pool, refusesAnEntryOfAnotherStoreNamePlanOrProgram) {
+  TwoStores stores;
+  stores.make(idOf(1, 0));
+  stores.make(idOf(1, 1));
+  const auto files = test::filesIn(stores.folder / "service", ".ready");
+  const auto clients = test::filesIn(stores.folder / "client", ".ready");
+  const auto load = [&](const Pool &pool, const Plan &plan) {
+    auto bundle = takeOne(pool, idOf(1, 0)).at(0).load<ServiceMaterial>(plan);
+    return bundle ? std::string() : bundle.error().message;
+  };
+  std::filesystem::rename(files[1], files[0]); // under another's name
+  EXPECT_THAT(load(stores.servicePool, stores.plan),
+              HasSubstr("it is inference 01010101010101010101010101010101-00000001"));
+  std::filesystem::copy(clients[0], files[0]); // another store's
+  EXPECT_THAT(load(stores.servicePool, stores.plan), HasSubstr("was not written by this store"));
+
+  stores.make(idOf(1, 0), true, false); // another program's, peer's, role's pool of the same store
+  const auto bytes = test::contentOf(files[0]);
+  const EntryBinding mine = stores.servicePool.binding();
+  std::vector<std::pair<EntryBinding, std::string>> others(3, {mine, ""});
+  others[0].first.program[0] ^= 1, others[0].second = "another program";
+  others[1].first.peer[0] ^= 1, others[1].second = "another peer";
+  others[2].first.party = 1, others[2].second = "made for party 0";
+  for (const auto &[binding, text] : others) {
+    const Pool pool = *stores.service.pool(binding);
+    {
+      auto writer = pool.create(idOf(1, 0), stores.plan); // shows where the pool's files are
+      for (const auto &part : test::filesIn(stores.folder / "service", ".part"))
+        std::filesystem::copy(files[0], part.parent_path() / files[0].filename());
+    }
+    EXPECT_THAT(load(pool, stores.plan), HasSubstr(text));
+  }
+  Plan wider = stores.plan;
+  wider.entries[1].elements = 4;
+  EXPECT_THAT(load(stores.servicePool, wider), HasSubstr("not those that the program needs"));
+}
+
+TEST(Pool, halfWrittenEntriesAreNoEntries) {
+  TwoStores stores;
+  {
+    auto writer = stores.servicePool.create(idOf(1, 0), stores.plan);
+    ASSERT_TRUE(writer);
+    EXPECT_THAT(writer->finish().error().message, HasSubstr("left entry 1 out"));
+    EXPECT_EQ(stores.servicePool.contents()->all.size(), 0u);
+    EXPECT_EQ(stores.servicePool.contents()->cleared, 0u); // somebody works on it
+    EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 1u);
+  }
+  EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 0u);
+  auto writer = stores.servicePool.create(idOf(1, 0), stores.plan);
+  const auto dealt = test::deal(stores.plan.entries[1], {std::vector<Ring>(3, 5)}, 1);
+  EXPECT_TRUE(writer->put(1, dealt.service));
+  EXPECT_THAT(writer->put(1, dealt.service).error().message, HasSubstr("made already"));
+  EXPECT_FALSE(writer->put(2, dealt.service)); // of another kind
+  EXPECT_FALSE(writer->put(9, dealt.service));
+  EXPECT_FALSE(writer->put(1, dealt.client));
+}
+
+// What a killed process leaves: a child that ends without a destructor.
+TEST(Pool, clearsUpAfterAProcessThatDied) {
+  TwoStores stores;
+  stores.make(idOf(1, 0));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto half = stores.servicePool.create(idOf(1, 1), stores.plan);
+    const EntryId id = idOf(1, 0);
+    auto taken = stores.servicePool.take({&id, 1});
+    ::kill(::getpid(), half && taken && taken->size() == 1 ? SIGKILL : SIGTERM);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_EQ(WTERMSIG(status), SIGKILL);
+  EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 1u);
+  EXPECT_EQ(test::filesIn(stores.folder / "service", ".taken").size(), 1u);
+  EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u); // burnt
+  const auto contents = stores.servicePool.contents();
+  ASSERT_TRUE(contents);
+  EXPECT_EQ(contents->cleared, 2u);
+  EXPECT_TRUE(contents->all.empty());
+  EXPECT_EQ(test::filesIn(stores.folder / "service", "").size(), 1u); // the key
+}
+
+TEST(Pool, discardsWhatNobodyWorksOn) {
+  TwoStores stores;
+  stores.make(idOf(1, 0));
+  EntryWriter busy = stores.written(stores.servicePool, idOf(1, 1));
+  ASSERT_TRUE(busy.commit());
+  const auto contents = stores.servicePool.contents();
+  EXPECT_EQ(contents->ready, (Inventory{idOf(1, 0), idOf(1, 1)}));
+  EXPECT_EQ(contents->settled, Inventory{idOf(1, 0)});
+  EXPECT_EQ(*stores.servicePool.discard({idOf(1, 0), idOf(1, 1), idOf(1, 2)}), 1u);
+  EXPECT_EQ(stores.servicePool.contents()->all, Inventory{idOf(1, 1)});
+}
+
+} // namespace
+} // namespace sd
