@@ -8,7 +8,7 @@ namespace {
 
 enum Tag : std::uint16_t { kGoTag = 0x20, kListTag, kNamesTag, kAnswerTag, kWrittenTag, kCommittedTag };
 
-constexpr std::size_t kMaxBatch = 16;                         // inferences agreed on at once
+constexpr std::size_t kMaxBatch = 64;                         // inferences agreed on at once
 constexpr std::uint64_t kBatchBytes = std::uint64_t{1} << 26; // of material that is held ahead
 constexpr std::size_t kIdBytes = 20;
 

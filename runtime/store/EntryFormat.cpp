@@ -99,6 +99,12 @@ struct EntryCipher::Impl {
   EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
   SecretVector<std::uint8_t> key{32};
   Header header{};
+  bool keyed = false;
+
+  // Once a file: finding the cipher and expanding its key cost more than a small piece.
+  void useKey(bool sealing) {
+    keyed = context && EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nullptr, sealing) == 1;
+  }
 
   ~Impl() { EVP_CIPHER_CTX_free(context); }
 
@@ -108,7 +114,7 @@ struct EntryCipher::Impl {
     for (std::size_t i = 0; i < 4; ++i)
       nonce[i] = static_cast<std::uint8_t>(number >> (8 * i));
     int length = 0;
-    return context && EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data(), sealing) == 1 &&
+    return keyed && EVP_CipherInit_ex(context, nullptr, nullptr, nullptr, nonce.data(), sealing) == 1 &&
            EVP_CipherUpdate(context, nullptr, &length, associated.data(), static_cast<int>(associated.size())) == 1;
   }
 
@@ -160,6 +166,7 @@ Expected<EntryCipher> EntryCipher::sealing(const StoreKey &key, EntryHeader &hea
   EntryCipher cipher;
   Impl &impl = *cipher.impl_;
   deriveKey(key, header, impl.key.span());
+  impl.useKey(true);
   impl.header = header.encode();
   if (!impl.seal(0, untagged(impl.header), {}, header.tag)) return fail("AES-256-GCM is not available in OpenSSL");
   impl.header = header.encode();
@@ -170,6 +177,7 @@ Expected<EntryCipher> EntryCipher::opening(const StoreKey &key, const EntryHeade
   EntryCipher cipher;
   Impl &impl = *cipher.impl_;
   deriveKey(key, header, impl.key.span());
+  impl.useKey(false);
   impl.header = header.encode();
   if (!impl.open(0, untagged(impl.header), {}, header.tag))
     return fail("the header is damaged, or was not written by this store");

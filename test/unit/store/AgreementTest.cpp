@@ -180,7 +180,7 @@ TEST(Agreement, hostileNamesAreRefused) {
   EXPECT_THAT(unknown.problems.at(0), HasSubstr("which is not here"));
   for (auto &[side, names] : {std::pair<Side &, std::vector<std::uint8_t>>{cut, std::vector<std::uint8_t>(19, 1)},
                               {none, {}},
-                              {many, std::vector<std::uint8_t>(17 * 20, 1)}}) {
+                              {many, std::vector<std::uint8_t>(65 * 20, 1)}}) {
     EXPECT_TRUE(answerTo(names, side).empty());
     EXPECT_TRUE(side.used.empty());
     EXPECT_FALSE(side.error.empty());
