@@ -69,6 +69,7 @@ Expected<void> measure(const Module &module, PassContext &context, std::vector<s
   if (context.options.calibration.empty()) return {};
   std::vector<std::size_t> outputs;
   const Module opened = withOpenedResults(module, outputs);
+  if (outputs.empty()) return {}; // nothing is shared
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(opened)));
   RunOptions options;
   options.observe = true;
