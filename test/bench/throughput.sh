@@ -4,11 +4,10 @@
 #
 #   throughput.sh MODEL.onnx [compile options] [-- MODEL.onnx ...]
 #
-# BIN: the programs (build/release/bin); RECORDS: for each connection (200); CONNECTIONS ("1 8"). Each connection runs
-# RECORDS random records of [0, 1] in one session. "seconds" is the time from the first client's start to the last one's
-# end, start of the processes and the stores' comparison included; "in session" is what the slowest client measured from
-# its first record's first byte to its last result (--stats), and the records a second are by it.
-
+# BIN: the programs (build/release/bin); RECORDS: for each connection (200); CONNECTIONS ("1 8"); THREADS: of each client.
+# Each connection runs RECORDS random records of [0, 1] in one session. "in session" counts from the slowest client's
+# first record to its last result, spending from the store included; "with start-up" from the first process' start to the
+# last one's end; "online" is the mean of what the clients measured for a record once its inference was at hand.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${BIN:-$root/build/release/bin}
