@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <future>
 #include <list>
+#include <system_error>
 
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/vm/Providers.h"
@@ -21,6 +22,12 @@ void dropFinished(Connections &connections) {
   });
 }
 
+void serveParty(Dealer &dealer, std::unique_ptr<Connection> party) {
+  const std::string name = party->peerName();
+  if (auto served = dealer.serve(std::move(party)); !served)
+    fmt::print(stderr, "sd-deal: {}: {}\n", name, served.error().message);
+}
+
 Expected<void> deal(const NetworkOptions &network, unsigned threads) {
   SD_ASSIGN(EndpointOptions endpoint, network.endpoint(network.address));
   endpoint.waitForPeer = std::chrono::milliseconds(0);
@@ -36,11 +43,11 @@ Expected<void> deal(const NetworkOptions &network, unsigned threads) {
       party->close("the dealer is busy");
       continue;
     }
-    connections.push_back(std::async(std::launch::async, [&dealer, party = std::move(party)]() mutable {
-      const std::string name = party->peerName();
-      if (auto served = dealer.serve(std::move(party)); !served)
-        fmt::print(stderr, "sd-deal: {}: {}\n", name, served.error().message);
-    }));
+    try {
+      connections.push_back(std::async(std::launch::async, serveParty, std::ref(dealer), std::move(party)));
+    } catch (const std::system_error &error) {
+      fmt::print(stderr, "sd-deal: no thread for a new connection: {}\n", error.what());
+    }
   }
 }
 

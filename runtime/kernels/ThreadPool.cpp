@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -57,8 +58,12 @@ struct ThreadPool::Impl {
 
 ThreadPool::ThreadPool(unsigned threads) : impl_(std::make_unique<Impl>()) {
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  for (unsigned i = 1; i < threads; ++i)
-    impl_->workers.emplace_back([this] { impl_->work(); });
+  try {
+    for (unsigned i = 1; i < threads; ++i)
+      impl_->workers.emplace_back([this] { impl_->work(); });
+  } catch (const std::system_error &) {
+    // The system gives no more threads: those there are do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -10,7 +10,8 @@ namespace sd {
 // Thread-safe: several threads may call parallelFor() at once, and a body may call it again.
 class ThreadPool {
 public:
-  explicit ThreadPool(unsigned threads = 0); // the calling thread counts as one; 0: as many as the machine has cores
+  explicit ThreadPool(
+      unsigned threads = 0); // the calling thread counts as one; 0: one a core; fewer if the system refuses
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;

@@ -113,7 +113,12 @@ HWY_INLINE void dotKernel(const Ring *w, std::int64_t wStride, const Ring *x, st
       sum[r] = hn::Add(sum[r], hn::Mul(value, hn::LoadU(d, w + r * wStride + i)));
   }
   for (int r = 0; r < Rows; ++r) {
-    Ring total = hn::GetLane(hn::SumOfLanes(d, sum[r]));
+    // Not SumOfLanes: with GCC's AVX-512 headers it adds signed integers, which may not overflow.
+    alignas(64) Ring lane[16];
+    hn::Store(sum[r], d, lane);
+    Ring total = 0;
+    for (std::int64_t j = 0; j < lanes; ++j)
+      total += lane[j];
     for (std::int64_t j = i; j < k; ++j)
       total += w[r * wStride + j] * x[j];
     y[r] = total;
