@@ -90,6 +90,8 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
                  "offline phase: two-party, dealer=HOST:PORT, or dealer (one in this process) with --local")
       ->capture_default_str();
   app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")->type_name("S.json");
+  app.add_option("--profile", options.profile, "write the last record's phases and ops in Chrome's trace format")
+      ->type_name("TRACE.json");
   app.add_option("--store", options.store,
                  "take the correlations from this folder, where --prepare has put them, instead of making them")
       ->type_name("DIR");

@@ -19,7 +19,7 @@ struct RunOptions {
   std::map<std::string, std::string> inputs, outputs; // files by name; "" for the only one
   PreprocessMode mode = PreprocessMode::TwoParty;
   EndpointOptions dealer; // with PreprocessMode::Dealer, unless local
-  std::string stats;
+  std::string stats, profile;
   bool serve = false;    // party 0: sessions until stopped
   unsigned sessions = 8; // of them at once
   std::string store;     // folder; none without

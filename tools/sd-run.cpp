@@ -55,10 +55,13 @@ Expected<void> deliver(const RunOptions &options, const Program &program,
 }
 
 Expected<void> writeStats(const RunOptions &options, const Program &program, std::span<const SessionStats> parties) {
-  if (options.stats.empty()) return {};
-  const std::string json = toJson(program, parties);
-  return writeFileAtomically(options.stats, {reinterpret_cast<const std::uint8_t *>(json.data()), json.size()},
-                             FileMode::Public);
+  const auto write = [](const std::string &path, const std::string &json) -> Expected<void> {
+    return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(json.data()), json.size()},
+                               FileMode::Public);
+  };
+  if (!options.stats.empty()) SD_TRY(write(options.stats, toJson(program, parties)));
+  if (!options.profile.empty()) SD_TRY(write(options.profile, toTrace(program, parties)));
+  return {};
 }
 
 Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {

@@ -141,17 +141,30 @@ Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const s
       const std::int64_t o = first + i;
       std::vector<ReplySums> sums(tiles);
       SecretVector<std::int32_t> coefficients(kRlweDegree);
-      RlwePoly weightPoly = makeRlwePoly();
+      std::vector<RlwePoly> weightPolys;
+      std::vector<std::int64_t> pending; // blocks whose weights are transformed
+      const auto multiply = [&] {
+        for (std::int64_t t = 0; t < tiles; ++t) {
+          std::vector<RlweTerm> terms;
+          for (std::size_t k = 0; k < pending.size(); ++k)
+            terms.push_back({&weightPolys[k], &c0[t * blocks + pending[k]], &c1[t * blocks + pending[k]]});
+          sums[t].add(terms);
+        }
+        pending.clear();
+      };
       for (std::int64_t b = 0; b < blocks; ++b) {
         if (!packing.connected(geometry, o, b)) continue;
         packWeights(geometry, packing, o, b, weights, coefficients.span());
+        if (weightPolys.size() == pending.size()) weightPolys.push_back(makeRlwePoly());
+        RlwePoly &weightPoly = weightPolys[pending.size()];
         if (constant)
           transformConstant(coefficients[0], weightPoly);
         else
           transformSigned(coefficients.span(), weightPoly);
-        for (std::int64_t t = 0; t < tiles; ++t)
-          sums[t].add(weightPoly, c0[t * blocks + b], c1[t * blocks + b]);
+        pending.push_back(b);
+        if (pending.size() == kTermsAtOnce) multiply();
       }
+      if (!pending.empty()) multiply();
       Prg randomness(seed_.derive(fmt::format("rlwe reply {} {}", layers_, o)));
       replies[i].resize(replyBytes(layer, o));
       std::size_t at = 0;

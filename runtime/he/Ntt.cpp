@@ -85,8 +85,15 @@ void multiplyAddPortable(const NttTables &, ProductSum &sum, const std::uint64_t
   }
 }
 
-constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable, inversePortable, multiplyAddPortable,
-                                reducePortable};
+void multiplyAddPairsPortable(const NttTables &t, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+  for (const PairTerm &term : terms) {
+    multiplyAddPortable(t, c0, term.c0, term.weights);
+    multiplyAddPortable(t, c1, term.c1, term.weights);
+  }
+}
+
+constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable,          inversePortable,
+                                multiplyAddPortable,  multiplyAddPairsPortable, reducePortable};
 
 } // namespace
 

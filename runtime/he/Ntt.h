@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include "runtime/he/Modular.h"
@@ -36,6 +37,11 @@ struct ProductSum {
   void clear();
 };
 
+// One product of a weight polynomial with both polynomials of a ciphertext; N residues each.
+struct PairTerm {
+  const std::uint64_t *weights, *c0, *c1;
+};
+
 enum class PolyTarget { Portable, Avx2, Avx512 };
 
 // Arrays hold N residues in [0, p), 64-byte aligned. A transform stands in the order that position 64 g + 8 e + k holds
@@ -45,6 +51,8 @@ struct PolyKernels {
   void (*forward)(const NttTables &, std::uint64_t *a);
   void (*inverse)(const NttTables &, std::uint64_t *a);
   void (*multiplyAdd)(const NttTables &, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b);
+  // c0 += the sum of weights * c0, c1 likewise: several terms at once spare the sums' way to memory and back.
+  void (*multiplyAddPairs)(const NttTables &, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms);
   void (*reduce)(const NttTables &, const ProductSum &sum, std::uint64_t *out);
 };
 

@@ -115,7 +115,14 @@ SD_TARGET void multiplyAdd2(const NttTables &t, ProductSum &sum, const std::uint
   }
 }
 
-constexpr PolyKernels kAvx2{PolyTarget::Avx2, forward2, inverse2, multiplyAdd2, reducePortable};
+void multiplyAddPairs2(const NttTables &t, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+  for (const PairTerm &term : terms) {
+    multiplyAdd2(t, c0, term.c0, term.weights);
+    multiplyAdd2(t, c1, term.c1, term.weights);
+  }
+}
+
+constexpr PolyKernels kAvx2{PolyTarget::Avx2, forward2, inverse2, multiplyAdd2, multiplyAddPairs2, reducePortable};
 
 } // namespace
 

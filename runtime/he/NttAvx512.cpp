@@ -188,6 +188,29 @@ SD_TARGET void multiplyAdd512(const NttTables &, ProductSum &sum, const std::uin
   }
 }
 
+SD_TARGET void multiplyAddPairs512(const NttTables &, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+  for (int i = 0; i < kN; i += 16) {
+    Vec lo0[2], hi0[2], lo1[2], hi1[2];
+    for (int h = 0; h < 2; ++h) {
+      const int at = i + 8 * h;
+      lo0[h] = load(c0.lo.data() + at), hi0[h] = load(c0.hi.data() + at);
+      lo1[h] = load(c1.lo.data() + at), hi1[h] = load(c1.hi.data() + at);
+    }
+    for (const PairTerm &term : terms)
+      for (int h = 0; h < 2; ++h) {
+        const int at = i + 8 * h;
+        const Vec w = load(term.weights + at), x = load(term.c0 + at), y = load(term.c1 + at);
+        lo0[h] = _mm512_madd52lo_epu64(lo0[h], x, w), hi0[h] = _mm512_madd52hi_epu64(hi0[h], x, w);
+        lo1[h] = _mm512_madd52lo_epu64(lo1[h], y, w), hi1[h] = _mm512_madd52hi_epu64(hi1[h], y, w);
+      }
+    for (int h = 0; h < 2; ++h) {
+      const int at = i + 8 * h;
+      store(c0.lo.data() + at, lo0[h]), store(c0.hi.data() + at, hi0[h]);
+      store(c1.lo.data() + at, lo1[h]), store(c1.hi.data() + at, hi1[h]);
+    }
+  }
+}
+
 SD_TARGET void reduce512(const NttTables &t, const ProductSum &sum, std::uint64_t *out) {
   const Mod m(t.p);
   auto factor = [](const ShoupFactor &f) SD_TARGET { return Factor{splat(f.w), splat(f.quotient52)}; };
@@ -203,7 +226,8 @@ SD_TARGET void reduce512(const NttTables &t, const ProductSum &sum, std::uint64_
   }
 }
 
-constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512, inverse512, multiplyAdd512, reduce512};
+constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse512,
+                              multiplyAdd512,     multiplyAddPairs512, reduce512};
 
 } // namespace
 

@@ -241,10 +241,13 @@ void ReplySums::clear() {
   }
 }
 
-void ReplySums::add(const RlwePoly &weights, const RlwePoly &cipher0, const RlwePoly &cipher1) {
+void ReplySums::add(std::span<const RlweTerm> terms) {
+  assert(terms.size() <= kTermsAtOnce);
+  PairTerm pairs[kTermsAtOnce];
   for (int i = 0; i < kPrimeCount; ++i) {
-    polyKernels().multiplyAdd(nttTables(i), c0[i], part(cipher0, i), part(weights, i));
-    polyKernels().multiplyAdd(nttTables(i), c1[i], part(cipher1, i), part(weights, i));
+    for (std::size_t k = 0; k < terms.size(); ++k)
+      pairs[k] = {part(*terms[k].weights, i), part(*terms[k].c0, i), part(*terms[k].c1, i)};
+    polyKernels().multiplyAddPairs(nttTables(i), c0[i], c1[i], std::span(pairs, terms.size()));
   }
 }
 

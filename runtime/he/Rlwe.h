@@ -59,12 +59,19 @@ private:
   RlwePoly secret_; // transforms of s
 };
 
+// A weight polynomial times a ciphertext (c0, c1), all as transforms.
+struct RlweTerm {
+  const RlwePoly *weights, *c0, *c1;
+};
+inline constexpr std::size_t kTermsAtOnce =
+    4; // a weight polynomial and a ciphertext of each fit beside the sums in a core's cache
+
 // P0's side: a reply made of the product sums (one for each prime) of both ciphertext polynomials.
 struct ReplySums {
   ProductSum c0[kPrimeCount], c1[kPrimeCount];
   void clear();
-  // += weights * (c0, c1), all as transforms.
-  void add(const RlwePoly &weights, const RlwePoly &cipher0, const RlwePoly &cipher1);
+  // += the sum of the products, of at most kTermsAtOnce.
+  void add(std::span<const RlweTerm> terms);
 };
 
 struct ReplyRequest {

@@ -13,7 +13,8 @@ public:
   Meter(const Connection &peer, const Connection *dealer) : peer_(peer), dealer_(dealer), last_(now()) {}
 
   void add(PhaseStats &phase) {
-    phase.seconds += watch_.lap();
+    phase.last = watch_.interval();
+    phase.seconds += phase.last.length;
     const Traffic traffic = now();
     phase.traffic += traffic - last_;
     last_ = traffic;
@@ -44,7 +45,8 @@ public:
 
   void add(std::uint32_t instruction) {
     const Traffic traffic = meter_.now(), spent = traffic - last_;
-    ops_[instruction].seconds += watch_.lap();
+    ops_[instruction].last = watch_.interval();
+    ops_[instruction].seconds += ops_[instruction].last.length;
     ops_[instruction].bytesSent += spent.bytesSent;
     ops_[instruction].bytesReceived += spent.bytesReceived;
     last_ = traffic;

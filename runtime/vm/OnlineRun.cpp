@@ -9,9 +9,10 @@ namespace sd {
 
 namespace {
 
-// Shares a group's seconds out among its ops by their bytes, and adds the bytes to who sent them.
-void account(const Group &group, std::span<InteractiveOp *const> ops, Party party, double seconds,
+// Shares a group's time out among its ops by their bytes, and adds the bytes to who sent them.
+void account(const Group &group, std::span<InteractiveOp *const> ops, Party party, TimeSpan spent,
              std::vector<OpStats> &stats) {
+  double begin = spent.begin;
   std::uint64_t total = 0;
   for (const InteractiveOp *op : ops)
     for (int k = 0; k < op->messages(); ++k)
@@ -23,7 +24,10 @@ void account(const Group &group, std::span<InteractiveOp *const> ops, Party part
       (speakerOf(k) == party ? op.bytesSent : op.bytesReceived) += ops[i]->messageBytes(k);
       bytes += ops[i]->messageBytes(k);
     }
-    op.seconds += seconds * static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(total, 1));
+    const double share = static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(total, 1));
+    op.last = {begin, spent.length * share};
+    begin += op.last.length;
+    op.seconds += op.last.length;
   }
 }
 
@@ -75,7 +79,8 @@ private:
         add<Ring>(result.span(), material.u.span(), result.span());
       }
       values_[instruction.result] = std::move(result);
-      stats[i].seconds += watch.lap();
+      stats[i].last = watch.interval();
+      stats[i].seconds += stats[i].last.length;
     }
     return {};
   }
@@ -109,7 +114,7 @@ private:
     SD_TRY(runRoundGroup(channel_, Party::Service, all));
     for (std::uint32_t i = group.begin; i < group.end; ++i)
       values_[program_.instructions[i].result] = ops[i - group.begin]->takeResult();
-    account(group, all, Party::Service, watch.lap(), stats);
+    account(group, all, Party::Service, watch.interval(), stats);
     return {};
   }
 
@@ -148,7 +153,7 @@ Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, C
     for (std::uint32_t i = group.begin; i < group.end; ++i)
       if (context.program.instructions[i].op == OpKind::ShareOutput)
         clear.setOpened(context.program.instructions[i], ops[i - group.begin]->takeOpened());
-    account(group, all, Party::Client, watch.lap(), stats);
+    account(group, all, Party::Client, watch.interval(), stats);
   }
   return {};
 }

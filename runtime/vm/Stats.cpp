@@ -58,12 +58,47 @@ void addTo(PhaseStats &total, const PhaseStats &phase) {
   }
 }
 
+Json event(const std::string &name, const char *phase, const TimeSpan &at, int party, int thread) {
+  return {{"name", name},           {"cat", phase}, {"ph", "X"},    {"ts", at.begin * 1e6},
+          {"dur", at.length * 1e6}, {"pid", party}, {"tid", thread}};
+}
+
+Json label(const char *what, const std::string &name, int party, int thread) {
+  return {{"name", what}, {"ph", "M"}, {"pid", party}, {"tid", thread}, {"args", {{"name", name}}}};
+}
+
+void addPhase(Json &events, const Program &program, const PhaseStats &phase, const char *name, int party, int thread) {
+  events.push_back(label("thread_name", name, party, thread));
+  events.push_back(label("thread_name", fmt::format("{}: ops", name), party, thread + 1));
+  events.push_back(event(name, name, phase.last, party, thread));
+  for (std::size_t i = 0; i < phase.ops.size(); ++i) {
+    const OpStats &op = phase.ops[i];
+    if (op.last.length == 0) continue;
+    const Instruction &instruction = program.instructions[i];
+    const std::string_view mnemonic = info(instruction.op).mnemonic;
+    Json added = event(fmt::format("{} {}", mnemonic, nameOf(program, instruction)), name, op.last, party, thread + 1);
+    added["args"] = {{"bytes_sent", op.bytesSent}, {"bytes_received", op.bytesReceived}};
+    events.push_back(std::move(added));
+  }
+}
+
 } // namespace
 
 SessionStats &SessionStats::operator+=(const SessionStats &session) {
   sessions += session.sessions, records += session.records;
   addTo(setup, session.setup), addTo(offline, session.offline), addTo(online, session.online);
   return *this;
+}
+
+std::string toTrace(const Program &program, std::span<const SessionStats> parties) {
+  Json events = Json::array();
+  for (const SessionStats &stats : parties) {
+    events.push_back(label("process_name", stats.party == 0 ? "service" : "hospital", stats.party, 0));
+    addPhase(events, program, stats.setup, "setup", stats.party, 0);
+    addPhase(events, program, stats.offline, "offline", stats.party, 2);
+    addPhase(events, program, stats.online, "online", stats.party, 4);
+  }
+  return Json{{"traceEvents", std::move(events)}}.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string toJson(const Program &program, std::span<const SessionStats> parties) {

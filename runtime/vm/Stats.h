@@ -10,13 +10,20 @@
 
 namespace sd {
 
+// When something was last done, in seconds of the machine's steady clock: processes of one machine share it.
+struct TimeSpan {
+  double begin = 0, length = 0;
+};
+
 struct OpStats {
   double seconds = 0;
+  TimeSpan last;
   std::uint64_t bytesSent = 0, bytesReceived = 0; // online: payloads, without the frames that ops share
 };
 
 struct PhaseStats {
   double seconds = 0;
+  TimeSpan last;
   std::vector<double> recordSeconds; // of each record; of the set-up none
   Traffic traffic;
   std::vector<OpStats> ops; // by instruction
@@ -40,12 +47,19 @@ struct SessionStats {
 // one: its object, with "program".
 std::string toJson(const Program &program, std::span<const SessionStats> parties);
 
+// The last record's ops and phases in Chrome's trace format (chrome://tracing, ui.perfetto.dev): a process for each
+// party, a thread for each phase and its ops.
+std::string toTrace(const Program &program, std::span<const SessionStats> parties);
+
 // Seconds since it was made or last asked.
 class Stopwatch {
 public:
-  double lap() {
-    const auto now = Clock::now();
-    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+  double lap() { return interval().length; }
+  // The lap, and when it began.
+  TimeSpan interval() {
+    const auto now = Clock::now(), before = std::exchange(last_, now);
+    return {std::chrono::duration<double>(before.time_since_epoch()).count(),
+            std::chrono::duration<double>(now - before).count()};
   }
 
 private:

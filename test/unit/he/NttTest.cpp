@@ -91,6 +91,31 @@ TEST_P(NttTargets, MultipliesAsTheSchoolbook) {
   EXPECT_EQ(got, want);
 }
 
+TEST_P(NttTargets, PairsAddUpAsSingleProducts) {
+  std::mt19937_64 rng(3);
+  const auto &t = nttTables(0);
+  ProductSum single0, single1, pair0, pair1;
+  for (std::size_t count : {1, 2, 4, 3}) {
+    std::vector<Poly> polys;
+    std::vector<PairTerm> terms;
+    for (std::size_t i = 0; i < 3 * count; ++i)
+      polys.push_back(randomPoly(rng, t.p));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Poly &w = polys[3 * i], &c0 = polys[3 * i + 1], &c1 = polys[3 * i + 2];
+      terms.push_back({w.data(), c0.data(), c1.data()});
+      kernels->multiplyAdd(t, single0, c0.data(), w.data());
+      kernels->multiplyAdd(t, single1, c1.data(), w.data());
+    }
+    kernels->multiplyAddPairs(t, pair0, pair1, terms);
+  }
+  Poly want(kN), got(kN);
+  for (const auto &[single, pair] : {std::pair{&single0, &pair0}, {&single1, &pair1}}) {
+    kernels->reduce(t, *single, want.data());
+    kernels->reduce(t, *pair, got.data());
+    EXPECT_EQ(got, want);
+  }
+}
+
 TEST_P(NttTargets, SumsOfManyLargestProductsReduceRightly) {
   for (int prime = 0; prime < kPrimeCount; ++prime) {
     const auto &t = nttTables(prime);

@@ -46,7 +46,7 @@ std::uint32_t runProducts(Parties &p, std::mt19937_64 &rng, int blocks,
     for (int i = 0; i < kN; ++i)
       weights[i] = weight(i);
     transformSigned(weights, w);
-    sums.add(w, c0, c1);
+    sums.add({{{&w, &c0, &c1}}});
     for (int i = 0; i < kN; ++i) {
       if (!weights[i]) continue;
       for (int j = 0; j < kN; ++j) {
@@ -116,7 +116,7 @@ TEST(Rlwe, KnownAnswer) {
   p.secret.encrypt(message, c1, p.hospital, c0);
   transformSigned(weights, w);
   ReplySums sums;
-  sums.add(w, c0, c1);
+  sums.add({{{&w, &c0, &c1}}});
   std::vector<std::uint64_t> reply1(kN), wanted(kN);
   makeReply(sums, p.key, {positions, mask}, p.service, reply1, wanted);
   const auto digest = [](const auto &values) {
@@ -174,7 +174,7 @@ TEST(Rlwe, RepliesAndUploadsLookUniform) {
       ++uploadCounts[c0[i] >> 42];
     transformSigned(weights, w);
     ReplySums sums;
-    sums.add(w, c0, c1);
+    sums.add({{{&w, &c0, &c1}}});
     p.service.fill(std::span(mask));
     std::vector<std::uint64_t> reply1(kN), wanted(kN);
     makeReply(sums, p.key, {positions, mask}, p.service, reply1, wanted);
