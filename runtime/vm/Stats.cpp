@@ -49,11 +49,11 @@ Json toJson(const Program &program, const SessionStats &stats) {
 }
 
 void addTo(PhaseStats &total, const PhaseStats &phase) {
-  total.seconds += phase.seconds;
+  total.seconds += phase.seconds, total.last = phase.last;
   total.traffic += phase.traffic;
   total.ops.resize(std::max(total.ops.size(), phase.ops.size()));
   for (std::size_t i = 0; i < phase.ops.size(); ++i) {
-    total.ops[i].seconds += phase.ops[i].seconds;
+    total.ops[i].seconds += phase.ops[i].seconds, total.ops[i].last = phase.ops[i].last;
     total.ops[i].bytesSent += phase.ops[i].bytesSent, total.ops[i].bytesReceived += phase.ops[i].bytesReceived;
   }
 }

@@ -17,8 +17,8 @@ struct TimeSpan {
 
 struct OpStats {
   double seconds = 0;
-  TimeSpan last;
   std::uint64_t bytesSent = 0, bytesReceived = 0; // online: payloads, without the frames that ops share
+  TimeSpan last = {};
 };
 
 struct PhaseStats {

@@ -39,5 +39,25 @@ TEST(Stats, JsonHasThePromisedKeys) {
   EXPECT_EQ(nlohmann::json::parse(toJson(builder.program(), both))["parties"].size(), 2u);
 }
 
+// A service that runs for long: sums, and no lists.
+TEST(Stats, TotalsAreSums) {
+  SessionStats session;
+  session.records = 3, session.online.seconds = 0.5, session.online.traffic = {10, 20, 1, 2};
+  session.online.recordSeconds = {0.1, 0.2, 0.2}, session.stored = {"a", "b", "c"};
+  session.online.ops = {{0.25, 4, 8}, {0.125, 1, 2}};
+  SessionStats totals;
+  totals.sessions = 0;
+  totals += session;
+  totals += session;
+  EXPECT_EQ(totals.sessions, 2u);
+  EXPECT_EQ(totals.records, 6u);
+  EXPECT_EQ(totals.online.seconds, 1.0);
+  EXPECT_EQ(totals.online.traffic, (Traffic{20, 40, 2, 4}));
+  ASSERT_EQ(totals.online.ops.size(), 2u);
+  EXPECT_EQ(totals.online.ops[0].bytesReceived, 16u);
+  EXPECT_EQ(totals.online.ops[1].seconds, 0.25);
+  EXPECT_TRUE(totals.online.recordSeconds.empty() && totals.stored.empty());
+}
+
 } // namespace
 } // namespace sd
