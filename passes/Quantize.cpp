@@ -75,6 +75,11 @@ void Quantizer::lowerClear(const Op &op) {
 ValueId Quantizer::weights(const Op &op, std::span<const double> values, Shape shape, int scale) {
   auto fixed = toFixed(values, shape, scale);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
+  // Without its factors, which have no more than s bits of fraction, the layer would do nothing; summands may vanish.
+  const auto isZero = [](auto v) { return v == 0; };
+  if (fixed && scale <= s_ && op.kind != OpKind::Add && op.kind != OpKind::Sub &&
+      std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(values, isZero))
+    complaints_.add(op, "its constants all round to zero at scale 2^{}; compile with a larger --scale", scale);
   return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int32_t>(std::move(shape)), scale,
                                    op.source);
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "compiler/onnx/LinearMap.h"
+
 namespace sd {
 namespace {
 
@@ -47,7 +49,14 @@ Expected<Value> inRows(Emitter &emitter, const Value &x, const std::vector<std::
   return emitter.reshape(ordered, rows);
 }
 
-Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows) {
+Expected<Value> absolute(Emitter &emitter, const Value &x) { // 2 relu(x) - x
+  SD_ASSIGN(const Value positive, emitter.relu(x));
+  SD_ASSIGN(const Value twice, emitter.arithmetic(OpKind::Mul, positive, Value::scalar(2)));
+  return emitter.arithmetic(OpKind::Sub, twice, x);
+}
+
+// The maximum, the mean, or with `sums` the sum: an average that is divided by 2^0.
+Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows, bool sums) {
   const std::int64_t length = rows.shape()[2];
   Attrs attrs = {{Attr::Kernel, std::vector<std::int64_t>{length}},
                  {Attr::Strides, std::vector<std::int64_t>{1}},
@@ -55,6 +64,7 @@ Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows) {
                  {Attr::Dilations, std::vector<std::int64_t>{1}},
                  {Attr::CeilMode, std::int64_t{0}}};
   if (kind == OpKind::AvgPool) attrs.set(Attr::CountIncludePad, std::int64_t{0});
+  if (sums) attrs.set(Attr::Shift, std::int64_t{0});
   return emitter.compute(kind, {rows}, std::move(attrs));
 }
 
@@ -70,11 +80,15 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
     if (rows.size() == 0) return fail("reduces an axis without elements");
     if (isMin) {
       SD_ASSIGN(rows, emitter.arithmetic(OpKind::Mul, rows, Value::scalar(-1)));
+    } else if (node.op() == "ReduceL1") {
+      SD_ASSIGN(rows, absolute(emitter, rows));
+    } else if (node.op() == "ReduceSumSquare") {
+      SD_ASSIGN(rows, emitter.arithmetic(OpKind::Mul, rows, rows));
     }
-    SD_ASSIGN(result, pooled(emitter, isMax ? OpKind::MaxPool : OpKind::AvgPool, rows));
-    if (isMin || node.op() == "ReduceSum") {
-      const auto factor = isMin ? -1.0f : static_cast<float>(rows.shape()[2]);
-      SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, Value::scalar(factor)));
+    const bool sums = !isMax && node.op() != "ReduceMean";
+    SD_ASSIGN(result, pooled(emitter, isMax ? OpKind::MaxPool : OpKind::AvgPool, rows, sums));
+    if (isMin) {
+      SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, Value::scalar(-1)));
     }
     Shape shape;
     for (std::int64_t axis = 0; axis < x.rank(); ++axis) {
@@ -83,6 +97,27 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
     }
     SD_ASSIGN(result, emitter.reshape(result, std::move(shape)));
   }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// Sums of all elements before each along an axis: a triangular matrix.
+Expected<void> importCumSum(Node &node, Emitter &emitter) {
+  constexpr std::int64_t kLongest = 4096;
+  const Value &x = node.input(0);
+  SD_ASSIGN(const std::vector<std::int64_t> axes, node.constantInts(1, "axis"));
+  SD_ASSIGN(const bool exclusive, node.integer("exclusive", 0));
+  SD_ASSIGN(const bool reverse, node.integer("reverse", 0));
+  if (axes.size() != 1) return fail("its axis must be one number");
+  SD_ASSIGN(const std::int64_t axis, normalizedAxis(axes[0], x.rank()));
+  const std::int64_t size = x.shape()[static_cast<std::size_t>(axis)];
+  if (size > kLongest) return fail("sums along {} elements, more than {}; use a shorter axis", size, kLongest);
+  Tensor<float> matrix({size, size}, 0.0f);
+  for (std::int64_t from = 0; from < size; ++from)
+    for (std::int64_t to = 0; to < size; ++to)
+      if ((reverse ? from > to : from < to) || (from == to && !exclusive))
+        matrix.data[static_cast<std::size_t>(from * size + to)] = 1;
+  SD_ASSIGN(Value result, mapAlong(emitter, x, axis, std::move(matrix)));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -1,8 +1,10 @@
-// Resize and Upsample to the nearest neighbour: a gather along each axis.
+// Resize and Upsample: to the nearest neighbour a gather along each axis, else a product with a matrix.
 #include "compiler/onnx/Handlers.h"
 
 #include <algorithm>
 #include <cmath>
+
+#include "compiler/onnx/LinearMap.h"
 
 namespace sd {
 namespace {
@@ -47,6 +49,42 @@ Expected<std::int64_t> nearest(const Sampling &sampling, const ResizedAxis &axis
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(rounded), 0, axis.from - 1);
 }
 
+// How interpolation weighs the elements beside a position.
+struct Interpolation {
+  bool cubic = false, excludeOutside = false;
+  double a = -0.75; // of the cubic convolution kernel (Keys 1981)
+};
+
+double weightOf(const Interpolation &how, double distance) {
+  const double d = std::abs(distance), a = how.a;
+  if (!how.cubic) return std::max(1 - d, 0.0);
+  if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+// [from, to]: each result is a weighted sum of elements along the axis; beyond the edges they repeat.
+Expected<Tensor<float>> interpolation(const Sampling &sampling, const Interpolation &how, const ResizedAxis &axis) {
+  if (axis.from > kLongest / axis.to * 64) return fail("interpolates axes that are too long");
+  Tensor<float> matrix({axis.from, axis.to}, 0.0f);
+  for (std::int64_t i = 0; i < axis.to; ++i) {
+    SD_ASSIGN(const double x, sourceOf(sampling, axis, i));
+    const auto first = static_cast<std::int64_t>(std::floor(x)) - 1;
+    double sum = 0;
+    for (int pass = 0; pass < 2; ++pass) // the sum, then the weights divided by it
+      for (std::int64_t at = first; at < first + 4; ++at) {
+        const bool outside = at < 0 || at >= axis.from;
+        if (how.excludeOutside && outside) continue;
+        const double weight = weightOf(how, x - static_cast<double>(at));
+        const std::int64_t row = std::clamp<std::int64_t>(at, 0, axis.from - 1);
+        if (pass == 0)
+          sum += weight;
+        else
+          matrix.data[static_cast<std::size_t>(row * axis.to + i)] += static_cast<float>(weight / sum);
+      }
+  }
+  return matrix;
+}
+
 Expected<std::vector<double>> readScales(Node &node) {
   const std::size_t at = node.opset() < 11 ? 1 : 2;
   if (node.op() == "Upsample" && node.opset() < 9) return node.reals("scales");
@@ -58,7 +96,7 @@ Expected<std::vector<double>> readScales(Node &node) {
 }
 
 // How each axis of the input changes.
-Expected<std::vector<ResizedAxis>> readAxes(Node &node) {
+Expected<std::vector<ResizedAxis>> readAxes(Node &node, bool alignCorners) {
   const Shape &x = node.input(0).shape();
   SD_ASSIGN(const std::vector<double> scales, readScales(node));
   std::vector<std::int64_t> sizes;
@@ -84,6 +122,10 @@ Expected<std::vector<ResizedAxis>> readAxes(Node &node) {
     if (!(length >= 1 && length <= static_cast<double>(kLongest)))
       return fail("resizes an axis of {} elements to {}", axis.from, length);
     axis.to = static_cast<std::int64_t>(length);
+    // Implementations differ in whether the corners of the exact or of the rounded length are meant.
+    if (alignCorners && !scales.empty() && length != static_cast<double>(axis.from) * scales[i])
+      return fail("aligns corners at a scale of {} of an axis of {} elements, no whole number; export it with sizes",
+                  scales[i], axis.from);
     axis.scale = static_cast<float>(scales.empty() ? length / static_cast<double>(axis.from) : scales[i]);
   }
   return axes;
@@ -93,9 +135,14 @@ Expected<std::vector<ResizedAxis>> readAxes(Node &node) {
 
 Expected<void> importResize(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::string mode, node.text("mode", "nearest"));
-  if (mode != "nearest") return fail("interpolates in mode '{}'; only nearest is supported", printable(mode));
-  for (const char *name : {"cubic_coeff_a", "exclude_outside", "extrapolation_value", "antialias"})
-    node.ignore(name);
+  if (mode != "nearest" && mode != "linear" && mode != "cubic")
+    return fail("interpolates in mode '{}'; use nearest, linear or cubic", printable(mode));
+  SD_ASSIGN(const bool antialias, node.integer("antialias", 0));
+  if (antialias && mode != "nearest") return fail("filters against aliasing; resize with antialias = 0");
+  Interpolation how{.cubic = mode == "cubic"};
+  SD_ASSIGN(how.a, node.real("cubic_coeff_a", -0.75));
+  SD_ASSIGN(how.excludeOutside, node.integer("exclude_outside", 0));
+  node.ignore("extrapolation_value"); // of tf_crop_and_resize
   SD_ASSIGN(const std::string policy, node.text("keep_aspect_ratio_policy", "stretch"));
   if (policy != "stretch") return fail("has the keep_aspect_ratio_policy '{}'", printable(policy));
   Sampling sampling;
@@ -103,10 +150,15 @@ Expected<void> importResize(Node &node, Emitter &emitter) {
     SD_ASSIGN(sampling.coordinates, node.text("coordinate_transformation_mode", "half_pixel"));
     SD_ASSIGN(sampling.rounding, node.text("nearest_mode", "round_prefer_floor"));
   }
-  SD_ASSIGN(const std::vector<ResizedAxis> axes, readAxes(node));
+  SD_ASSIGN(const std::vector<ResizedAxis> axes, readAxes(node, sampling.coordinates == "align_corners"));
   Value result = node.input(0);
   for (std::size_t at = 0; at < axes.size(); ++at) {
     if (axes[at].to == axes[at].from && axes[at].scale == 1.0f) continue;
+    if (mode != "nearest") {
+      SD_ASSIGN(Tensor<float> matrix, interpolation(sampling, how, axes[at]));
+      SD_ASSIGN(result, mapAlong(emitter, result, static_cast<std::int64_t>(at), std::move(matrix)));
+      continue;
+    }
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < axes[at].to; ++i) {
       SD_ASSIGN(const std::int64_t index, nearest(sampling, axes[at], i));

@@ -36,7 +36,11 @@ Expected<void> importArgMax(Node &node, Emitter &emitter) {
   SD_ASSIGN(const bool selectLast, node.integer("select_last_index", 0));
   Attrs attrs = {
       {Attr::Axis, axis}, {Attr::KeepDims, std::int64_t{keepDims}}, {Attr::SelectLast, std::int64_t{selectLast}}};
-  SD_ASSIGN(Value result, emitter.openAnd(OpKind::ArgMax, node.input(0), std::move(attrs)));
+  Value x = node.input(0);
+  if (node.op() == "ArgMin") {
+    SD_ASSIGN(x, emitter.arithmetic(OpKind::Mul, x, Value::scalar(-1)));
+  }
+  SD_ASSIGN(Value result, emitter.openAnd(OpKind::ArgMax, x, std::move(attrs)));
   node.setOutput(0, std::move(result));
   return {};
 }

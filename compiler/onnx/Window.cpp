@@ -35,7 +35,7 @@ void padAutomatically(Window &window, const Shape &x) {
 
 Expected<Window> readWindow(Node &node, const Shape &x) {
   if (x.size() < 3) return fail("needs an input [N,C,...], not {}", toString(x));
-  if (x.size() > 4) return fail("works on {} spatial axes; only one and two are supported", x.size() - 2);
+  if (x.size() > 5) return fail("works on {} spatial axes; at most three are supported", x.size() - 2);
   Window window;
   SD_ASSIGN(window.kernel, node.integers("kernel_shape"));
   SD_ASSIGN(window.strides, node.integers("strides"));

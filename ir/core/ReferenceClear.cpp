@@ -1,5 +1,6 @@
 // Meaning of the nn ops.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -46,34 +47,55 @@ Tensor<float> batchNorm(Operands<float> operands, double epsilon) {
   return result;
 }
 
-// Each result is reduce(window); reduce gets the plane's data and the taps of both axes.
+// The window of one output: the taps of three spatial axes, of which those that x lacks have size 1.
+struct PoolWindow {
+  const float *data; // of the channel
+  std::array<WindowAxis, 3> axes;
+  std::array<std::int64_t, 3> output;
+
+  template <class F>
+  void forEach(F f) const {
+    const WindowTaps slices = windowTaps(axes[0], output[0]), rows = windowTaps(axes[1], output[1]),
+                     columns = windowTaps(axes[2], output[2]);
+    const auto at = [](const WindowTaps &taps, const WindowAxis &axis, std::int64_t i) {
+      return taps.first + i * axis.dilation;
+    };
+    for (std::int64_t i = slices.begin; i < slices.end; ++i)
+      for (std::int64_t j = rows.begin; j < rows.end; ++j)
+        for (std::int64_t k = columns.begin; k < columns.end; ++k)
+          f(data[(at(slices, axes[0], i) * axes[1].size + at(rows, axes[1], j)) * axes[2].size +
+                 at(columns, axes[2], k)]);
+  }
+};
+
+// Each result is reduce(window).
 template <class F>
 Tensor<float> pool(const Tensor<float> &x, const Attrs &attrs, const Shape &shape, F reduce) {
-  auto axes = windowAxes(x.shape, attrs.ints(Attr::Kernel), attrs);
-  if (axes.size() == 1) axes.insert(axes.begin(), WindowAxis{1, 1, 1, 0, 0, 1});
-  const std::int64_t rows = shape.size() == 4 ? shape[2] : 1, columns = shape.back();
+  const auto given = windowAxes(x.shape, attrs.ints(Attr::Kernel), attrs);
+  PoolWindow window{};
+  std::array<std::int64_t, 3> outputs = {1, 1, 1};
+  window.axes.fill(WindowAxis{1, 1, 1, 0, 0, 1});
+  std::ranges::copy(given, window.axes.end() - static_cast<std::ptrdiff_t>(given.size()));
+  std::copy(shape.begin() + 2, shape.end(), outputs.end() - static_cast<std::ptrdiff_t>(given.size()));
   Tensor<float> result(shape);
   auto to = result.data.begin();
-  for (std::int64_t p = 0; p < shape[0] * shape[1]; ++p)
-    for (std::int64_t row = 0; row < rows; ++row)
-      for (std::int64_t column = 0; column < columns; ++column)
-        *to++ = reduce(x.data.data() + p * axes[0].size * axes[1].size, axes, row, column);
+  window.data = x.data.data();
+  for (std::int64_t p = 0; p < shape[0] * shape[1]; ++p) {
+    for (auto &[slice, row, column] = window.output; slice < outputs[0]; ++slice) {
+      for (row = 0; row < outputs[1]; ++row)
+        for (column = 0; column < outputs[2]; ++column)
+          *to++ = reduce(window);
+    }
+    window.output = {};
+    window.data += window.axes[0].size * window.axes[1].size * window.axes[2].size;
+  }
   return result;
 }
 
-// Calls f(element) for each element of the window.
-template <class F>
-void forEachTap(const float *x, const std::vector<WindowAxis> &axes, std::int64_t row, std::int64_t column, F f) {
-  const WindowTaps rows = windowTaps(axes[0], row), columns = windowTaps(axes[1], column);
-  for (std::int64_t i = rows.begin; i < rows.end; ++i)
-    for (std::int64_t j = columns.begin; j < columns.end; ++j)
-      f(x[(rows.first + i * axes[0].dilation) * axes[1].size + columns.first + j * axes[1].dilation]);
-}
-
 Tensor<float> maxPool(const Tensor<float> &x, const Attrs &attrs, const Shape &shape) {
-  return pool(x, attrs, shape, [](const float *plane, auto &axes, auto row, auto column) {
+  return pool(x, attrs, shape, [](const PoolWindow &window) {
     float most = -std::numeric_limits<float>::infinity();
-    forEachTap(plane, axes, row, column, [&](float v) { most = v > most || std::isnan(v) ? v : most; });
+    window.forEach([&](float v) { most = v > most || std::isnan(v) ? v : most; });
     return most;
   });
 }
@@ -81,10 +103,12 @@ Tensor<float> maxPool(const Tensor<float> &x, const Attrs &attrs, const Shape &s
 Tensor<float> avgPool(const Tensor<float> &x, const Attrs &attrs, const Shape &shape) {
   const bool includePad = attrs.i(Attr::CountIncludePad) != 0, shifts = attrs.has(Attr::Shift);
   const double power = std::ldexp(1.0, static_cast<int>(attrs.i(Attr::Shift, 0)));
-  return pool(x, attrs, shape, [=](const float *plane, auto &axes, auto row, auto column) {
+  return pool(x, attrs, shape, [=](const PoolWindow &window) {
     double sum = 0;
-    forEachTap(plane, axes, row, column, [&](float v) { sum += v; });
-    const std::int64_t taps = countedTaps(axes[0], row, includePad) * countedTaps(axes[1], column, includePad);
+    window.forEach([&](float v) { sum += v; });
+    std::int64_t taps = 1;
+    for (std::size_t i = 0; i < window.axes.size(); ++i)
+      taps *= countedTaps(window.axes[i], window.output[i], includePad);
     return toFloat(sum / (shifts ? power : static_cast<double>(taps)));
   });
 }

@@ -72,20 +72,21 @@ Tensor<T> pad(const Tensor<T> &x, const Shape &pads, const Shape &shape, T fill)
   return result;
 }
 
-// The two spatial axes of a window op; a 1-D one has a first axis of size 1.
+// The three spatial axes of a window op; those that it lacks come first, with size 1.
 struct Plane {
-  WindowAxis rows{1, 1, 1, 0, 0, 1}, columns{};
-  std::int64_t outRows = 1, outColumns = 1;
+  WindowAxis slices{1, 1, 1, 0, 0, 1}, rows{1, 1, 1, 0, 0, 1}, columns{};
+  std::int64_t outSlices = 1, outRows = 1, outColumns = 1;
 
   Plane(const Shape &x, std::span<const std::int64_t> kernel, const Attrs &attrs, const Shape &result) {
     auto axes = windowAxes(x, kernel, attrs);
     columns = axes.back();
     outColumns = result.back();
-    if (axes.size() == 2) rows = axes.front(), outRows = result[2];
+    if (axes.size() > 1) rows = axes[axes.size() - 2], outRows = result[result.size() - 2];
+    if (axes.size() > 2) slices = axes.front(), outSlices = result[2];
   }
-  std::int64_t in() const { return rows.size * columns.size; }
-  std::int64_t out() const { return outRows * outColumns; }
-  std::int64_t taps() const { return rows.kernel * columns.kernel; }
+  std::int64_t in() const { return slices.size * rows.size * columns.size; }
+  std::int64_t out() const { return outSlices * outRows * outColumns; }
+  std::int64_t taps() const { return slices.kernel * rows.kernel * columns.kernel; }
 };
 
 // Outputs [begin, end) whose tap stands inside the input.
@@ -103,18 +104,23 @@ OutputRange outputsOf(const WindowAxis &axis, std::int64_t tap, std::int64_t out
 // theirs, which lie a column stride apart.
 template <class F>
 void forEachRun(const Plane &plane, F f) {
-  for (std::int64_t ky = 0; ky < plane.rows.kernel; ++ky)
-    for (std::int64_t kx = 0; kx < plane.columns.kernel; ++kx) {
-      const auto rows = outputsOf(plane.rows, ky, plane.outRows);
-      const auto columns = outputsOf(plane.columns, kx, plane.outColumns);
-      for (std::int64_t row = rows.begin; row < rows.end && columns.begin < columns.end; ++row) {
-        const std::int64_t y = row * plane.rows.stride + ky * plane.rows.dilation - plane.rows.padBegin;
-        const std::int64_t x =
-            columns.begin * plane.columns.stride + kx * plane.columns.dilation - plane.columns.padBegin;
-        f(ky * plane.columns.kernel + kx, y * plane.columns.size + x, row * plane.outColumns + columns.begin,
-          columns.end - columns.begin);
+  const auto position = [](const WindowAxis &axis, std::int64_t output, std::int64_t tap) {
+    return output * axis.stride + tap * axis.dilation - axis.padBegin;
+  };
+  const WindowAxis &slice = plane.slices, &row = plane.rows, &column = plane.columns;
+  for (std::int64_t tap = 0; tap < plane.taps(); ++tap) {
+    const std::int64_t kx = tap % column.kernel, ky = tap / column.kernel % row.kernel;
+    const std::int64_t kz = tap / column.kernel / row.kernel;
+    const auto inSlices = outputsOf(slice, kz, plane.outSlices), inRows = outputsOf(row, ky, plane.outRows);
+    const auto inColumns = outputsOf(column, kx, plane.outColumns);
+    if (inColumns.begin >= inColumns.end) continue;
+    for (std::int64_t oz = inSlices.begin; oz < inSlices.end; ++oz)
+      for (std::int64_t oy = inRows.begin; oy < inRows.end; ++oy) {
+        const std::int64_t z = position(slice, oz, kz), y = position(row, oy, ky);
+        f(tap, (z * row.size + y) * column.size + position(column, inColumns.begin, kx),
+          (oz * plane.outRows + oy) * plane.outColumns + inColumns.begin, inColumns.end - inColumns.begin);
       }
-    }
+  }
 }
 
 // to[o] += weights[tap] x[input position of o under that tap], for one pair of input and output planes.

@@ -53,8 +53,8 @@ bool everyWindowHits(const WindowAxis &axis, std::int64_t outputs) {
 
 Expected<Shape> convShape(const Case &c) {
   const Shape &x = c.in[0].shape, &w = c.in[1].shape;
-  if (!within(static_cast<std::int64_t>(x.size()), 3, 4) || w.size() != x.size())
-    return broken(1, "x {} and w {} must both have rank 3 or 4", toString(x), toString(w));
+  if (!within(static_cast<std::int64_t>(x.size()), 3, 5) || w.size() != x.size())
+    return broken(1, "x {} and w {} must both have rank 3, 4 or 5", toString(x), toString(w));
   const std::size_t axes = x.size() - 2;
   SD_TRY(checkWindow(c, axes));
   const std::int64_t group = c.attrs.i(Attr::Group);
@@ -87,7 +87,8 @@ Expected<Shape> matMulShape(const Case &c) {
 
 Expected<Shape> poolShape(const Case &c) {
   const Shape &x = c.in[0].shape;
-  if (!within(static_cast<std::int64_t>(x.size()), 3, 4)) return broken(1, "x {} must have rank 3 or 4", toString(x));
+  if (!within(static_cast<std::int64_t>(x.size()), 3, 5))
+    return broken(1, "x {} must have rank 3, 4 or 5", toString(x));
   SD_TRY(checkWindow(c, x.size() - 2));
   if (!within(c.attrs.i(Attr::CeilMode), 0, 1)) return broken(3, "ceil_mode is {}", c.attrs.i(Attr::CeilMode));
   Shape result{x[0], x[1]};
