@@ -18,10 +18,13 @@ option(SD_WERROR "Treat warnings as errors" OFF)
 set(SD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 add_library(sd_flags INTERFACE)
-target_include_directories(sd_flags INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
-target_compile_options(sd_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-psabi
+target_include_directories(sd_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sdc>)
+target_compile_features(sd_flags INTERFACE cxx_std_20)
+# The warnings are the project's own: whoever uses the installed package chooses theirs.
+set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-psabi
   $<$<BOOL:${SD_WERROR}>:-Werror>)
+target_compile_options(sd_flags INTERFACE "$<BUILD_INTERFACE:${warnings}>")
 if(SD_SANITIZE)
   target_compile_options(sd_flags INTERFACE -fsanitize=${SD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(sd_flags INTERFACE -fsanitize=${SD_SANITIZE})

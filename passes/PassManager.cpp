@@ -18,6 +18,9 @@ Expected<void> dump(const Module &module, const std::filesystem::path &folder, s
   if (error) return fail("cannot create the folder '{}': {}", folder.string(), error.message());
   const auto path = folder / fmt::format("{:02}-{}.sdir", number, name);
   std::ofstream file(path);
+  // The weights are in it.
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  if (error) return fail("cannot write '{}': {}", path.string(), error.message());
   file << print(module);
   if (!file.flush()) return fail("cannot write '{}'", path.string());
   return {};

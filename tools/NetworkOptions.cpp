@@ -1,6 +1,7 @@
 #include "tools/NetworkOptions.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 namespace sd {
 
@@ -12,6 +13,9 @@ void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   app.add_flag("--allow-plaintext", allowPlaintext, "plain TCP also beyond this machine: anyone may read it");
   app.add_option("--timeout", timeout, "seconds to wait for a peer, at the start and for each message")
       ->check(CLI::Range(0.1, 1e6))
+      ->check([](const std::string &text) { // NaN is in every range
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "not a number" : std::string();
+      })
       ->capture_default_str();
 }
 

@@ -1,6 +1,8 @@
 // Runs one party of a compiled program, or both.
 
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
 #include <mutex>
 
 #include "ir/bytecode/File.h"
@@ -28,9 +30,22 @@ Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const
   return records;
 }
 
+Expected<WeightSet> readWeights(const RunOptions &options, const LoadedProgram &program) {
+  std::error_code error;
+  if (!std::filesystem::exists(options.weights, error))
+    return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
+                "place",
+                options.weights);
+  return readWeightsFile(options.weights, program);
+}
+
 // Before the run, so that no result is lost to a wrong name.
-Expected<void> checkOutputNames(const RunOptions &options, const ProgramIo &io) {
+Expected<void> checkOutputs(const RunOptions &options, const Program &program) {
+  const ProgramIo io = ioOf(program);
+  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
+  SD_TRY(checkClasses(program, options.classes));
   for (const auto &[name, path] : options.outputs) {
+    SD_TRY(checkWritable(path));
     const bool known = std::ranges::any_of(io.outputs, [&, &n = name](const Port &port) { return port.name == n; });
     if (name.empty() ? io.outputs.size() == 1 : known) continue;
     std::vector<std::string> names;
@@ -44,7 +59,9 @@ Expected<void> checkOutputNames(const RunOptions &options, const ProgramIo &io) 
 Expected<void> deliver(const RunOptions &options, const Program &program,
                        std::span<const std::vector<Tensor<float>>> records) {
   if (options.outputs.empty()) {
-    fmt::print("{}", describe(program, records, options.classes));
+    const std::string text = describe(program, records, options.classes);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+      return fail("can't write the result to the standard output; --output FILE writes it to a file");
     return {};
   }
   const ProgramIo io = ioOf(program);
@@ -65,8 +82,8 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
 }
 
 Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  SD_TRY(checkOutputNames(options, ioOf(program.program)));
-  SD_ASSIGN(const WeightSet weights, readWeightsFile(options.weights, program));
+  SD_TRY(checkOutputs(options, program.program));
+  SD_ASSIGN(const WeightSet weights, readWeights(options, program));
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
@@ -133,7 +150,8 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet &weights, Co
 }
 
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  SD_ASSIGN(const WeightSet weights, readWeightsFile(options.weights, program));
+  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
+  SD_ASSIGN(const WeightSet weights, readWeights(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
@@ -163,7 +181,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 
 Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   const bool prepare = options.purpose == Purpose::Prepare;
-  SD_TRY(checkOutputNames(options, ioOf(program.program)));
+  SD_TRY(checkOutputs(options, program.program));
   std::vector<NamedTensors> records;
   if (!prepare) {
     SD_ASSIGN(records, readRecords(options, program.program));

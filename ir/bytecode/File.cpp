@@ -51,10 +51,31 @@ Expected<void> writeTemporary(int directory, const std::string &name, Bytes byte
   return {};
 }
 
+std::string parentOf(const std::filesystem::path &path) {
+  return path.has_parent_path() ? path.parent_path().string() : ".";
+}
+
+// Whether the path stands for something that is neither a regular file nor free; a folder is an error.
+Expected<bool> isDevice(const std::string &path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return false;
+  if (S_ISDIR(status.st_mode)) return fail("{}: it is a folder", path);
+  return true;
+}
+
+// A device or a pipe: it can only be written to, for a rename would put a regular file in its place.
+Expected<void> writeThrough(const std::string &path, Bytes bytes) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
+  if (file.get() < 0) return failed(path, "can't open");
+  SD_TRY(writeAll(file.get(), bytes, path));
+  if (!file.close()) return failed(path, "can't flush");
+  return {};
+}
+
 } // namespace
 
 Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint64_t limit) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)); // or a pipe makes it wait for ever
   if (file.get() < 0) return failed(path, "can't open");
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return failed(path, "can't open");
@@ -72,10 +93,26 @@ Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint6
   return bytes;
 }
 
+Expected<void> checkWritable(const std::string &path) {
+  const std::filesystem::path target(path);
+  if (!target.has_filename()) return fail("'{}' does not name a file", path);
+  if (const auto device = isDevice(path); !device || *device) return device.map([](bool) {});
+  const std::string parent = parentOf(target);
+  struct stat status = {};
+  if (::stat(parent.c_str(), &status) != 0) return failed(parent, "can't open the folder");
+  if (!S_ISDIR(status.st_mode)) return fail("{}: not a folder", parent);
+  if (::access(parent.c_str(), W_OK | X_OK) != 0) return failed(parent, "can't write into the folder");
+  return {};
+}
+
 Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode) {
   const std::filesystem::path target(path);
   if (!target.has_filename()) return fail("'{}' does not name a file", path);
-  const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
+  SD_ASSIGN(const bool device, isDevice(path));
+  if (device && mode == FileMode::Private)
+    return fail("{}: not a regular file; what is private is written to no other", path);
+  if (device) return writeThrough(path, bytes);
+  const std::string parent = parentOf(target);
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return failed(parent, "can't open the folder");
   const std::string name = target.filename().string();

@@ -13,8 +13,11 @@ Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint6
 
 enum class FileMode { Public, Private }; // 0666 less the umask; 0600 from the first byte on
 
+// Whether writeFileAtomically can be expected to succeed: for asking before the work whose result goes there.
+Expected<void> checkWritable(const std::string &path);
+
 // Writes a new file beside `path`, flushes it to the disk and renames it: `path` has the old content or the new, never
-// a part.
+// a part. What is not a regular file, such as a device, is written to; with FileMode::Private it is refused.
 Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode);
 
 } // namespace sd

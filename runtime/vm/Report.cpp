@@ -29,6 +29,20 @@ std::string listed(std::span<const float> values, const std::vector<std::string>
   return fmt::format("{}", fmt::join(items, ", "));
 }
 
+// One vector of at least two scores, whatever axes of size 1 stand around it.
+bool isVector(const Shape &shape) {
+  return std::ranges::count_if(shape, [](auto n) { return n > 1; }) == 1;
+}
+
+// How many classes an output tells apart; 0: it names none.
+std::size_t classCount(const Program &program, SlotId slot) {
+  const Shape &shape = program.slots[slot].shape;
+  for (const Instruction &instruction : program.instructions)
+    if (instruction.op == OpKind::ArgMax && instruction.result == slot)
+      return static_cast<std::size_t>(elementCount(program.slots[instruction.operands[0]].shape) / elementCount(shape));
+  return isVector(shape) ? static_cast<std::size_t>(elementCount(shape)) : 0;
+}
+
 std::string describe(OpKind op, const Tensor<float> &output, const std::vector<std::string> &classes) {
   const std::span<const float> values(output.data);
   if (op == OpKind::ArgMax) {
@@ -37,9 +51,7 @@ std::string describe(OpKind op, const Tensor<float> &output, const std::vector<s
       names.push_back(className(static_cast<std::size_t>(value), classes));
     return fmt::format("{}", fmt::join(names, ", "));
   }
-  // One vector of at least two scores, whatever axes of size 1 stand around it.
-  const bool isVector = values.size() > 1 && std::ranges::count_if(output.shape, [](auto n) { return n > 1; }) == 1;
-  if (!isVector) return listed(values, {});
+  if (!isVector(output.shape)) return listed(values, {});
   const auto best = static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
   const char *what = op == OpKind::Softmax      ? "probabilities"
                      : op == OpKind::LogSoftmax ? "log-probabilities"
@@ -60,6 +72,19 @@ std::string describe(const Program &program, std::span<const std::vector<Tensor<
       text += describe(opBehind(program, io.outputs[i].slot), records[r][i], classes) + "\n";
     }
   return text;
+}
+
+Expected<void> checkClasses(const Program &program, const std::vector<std::string> &classes) {
+  if (classes.empty()) return {};
+  const ProgramIo io = ioOf(program);
+  std::size_t most = 0;
+  for (const Port &port : io.outputs) {
+    const std::size_t count = classCount(program, port.slot);
+    if (count == classes.size()) return {};
+    most = std::max(most, count);
+  }
+  if (most == 0) return fail("--classes: the program's result is no choice between classes");
+  return fail("--classes names {}, but the program tells {} classes apart", classes.size(), most);
 }
 
 } // namespace sd

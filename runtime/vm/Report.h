@@ -14,4 +14,7 @@ namespace sd {
 std::string describe(const Program &program, std::span<const std::vector<Tensor<float>>> records,
                      const std::vector<std::string> &classes);
 
+// An error if the program names classes, but not as many as there are `classes`.
+Expected<void> checkClasses(const Program &program, const std::vector<std::string> &classes);
+
 } // namespace sd

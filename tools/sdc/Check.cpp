@@ -102,6 +102,16 @@ Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> re
   return outcomes;
 }
 
+// One class for each record in the data.
+Expected<Tensor<float>> readLabels(const std::string &path, std::size_t records) {
+  SD_ASSIGN(Tensor<float> labels, readTensor(path));
+  if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
+  for (float label : labels.data)
+    if (!(label >= 0 && label < 1e9f) || label != std::floor(label))
+      return fail("{}: {} is not the number of a class", path, label);
+  return labels;
+}
+
 struct Accuracy {
   std::int64_t records = 0, floatRight = 0, fixedRight = 0, same = 0;
   double errorSum = 0, errorMost = 0, statedMost = 0, outputMost = 0;
@@ -166,13 +176,12 @@ Expected<void> check(const Flags &flags) {
   SD_ASSIGN(const Tensor<float> data, readTensor(flags.data));
   SD_ASSIGN(std::vector<Record> records, splitRecords(job.imported, data));
   const std::int64_t batch = records.empty() ? 1 : records.front().begin()->second.shape[0];
+  const std::size_t all = records.size() * static_cast<std::size_t>(batch);
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   if (records.empty()) return fail("{}: holds no record", flags.data);
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
-    SD_ASSIGN(labels, readTensor(flags.labels));
-    if (labels->size() < static_cast<std::int64_t>(records.size()) * batch)
-      return fail("{}: {} labels for {} records", flags.labels, labels->size(), records.size() * batch);
+    SD_ASSIGN(labels, readLabels(flags.labels, all));
   }
   SD_ASSIGN(const auto outcomes, runAll(job, records));
   const Accuracy sum = compare(job, outcomes, batch, labels ? &*labels : nullptr);
@@ -198,7 +207,9 @@ void addCheck(CLI::App &app, Action &action) {
   addModelFlags(*command, flags->model);
   command->add_option("--data", flags->data, "records, along the first dimension")->required()->type_name("X.npy");
   command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
-  command->add_option("--records", flags->records, "use the first so many records only")->type_name("N");
+  command->add_option("--records", flags->records, "use the first so many records only")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
   command->callback([flags, &action] { action = [flags] { return check(*flags); }; });
 }
 

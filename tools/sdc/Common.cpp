@@ -39,7 +39,7 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("model", flags.model, "the model: .onnx, .onnxtext, or .sdir (IR text)")->required();
   command.add_option("--batch", flags.batch, "size of a dynamic first dimension")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
   addPassFlags(command, flags);
 }
 
@@ -76,7 +76,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
 Expected<void> writeText(const std::string &path, const std::string &text) {
   if (path != "-")
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
-                               FileMode::Public);
+                               FileMode::Private); // the weights are in it
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     return fail("cannot write to the standard output");
   return {};

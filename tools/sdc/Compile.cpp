@@ -19,6 +19,10 @@ std::string weightsPath(const std::string &program) {
 Expected<void> compile(const Flags &flags) {
   const bool text = flags.emit == "ir" || !flags.model.manager.stopAfter.empty();
   if (!text && flags.output.empty()) return fail("-o is missing: where shall the program go?");
+  if (!text && flags.output == "-") return fail("-o -: a program is two files; name the first, such as model.sdb");
+  std::error_code error;
+  if (std::filesystem::equivalent(flags.model.model, flags.output, error))
+    return fail("-o {}: that is the model itself; choose another name", flags.output);
   if (!text && std::filesystem::path(flags.output).extension() == ".sdw")
     return fail("-o {}: .sdw is the ending of the weights that are written beside the program; choose another, such as "
                 ".sdb",

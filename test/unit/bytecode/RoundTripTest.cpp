@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -104,9 +106,28 @@ TEST(FileTest, IsWrittenWholeAndPrivatelyAndReadBack) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(FileTest, NeitherReplacesNorWaitsForAPipe) {
+  const std::string path = testing::TempDir() + "bytecode-file-test-pipe";
+  ::unlink(path.c_str());
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THAT(readFile(path, 1).error().message, HasSubstr("not a regular file"));
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  const std::vector<std::uint8_t> content{1, 2, 3};
+  EXPECT_THAT(writeFileAtomically(path, content, FileMode::Private).error().message, HasSubstr("not a regular file"));
+  ASSERT_TRUE(writeFileAtomically(path, content, FileMode::Public));
+  std::vector<std::uint8_t> read(4);
+  EXPECT_EQ(::read(reader, read.data(), read.size()), 3);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  ::close(reader);
+  ::unlink(path.c_str());
+}
+
 TEST(FileTest, ErrorsNameThePath) {
   EXPECT_THAT(readFile("/nonexistent/x.sdb", 1).error().message, HasSubstr("/nonexistent/x.sdb: can't open"));
   EXPECT_THAT(readFile("/", 1).error().message, HasSubstr("not a regular file"));
+  EXPECT_THAT(checkWritable("/nonexistent/x.sdb").error().message, HasSubstr("/nonexistent: can't open the folder"));
+  EXPECT_THAT(checkWritable("/tmp").error().message, HasSubstr("it is a folder"));
   EXPECT_THAT(writeFileAtomically("/nonexistent/x.sdb", {}, FileMode::Public).error().message,
               HasSubstr("/nonexistent: can't open the folder"));
   EXPECT_THAT(readProgramFile("/nonexistent/x.sdb").error().message, HasSubstr("/nonexistent/x.sdb"));
