@@ -18,8 +18,6 @@ inline constexpr int kUploadBits = 100;  // an uploaded coefficient: two residue
 inline constexpr int kReplyBits = 41;    // the reply modulus is 2^41
 inline constexpr int kWantedBits = 35;   // bits kept of a wanted coefficient of c0
 inline constexpr std::int64_t kUploadsPerMessage = 16;
-// Largest sum of |w| over one output's taps for which the reply's flood covers the product's noise (docs/protocols.md).
-inline constexpr std::int64_t kMaxWeightL1 = 3'000'000;
 
 inline constexpr int kSpatialDims = 4; // batch, then up to three spatial axes; unused ones have size 1
 

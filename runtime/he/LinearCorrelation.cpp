@@ -111,10 +111,11 @@ Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const s
                                      ThreadPool &threads) {
   const LinearGeometry &geometry = layer.geometry;
   const Packing &packing = layer.packing;
-  if (largestL1(geometry, weights) > kMaxWeightL1)
-    return fail("the weights of a linear layer are too large to be hidden: the sum of |w| over one output's inputs "
-                "exceeds {} units of the scale; compile with a smaller --scale",
-                kMaxWeightL1);
+  if (noiseBound(geometry, packing, weights) > kMaxNoise)
+    return fail("the weights of a linear layer are too large to be hidden; compile with a smaller --scale");
+  if (packing.inBlocks() > kMaxProducts)
+    return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
+                packing.inBlocks(), kMaxProducts);
   const std::int64_t count = uploadCount(layer), blocks = packing.inBlocks(), tiles = packing.tileCount();
   std::vector<RlwePoly> c0(count), c1(count);
   std::vector<std::uint8_t> message;

@@ -111,8 +111,8 @@ const NttTables &nttTables(int prime) {
 }
 
 void ProductSum::clear() {
-  std::ranges::fill(lo, 0);
-  std::ranges::fill(hi, 0);
+  std::ranges::fill(lo.span(), 0);
+  std::ranges::fill(hi.span(), 0);
 }
 
 // Cooley-Tukey butterflies with lazy reduction: values stay in [0, 4p). `firstBlocks` is the stage to start from.

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/crypto/Secret.h"
 #include "runtime/he/Modular.h"
 #include "runtime/he/RlweParameters.h"
 
@@ -30,10 +31,11 @@ struct NttTables {
 
 const NttTables &nttTables(int prime); // 0 or 1
 
-// A sum of products of residues, reduced once at the end: lane i holds hi 2^52 + lo. At most 4096 products.
+// A sum of products of residues, reduced once at the end: lane i holds hi 2^52 + lo. At most
+// kMaxProducts products. Wiped: with the ciphertexts it gives the weights away.
 struct ProductSum {
-  std::vector<std::uint64_t> lo, hi; // N each
-  ProductSum() : lo(kRlweDegree), hi(kRlweDegree) {}
+  SecretVector<std::uint64_t> lo, hi; // N each
+  ProductSum() : lo(kRlweDegree, 0), hi(kRlweDegree, 0) {}
   void clear();
 };
 

@@ -1,7 +1,9 @@
 #include "runtime/he/PackingLayout.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
+
+#include "runtime/he/RlweParameters.h"
 
 namespace sd {
 
@@ -118,19 +120,24 @@ WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packi
   return wanted;
 }
 
-std::int64_t largestL1(const LinearGeometry &geometry, std::span<const std::int32_t> weights) {
-  std::int64_t largest = 0;
+double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const std::int32_t> weights) {
   std::array<AxisMap, kSpatialDims> axes;
   for (int d = 0; d < kSpatialDims; ++d)
     for (std::int64_t a = 0; a < geometry.dims[d].kernel; ++a)
       axes[d].emplace_back(0, a * geometry.dims[d].weightStride);
-  for (std::int64_t o = 0; o < geometry.outChannels(); ++o) {
-    std::int64_t sum = 0;
-    for (std::int64_t c = 0; c < geometry.inPerGroup; ++c) {
-      const std::int32_t *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
-      forEach(axes, [&](std::int64_t, std::int64_t tap) { sum += std::abs(std::int64_t{w[tap]}); });
-    }
-    largest = std::max(largest, sum);
+  double largest = 0;
+  for (std::int64_t first = 0; first < geometry.outChannels(); first += packing.outBlock) {
+    double l1 = 0, squares = 0;
+    for (std::int64_t o = first; o < std::min(first + packing.outBlock, geometry.outChannels()); ++o)
+      for (std::int64_t c = 0; c < geometry.inPerGroup; ++c) {
+        const std::int32_t *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
+        forEach(axes, [&](std::int64_t, std::int64_t tap) {
+          const double value = w[tap];
+          l1 += std::abs(value);
+          squares += value * value;
+        });
+      }
+    largest = std::max(largest, std::min(kErrorBound * l1, kErrorTail * std::sqrt(squares)) + l1 / 2);
   }
   return largest;
 }

@@ -28,7 +28,7 @@ struct WantedOutputs {
 WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
                             std::int64_t tile);
 
-// Largest sum of |w| over the taps of one output channel.
-std::int64_t largestL1(const LinearGeometry &geometry, std::span<const std::int32_t> weights);
+// The bound of RlweParameters.h on the noise of a reply's coefficients: of the output block with the largest weights.
+double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const std::int32_t> weights);
 
 } // namespace sd

@@ -23,11 +23,19 @@ static_assert(kUploadBits == kPrimeCount * kPrimeBits);
 
 inline constexpr int kErrorBound = 21; // centred binomial parameter: |e| <= 21, variance 10.5
 
-// The flood added to a wanted coefficient is uniform on [-2^65, 2^65). A product's noise is at most
-// (kErrorBound + 1/2) * l1 with l1 the sum of |w| of one output, so for l1 <= kMaxWeightL1 it is below 2^26 and each
+// The flood added to a wanted coefficient is uniform on [-2^65, 2^65). If a product's noise is at most 2^26, each
 // coefficient sent is within statistical distance 2^26 / 2^66 = 2^-40 of one that does not depend on the weights.
+//
+// Errors are dense, so all weights of an output block's polynomials meet in each of its coefficients, those of the
+// other outputs too. With l1 and l2 their norms, the noise is at most kErrorBound * l1 + l1 / 2 (the encoding's
+// rounding); and, as an error is a sum of 42 independent signs of 1/2, hence subgaussian of variance proxy 10.5, its
+// first part exceeds kErrorTail * l2 with probability below 2 exp(-30^2 / 21) < 2^-60.
 inline constexpr int kFloodBits = 66;
 inline constexpr int kStatisticalBits = 40;
-static_assert((2 * kErrorBound + 1) * kMaxWeightL1 / 2 <= std::int64_t{1} << (kFloodBits - kStatisticalBits));
+inline constexpr double kErrorTail = 30;
+inline constexpr std::int64_t kMaxNoise = std::int64_t{1} << (kFloodBits - kStatisticalBits);
+
+// A ProductSum holds no more products than this.
+inline constexpr std::int64_t kMaxProducts = 4096;
 
 } // namespace sd

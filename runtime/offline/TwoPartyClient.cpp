@@ -3,6 +3,7 @@
 #include "runtime/offline/TwoPartyOverlap.h"
 #include "runtime/offline/TwoPartyTags.h"
 #include "runtime/offline/TwoPartyTile.h"
+#include "runtime/offline/TwoPartyTransfers.h"
 
 namespace sd {
 namespace {
@@ -43,37 +44,10 @@ Expected<ClientMaterial> startMaterial(std::size_t index, const OfflineJob &job,
 
 class TwoPartyClient::Bits {
 public:
-  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), seed_(options.seed) {}
+  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), transfers_(options) {}
 
-  TwoPartyState state() const {
-    TwoPartyState state{forward_ != nullptr, reverse_ != nullptr, {}, {}};
-    if (forward_) state.forwardOts = forward_->state();
-    if (reverse_) state.reverseOts = reverse_->state();
-    return state;
-  }
-
-  // Both directions as far as the plan needs them, and what they will be asked for.
-  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
-    if (layout.ots == 0) return {};
-    const bool needReverse = layout.reverseOts > 0 && !reverse_;
-    if (!forward_) {
-      SD_ASSIGN(forward_, CotSender::create(connection_.stream(kForwardOtStream),
-                                            Prg(seed_.derive("forward transfers")), job.pool));
-      pads_.emplace(*forward_);
-    }
-    forward_->useThreads(job.pool);
-    forward_->reserve(layout.ots + (needReverse ? kBaseTransfers : 0));
-    if (needReverse) {
-      SD_ASSIGN(reverse_, CotReceiver::createReverse(connection_.stream(kReverseOtStream),
-                                                     Prg(seed_.derive("reverse transfers")), *forward_, job.pool));
-      reversePads_.emplace(*reverse_);
-    }
-    if (reverse_) {
-      reverse_->useThreads(job.pool);
-      reverse_->reserve(layout.reverseOts);
-    }
-    return {};
-  }
+  TwoPartyState state() const { return transfers_.state(); }
+  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) { return transfers_.setUp(layout, job); }
 
   Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, MaskWalk &walk,
                      std::vector<SecretVector<Ring>> masks, const Sink<ClientMaterial> &sink) {
@@ -102,7 +76,7 @@ private:
       BitWriter out(message);
       for (const BitTile &tile : batch.tiles) {
         own.emplace_back(tile, layout.entries[tile.entry], materials[tile.entry]);
-        SD_TRY(own.back().begin(*pads_, reversePads_ ? &*reversePads_ : nullptr, out));
+        SD_TRY(own.back().begin(transfers_.pads(), transfers_.reversePads(), out));
       }
       out.finish();
       SD_TRY(channel.send(tag::kBitStage, message));
@@ -135,11 +109,7 @@ private:
   }
 
   Connection &connection_;
-  Seed seed_;
-  std::unique_ptr<CotSender> forward_;
-  std::unique_ptr<CotReceiver> reverse_;
-  std::optional<PadSender> pads_;
-  std::optional<PadReceiver> reversePads_;
+  TwoPartyTransfers<CotSender, CotReceiver> transfers_;
 };
 
 TwoPartyClient::TwoPartyClient(const TwoPartyOptions &options)

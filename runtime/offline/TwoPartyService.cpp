@@ -2,6 +2,7 @@
 #include "runtime/offline/TwoPartyOverlap.h"
 #include "runtime/offline/TwoPartyTags.h"
 #include "runtime/offline/TwoPartyTile.h"
+#include "runtime/offline/TwoPartyTransfers.h"
 
 namespace sd {
 namespace {
@@ -33,37 +34,10 @@ ServiceMaterial emptyMaterial(const PlanEntry &entry, const EntryLayout &layout)
 
 class TwoPartyService::Bits {
 public:
-  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), seed_(options.seed) {}
+  explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), transfers_(options) {}
 
-  TwoPartyState state() const {
-    TwoPartyState state{forward_ != nullptr, reverse_ != nullptr, {}, {}};
-    if (forward_) state.forwardOts = forward_->state();
-    if (reverse_) state.reverseOts = reverse_->state();
-    return state;
-  }
-
-  // Both directions as far as the plan needs them, and what they will be asked for.
-  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
-    if (layout.ots == 0) return {};
-    const bool needReverse = layout.reverseOts > 0 && !reverse_;
-    if (!forward_) {
-      SD_ASSIGN(forward_, CotReceiver::create(connection_.stream(kForwardOtStream),
-                                              Prg(seed_.derive("forward transfers")), job.pool));
-      pads_.emplace(*forward_);
-    }
-    forward_->useThreads(job.pool);
-    forward_->reserve(layout.ots + (needReverse ? kBaseTransfers : 0));
-    if (needReverse) {
-      SD_ASSIGN(reverse_, CotSender::createReverse(connection_.stream(kReverseOtStream),
-                                                   Prg(seed_.derive("reverse transfers")), *forward_, job.pool));
-      reversePads_.emplace(*reverse_);
-    }
-    if (reverse_) {
-      reverse_->useThreads(job.pool);
-      reverse_->reserve(layout.reverseOts);
-    }
-    return {};
-  }
+  TwoPartyState state() const { return transfers_.state(); }
+  Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) { return transfers_.setUp(layout, job); }
 
   Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, const Sink<ServiceMaterial> &sink) {
     if (layout.ots == 0) return {};
@@ -85,7 +59,7 @@ private:
       auto &own = tiles.emplace_back();
       for (const BitTile &tile : batch.tiles) {
         own.emplace_back(tile, layout.entries[tile.entry], materials[tile.entry]);
-        SD_TRY(own.back().gather(*pads_, reversePads_ ? &*reversePads_ : nullptr, random));
+        SD_TRY(own.back().gather(transfers_.pads(), transfers_.reversePads(), random));
       }
       SD_TRY(receive(channel, batch, 0, own));
       SD_TRY(send(channel, batch, 1, own));
@@ -129,11 +103,7 @@ private:
   }
 
   Connection &connection_;
-  Seed seed_;
-  std::unique_ptr<CotReceiver> forward_;
-  std::unique_ptr<CotSender> reverse_;
-  std::optional<PadReceiver> pads_;
-  std::optional<PadSender> reversePads_;
+  TwoPartyTransfers<CotReceiver, CotSender> transfers_;
 };
 
 TwoPartyService::TwoPartyService(const TwoPartyOptions &options)

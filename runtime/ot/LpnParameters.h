@@ -1,6 +1,6 @@
 // Every security parameter of the OT extensions, in one place.
 //
-// The silent extension (runtime/ot/SilentCot.h) rests on the learning-parity-with-noise assumption in its primal form
+// The silent extension (runtime/ot/Cot.h) rests on the learning-parity-with-noise assumption in its primal form
 // with regular noise: A s + e looks random, where A has n rows with d = 10 ones each in random places (a d-local linear
 // code, Yang, Weng, Lan, Zhang, Wang: Ferret, CCS 2020, section 5.1), s has k bits, and e one 1 in each of t
 // consecutive blocks of 2^depth.

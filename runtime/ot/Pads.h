@@ -1,10 +1,12 @@
 // Random oblivious transfer out of correlated OT, packed as its users need it: the correlation is broken by the hash of
 // runtime/crypto/AesHash.h, and the pads come as bit planes or as words. What is made of them:
 //
-//   correlated, XOR:       sender keeps zero[i], sends zero ^ one ^ delta; receiver: pad ^ (choice & correction) = zero
-//   ^ choice delta correlated, mod 2^l:   sender keeps zero[i], sends zero + delta - one; receiver: pad + choice
-//   correction = zero + choice delta chosen choice:         the receiver sends wanted ^ choice, and the sender swaps
-//   zero and one where that is set chosen messages:       the sender sends both, each under its pad
+// - correlated, XOR: the sender keeps zero[i] and sends zero ^ one ^ delta; the receiver computes
+//   pad ^ (choice & correction) = zero ^ choice delta;
+// - correlated, mod 2^l: the sender keeps zero[i] and sends zero + delta - one; the receiver computes
+//   pad + choice correction = zero + choice delta;
+// - chosen choice: the receiver sends wanted ^ choice, and the sender swaps zero and one where that is set;
+// - chosen messages: the sender sends both, each under its pad.
 //
 // Bit i % 64 of word i / 64 of plane j, which starts at planes + j * stride, is bit j of pad i; bits past the last pad
 // are zero. Both parties make the same calls in the same order.

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <thread>
 
 #include "ir/core/OpRules.h"
+#include "runtime/he/PackingLayout.h"
 #include "runtime/net/MemoryChannel.h"
 
 namespace sd {
@@ -209,10 +211,26 @@ TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
   ASSERT_TRUE(service);
   ThreadPool threads(1);
   std::vector<Ring> u(1);
-  const std::vector<std::int32_t> tooLarge = {static_cast<std::int32_t>(kMaxWeightL1), 1};
+  const std::vector<std::int32_t> tooLarge = {static_cast<std::int32_t>(kMaxNoise * 2 / (2 * kErrorBound + 1)), 1};
   auto done = service->answer(plan, tooLarge, u, threads);
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().message.find("--scale"), std::string::npos);
+}
+
+// The errors are dense: the weights of all outputs that share a polynomial add to each one's noise.
+TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
+  const Layer l{OpKind::ShareMatMul, {1, 64}, {64, 64}, {}};
+  const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
+  const LinearGeometry geometry = linearGeometry(l.kind, operands, l.attrs, Type::share({1, 64}, 20));
+  const Packing packing = choosePacking(geometry);
+  ASSERT_GT(packing.outBlock, 1);
+  const double outputs = static_cast<double>(std::min<std::int64_t>(packing.outBlock, 64));
+  const std::vector<std::int32_t> equal(64 * 64, 1000);
+  const double l1 = 64 * outputs * 1000;
+  EXPECT_DOUBLE_EQ(noiseBound(geometry, packing, equal), 30 * std::sqrt(64 * outputs) * 1000 + l1 / 2);
+  std::vector<std::int32_t> single(64 * 64, 0);
+  single[77] = -1000;
+  EXPECT_DOUBLE_EQ(noiseBound(geometry, packing, single), 21.5 * 1000); // the worst case is the smaller bound here
 }
 
 TEST(LinearCorrelation, ShortUploadEndsTheSession) {

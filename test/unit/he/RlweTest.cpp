@@ -75,25 +75,27 @@ TEST(Rlwe, ProductsOpenToTheMessagesMinusTheMask) {
   EXPECT_LT(worst, 256U);
 }
 
+constexpr std::int64_t kLargestL1 = kMaxNoise * 2 / (2 * kErrorBound + 1);
+
 TEST(Rlwe, NoiseStaysBelowTheBoundAtTheLargestWeights) {
   Parties p;
   std::mt19937_64 rng(8);
-  // All of kMaxWeightL1 on few taps, all of one sign, and spread over all of them.
+  // All of kLargestL1 on few taps, all of one sign, and spread over all of them.
   for (int taps : {1, 2, 64}) {
-    const auto each = static_cast<std::int32_t>(kMaxWeightL1 / taps);
+    const auto each = static_cast<std::int32_t>(kLargestL1 / taps);
     EXPECT_LT(runProducts(p, rng, 1, [&](int i) { return i < taps ? each : 0; }), 250U);
     EXPECT_LT(runProducts(p, rng, 1, [&](int i) { return i < taps ? -each : 0; }), 250U);
   }
-  EXPECT_LT(runProducts(p, rng, 1, [&](int) { return static_cast<std::int32_t>(kMaxWeightL1 / kN); }), 250U);
+  EXPECT_LT(runProducts(p, rng, 1, [&](int) { return static_cast<std::int32_t>(kLargestL1 / kN); }), 250U);
 }
 
-// 10^6 opened coefficients, the whole of kMaxWeightL1 spread at random over few taps of random signs.
+// 10^6 opened coefficients, the whole of kLargestL1 spread at random over few taps of random signs.
 TEST(Rlwe, NoiseStaysBelowTheBoundInAMillionRandomProducts) {
   Parties p;
   std::mt19937_64 rng(80);
   for (int round = 0; round < 245; ++round) {
     const int taps = 1 + static_cast<int>(rng() % 9);
-    const auto each = static_cast<std::int32_t>(kMaxWeightL1 / taps);
+    const auto each = static_cast<std::int32_t>(kLargestL1 / taps);
     std::vector<std::int32_t> weights(kN, 0);
     for (int i = 0; i < taps; ++i)
       weights[rng() % kN] = rng() % 2 ? each : -each;
