@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 
+#include "ir/core/Guard.h"
+
 namespace sd {
 
 void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
@@ -41,6 +43,12 @@ std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
     return app.exit(error) == 0 ? 0 : 1;
   }
   return std::nullopt;
+}
+
+int runTool(std::string_view tool, const std::function<Expected<void>()> &body) {
+  const Expected<void> done = guarded(body);
+  if (!done) fmt::print(stderr, "{}: {}\n", tool, done.error().message);
+  return done ? 0 : 1;
 }
 
 } // namespace sd

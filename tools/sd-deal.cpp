@@ -66,9 +66,5 @@ int main(int argc, char **argv) {
   app.add_option("--threads", threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
   network.addTo(app, "sd-deal");
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
-  if (auto done = sd::deal(network, threads); !done) {
-    fmt::print(stderr, "sd-deal: {}\n", done.error().message);
-    return 1;
-  }
-  return 0;
+  return sd::runTool("sd-deal", [&] { return sd::deal(network, threads); });
 }

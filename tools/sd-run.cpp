@@ -213,9 +213,5 @@ Expected<void> run(const RunOptions &options) {
 int main(int argc, char **argv) {
   const auto options = sd::parseRunOptions(argc, argv);
   if (const int *code = std::get_if<int>(&options)) return *code;
-  if (auto done = sd::run(std::get<sd::RunOptions>(options)); !done) {
-    fmt::print(stderr, "sd-run: {}\n", done.error().message);
-    return 1;
-  }
-  return 0;
+  return sd::runTool("sd-run", [&] { return sd::run(std::get<sd::RunOptions>(options)); });
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -18,6 +19,7 @@ struct Job {
   std::int64_t count;
   std::atomic<std::int64_t> next{0};
   std::atomic<std::int64_t> finished{0};
+  std::exception_ptr failure; // the first, for the caller
 };
 
 } // namespace
@@ -34,7 +36,12 @@ struct ThreadPool::Impl {
     for (;;) {
       std::int64_t index = job.next.fetch_add(1, std::memory_order_relaxed);
       if (index >= job.count) return;
-      (*job.body)(index);
+      try {
+        (*job.body)(index);
+      } catch (...) {
+        std::lock_guard lock(mutex);
+        if (!job.failure) job.failure = std::current_exception();
+      }
       if (job.finished.fetch_add(1, std::memory_order_acq_rel) + 1 == job.count) {
         std::lock_guard lock(mutex);
         done.notify_all();
@@ -96,6 +103,7 @@ void ThreadPool::parallelFor(std::int64_t count, const std::function<void(std::i
   std::unique_lock lock(impl_->mutex);
   impl_->done.wait(lock, [&] { return job->finished.load(std::memory_order_acquire) == count; });
   if (auto it = std::find(impl_->jobs.begin(), impl_->jobs.end(), job); it != impl_->jobs.end()) impl_->jobs.erase(it);
+  if (job->failure) std::rethrow_exception(job->failure);
 }
 
 void ThreadPool::parallelRanges(std::int64_t count, std::int64_t grain,

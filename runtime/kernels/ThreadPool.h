@@ -19,7 +19,7 @@ public:
   unsigned threads() const;
 
   // Calls body(0) .. body(count - 1) in any order, on any of the threads, and returns when all have returned.
-  // The body must not throw.
+  // An exception of a body (memory has run out) comes out here, after the others have been called.
   void parallelFor(std::int64_t count, const std::function<void(std::int64_t)> &body);
 
   // Cuts [0, count) into ranges of at least `grain` elements and calls body(begin, end) for each.

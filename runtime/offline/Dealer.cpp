@@ -1,6 +1,7 @@
 #include "runtime/offline/Dealer.h"
 
 #include "ir/bytecode/Reader.h"
+#include "ir/core/Guard.h"
 #include "runtime/offline/Deal.h"
 #include "runtime/offline/DealerProvider.h"
 
@@ -59,7 +60,7 @@ Expected<void> Dealer::serve(std::unique_ptr<Connection> party) {
   if (!partner) return {}; // the partner's thread serves both
   Connection *service = guest.connection.get(), *client = partner.get();
   if (guest.hello.party == 1) std::swap(service, client);
-  auto served = serveSession(guest.hello.program, *service, *client);
+  auto served = guarded([&] { return serveSession(guest.hello.program, *service, *client); });
   const std::string reason = served ? "the session is over" : served.error().message;
   service->close(reason);
   client->close(reason);

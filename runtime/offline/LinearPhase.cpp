@@ -4,6 +4,8 @@
 #include <mutex>
 #include <thread>
 
+#include "ir/core/Guard.h"
+
 namespace sd {
 
 namespace {
@@ -96,23 +98,23 @@ Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk) {
   SharedWalk shared(walk);
   Expected<void> collected;
   std::thread collector([&] {
-    collected = [&]() -> Expected<void> {
+    collected = guarded([&]() -> Expected<void> {
       for (std::size_t k = 0; k < entries.size(); ++k) {
         SecretVector<Ring> v(job.plan.entries[entries[k]].elements);
         SD_TRY(hospital_.collect(layers_[k], v.span(), threads));
         SD_TRY(shared.announce(entries[k], v.span()));
       }
       return {};
-    }();
+    });
     if (!collected) shared.stop();
   });
-  const auto uploaded = [&]() -> Expected<void> {
+  const auto uploaded = guarded([&]() -> Expected<void> {
     for (std::size_t k = 0; k < entries.size(); ++k) {
       SD_ASSIGN(const SecretVector<Ring> r, shared.waitForOperand(entries[k]));
       SD_TRY(hospital_.upload(layers_[k], r.span(), threads));
     }
     return {};
-  }();
+  });
   collector.join(); // ends by itself when the connection does
   SD_TRY(collected);
   return uploaded;

@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "ir/core/Guard.h"
 #include "runtime/net/Channel.h"
 
 namespace sd {
@@ -11,14 +12,14 @@ namespace sd {
 // Runs both and waits for both. The first failure ends the session, so that the other does not wait for its timeout.
 template <class First, class Second>
 Expected<void> runBoth(Connection &connection, First &&first, Second &&second) {
-  const auto guarded = [&connection](auto &&part) {
-    Expected<void> done = part();
+  const auto run = [&connection](auto &&part) {
+    Expected<void> done = guarded(part);
     if (!done) connection.close(done.error().message);
     return done;
   };
   Expected<void> ofSecond;
-  std::thread other([&] { ofSecond = guarded(second); });
-  Expected<void> ofFirst = guarded(first);
+  std::thread other([&] { ofSecond = run(second); });
+  Expected<void> ofFirst = run(first);
   other.join();
   return ofFirst ? ofSecond : ofFirst;
 }

@@ -1,8 +1,6 @@
 #include "runtime/vm/Session.h"
 
-#include <new>
-#include <stdexcept>
-
+#include "ir/core/Guard.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Meter.h"
 #include "runtime/vm/OnlineRun.h"
@@ -242,18 +240,12 @@ Expected<void> Session::prepareAsClient(const HandshakeResult &agreed, ClientPro
 
 // Runs `body` on a new session; no exception leaves, and the peer learns of an error.
 template <class T, class Body>
-Expected<T> guarded(Connection &peer, const SessionOptions &options, const Body &body) {
-  Expected<T> result = [&]() -> Expected<T> {
-    try {
-      SD_ASSIGN(Plan plan, makePlan(options.program.program));
-      Session session(peer, options, std::move(plan));
-      return body(session);
-    } catch (const std::bad_alloc &) {
-      return fail("there is not enough memory for this program");
-    } catch (const std::length_error &) {
-      return fail("there is not enough memory for this program");
-    }
-  }();
+Expected<T> inSession(Connection &peer, const SessionOptions &options, const Body &body) {
+  Expected<T> result = guarded([&]() -> Expected<T> {
+    SD_ASSIGN(Plan plan, makePlan(options.program.program));
+    Session session(peer, options, std::move(plan));
+    return body(session);
+  });
   if (!result) peer.close(result.error().message);
   return result;
 }
@@ -270,7 +262,7 @@ Expected<void> checkRecords(const Program &program, std::span<const NamedTensors
 
 Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet &weights,
                                   const ProviderFactory<ServiceProvider> &makeProvider) {
-  return guarded<SessionStats>(peer, options, [&](Session &session) { return session.serve(weights, makeProvider); });
+  return inSession<SessionStats>(peer, options, [&](Session &session) { return session.serve(weights, makeProvider); });
 }
 
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
@@ -279,7 +271,8 @@ Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options
     peer.close("the other side's input was refused"); // why is not the peer's business
     return tl::unexpected(checked.error());
   }
-  return guarded<ClientResult>(peer, options, [&](Session &session) { return session.consult(records, makeProvider); });
+  return inSession<ClientResult>(peer, options,
+                                 [&](Session &session) { return session.consult(records, makeProvider); });
 }
 
 } // namespace sd

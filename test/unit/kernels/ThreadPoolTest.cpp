@@ -1,6 +1,7 @@
 #include "runtime/kernels/ThreadPool.h"
 
 #include <atomic>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -50,6 +51,19 @@ TEST(ThreadPool, CallersMayShareItAndNest) {
   for (std::thread &caller : callers)
     caller.join();
   EXPECT_EQ(total, 4 * 50 * 8 * 6);
+}
+
+TEST(ThreadPool, ExceptionsComeOutAtTheCaller) {
+  for (unsigned threads : {1u, 3u}) {
+    ThreadPool pool(threads);
+    const auto fails = [](std::int64_t i) {
+      if (i % 7 == 3) throw std::bad_alloc();
+    };
+    EXPECT_THROW(pool.parallelFor(100, fails), std::bad_alloc);
+    std::atomic<int> calls{0};
+    pool.parallelFor(10, [&](std::int64_t) { ++calls; });
+    EXPECT_EQ(calls, 10);
+  }
 }
 
 } // namespace
