@@ -9,6 +9,7 @@ namespace sd {
 
 void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   tool_ = tool;
+  app.set_version_flag("--version", tool + " " SD_VERSION);
   app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE");
   app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE");
   app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")->type_name("FILE");

@@ -105,7 +105,9 @@ Expected<void> runLocally(const RunOptions &options, const LoadedProgram &progra
 // Null without a dealer.
 Expected<std::unique_ptr<Connection>> connectDealer(const RunOptions &options) {
   if (options.mode != PreprocessMode::Dealer) return nullptr;
-  return connect(options.dealer);
+  auto dealer = connect(options.dealer);
+  if (!dealer) return fail("the dealer: {}", dealer.error().message);
+  return dealer;
 }
 
 // What one party keeps for all its sessions.

@@ -5,6 +5,7 @@
 
 int main(int argc, char **argv) {
   CLI::App app("Compiles ONNX models to secure two-party inference programs.", "sdc");
+  app.set_version_flag("--version", "sdc " SD_VERSION);
   app.require_subcommand(0, 1); // none is reported below, so that an unknown one is named
   sd::tool::Action action;
   sd::tool::addCompile(app, action);
