@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ir/core/LinearPacking.h"
+#include "ir/core/LinearTransfer.h"
 #include "ir/core/ProtocolCost.h"
 
 namespace sd {
@@ -19,11 +19,20 @@ public:
   explicit Costing(const Program &program) : program_(program) {}
 
   Expected<ProgramCost> run() {
+    std::vector<LinearGeometry> layers;
+    for (const Instruction &it : program_.instructions) {
+      if (!isLinear(it.op)) continue;
+      SD_ASSIGN(LinearGeometry layer, geometry(it));
+      layers.push_back(std::move(layer));
+    }
+    const std::vector<TransferCost> transfers = chooseTransfers(layers);
+    std::size_t layer = 0;
     for (const Instruction &it : program_.instructions) {
       InstructionCost cost;
       if (info(it.op).isInteractive()) cost = interactive(it);
       if (isLinear(it.op)) {
-        SD_ASSIGN(cost, linear(it));
+        cost = linear(it, layers[layer], transfers[layer]);
+        ++layer;
       }
       cost_.offline += cost.offline;
       cost_.multiplyAdds += cost.multiplyAdds;
@@ -86,7 +95,7 @@ private:
     return cost;
   }
 
-  Expected<InstructionCost> linear(const Instruction &it) const {
+  Expected<LinearGeometry> geometry(const Instruction &it) const {
     std::vector<Type> operands;
     for (SlotId slot : it.operands)
       operands.push_back(program_.slots[slot]);
@@ -96,15 +105,24 @@ private:
         return fail("{}: a linear layer from {} to {} is too large; at most 2^27 elements each are supported",
                     it.source.empty() ? info(it.op).mnemonic : it.source, toString(type), toString(result));
     }
-    const LinearGeometry geometry = linearGeometry(it.op, operands, it.attrs, result);
-    const PackingCost packed = packingCost(geometry, choosePacking(geometry));
+    return linearGeometry(it.op, operands, it.attrs, result);
+  }
+
+  InstructionCost linear(const Instruction &it, const LinearGeometry &geometry, const TransferCost &transfers) const {
     InstructionCost cost;
-    cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
-    cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
+    if (transfers) {
+      cost.offline.bytes = {transfers.bytesDown(), transfers.bytesUp()};
+      cost.offline.reverseOts = transfers.ots();
+    } else {
+      const PackingCost packed = packingCost(geometry, choosePacking(geometry));
+      cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
+      cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
+    }
     cost.offline.dealerBytes = 4 * elements(it.result);
     std::uint64_t taps = 1; // products of one output
-    if (it.op == OpKind::ShareMatMul) taps = static_cast<std::uint64_t>(operands[1].shape.front());
-    if (it.op == OpKind::ShareConv) taps = elements(it.operands[1]) / static_cast<std::uint64_t>(operands[1].shape[0]);
+    if (it.op == OpKind::ShareMatMul) taps = static_cast<std::uint64_t>(program_.slots[it.operands[1]].shape.front());
+    if (it.op == OpKind::ShareConv)
+      taps = elements(it.operands[1]) / static_cast<std::uint64_t>(program_.slots[it.operands[1]].shape[0]);
     cost.multiplyAdds = elements(it.result) * taps;
     return cost;
   }

@@ -84,4 +84,22 @@ void PadHash::single(std::span<const Block> t, std::uint64_t *out) {
   }
 }
 
+void PadHash::pairs(std::span<const Block> q, Block delta, Block *zero, Block *one) {
+  const AesKernels &aes = aesKernels();
+  for (std::size_t at = 0; at < q.size(); at += kPadsPerKey) {
+    const std::size_t n = std::min(kPadsPerKey, q.size() - at);
+    const AesKey key = nextKey();
+    aes.hash(key, Block{}, q.data() + at, zero + at, n);
+    aes.hash(key, delta, q.data() + at, one + at, n);
+  }
+}
+
+void PadHash::single(std::span<const Block> t, Block *out) {
+  const AesKernels &aes = aesKernels();
+  for (std::size_t at = 0; at < t.size(); at += kPadsPerKey) {
+    const std::size_t n = std::min(kPadsPerKey, t.size() - at);
+    aes.hash(nextKey(), Block{}, t.data() + at, out + at, n);
+  }
+}
+
 } // namespace sd

@@ -61,6 +61,9 @@ public:
   void pairs(std::span<const Block> q, Block delta, std::uint64_t *zero, std::uint64_t *one);
   // The same for the receiver, who has one of the two.
   void single(std::span<const Block> t, std::uint64_t *out);
+  // Both halves.
+  void pairs(std::span<const Block> q, Block delta, Block *zero, Block *one);
+  void single(std::span<const Block> t, Block *out);
 
 private:
   AesKey nextKey();

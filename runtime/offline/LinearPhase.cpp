@@ -1,6 +1,8 @@
 #include "runtime/offline/LinearPhase.h"
 
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <thread>
 
@@ -10,11 +12,23 @@ namespace sd {
 
 namespace {
 
-std::vector<std::size_t> linearEntries(const Plan &plan) {
-  std::vector<std::size_t> entries;
-  for (std::size_t i = 0; i < plan.entries.size(); ++i)
-    if (plan.entries[i].kind == EntryKind::Linear) entries.push_back(i);
+std::vector<LinearEntry> linearEntries(const Program &program, const Plan &plan) {
+  std::vector<LinearEntry> entries;
+  for (std::size_t i = 0; i < plan.entries.size(); ++i) {
+    const PlanEntry &entry = plan.entries[i];
+    if (entry.kind != EntryKind::Linear) continue;
+    LinearGeometry geometry = geometryOf(program, entry);
+    if (entry.transfers)
+      entries.push_back({i, linearTaps(geometry)});
+    else
+      entries.push_back({i, LinearLayer(std::move(geometry))});
+  }
   return entries;
+}
+
+bool needRlwe(const std::vector<LinearEntry> &entries) {
+  return std::ranges::any_of(entries,
+                             [](const LinearEntry &e) { return std::holds_alternative<LinearLayer>(e.method); });
 }
 
 // The walk, shared by the uploading and the collecting thread.
@@ -36,6 +50,22 @@ public:
     return done;
   }
 
+  // The seeds of the next entry by transfers, from the uploading thread, once its choices are said.
+  void said(ReceiverSeeds seeds) {
+    std::lock_guard lock(mutex_);
+    said_.push_back(std::move(seeds));
+    changed_.notify_all();
+  }
+
+  Expected<ReceiverSeeds> waitForSaid() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopped_ || !said_.empty(); });
+    if (said_.empty()) return fail("the linear correlations were not completed");
+    ReceiverSeeds seeds = std::move(said_.front());
+    said_.pop_front();
+    return seeds;
+  }
+
   void stop() {
     std::lock_guard lock(mutex_);
     stopped_ = true;
@@ -46,75 +76,75 @@ private:
   MaskWalk &walk_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::deque<ReceiverSeeds> said_;
   bool stopped_ = false;
 };
 
 } // namespace
 
-std::vector<LinearLayer> linearLayers(const Program &program, const Plan &plan) {
-  std::vector<LinearLayer> layers;
-  for (std::size_t i : linearEntries(plan)) {
-    const Instruction &instruction = program.instructions[plan.entries[i].instruction];
-    std::vector<Type> operands;
-    for (SlotId slot : instruction.operands)
-      operands.push_back(program.slots[slot]);
-    layers.emplace_back(linearGeometry(instruction.op, operands, instruction.attrs, program.slots[instruction.result]));
+Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet &weights, std::vector<SenderSeeds> seeds,
+                                  const Sink<ServiceMaterial> &sink) {
+  if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
+  if (!rlwe_ && needRlwe(entries_)) {
+    SD_ASSIGN(rlwe_, LinearService::setUp(channel_, seed_));
   }
-  return layers;
-}
-
-Expected<ServiceLinear> ServiceLinear::setUp(Channel &channel, const Seed &seed) {
-  SD_ASSIGN(LinearService service, LinearService::setUp(channel, seed));
-  return ServiceLinear(std::move(service));
-}
-
-Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink) {
-  if (layers_.empty()) layers_ = linearLayers(job.program, job.plan);
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
-  const auto entries = linearEntries(job.plan);
-  for (std::size_t k = 0; k < entries.size(); ++k) {
-    const PlanEntry &entry = job.plan.entries[entries[k]];
+  auto nextSeeds = seeds.begin();
+  for (const LinearEntry &own : entries_) {
+    const PlanEntry &entry = job.plan.entries[own.index];
+    const auto &matrix = weights.tensors[entry.weights].data;
     SecretVector<Ring> u(entry.elements);
-    auto done = service_.answer(layers_[k], weights.tensors[entry.weights].data, u.span(), threads);
+    const auto *taps = std::get_if<LinearTaps>(&own.method);
+    auto done = taps ? answerTransfers(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
+                     : rlwe_->answer(std::get<LinearLayer>(own.method), matrix, u.span(), threads);
     if (!done)
       return fail("{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
                   job.program.instructions[entry.instruction].source, done.error().message);
-    SD_TRY(sink(entries[k], LinearMaterial{std::move(u)}));
+    SD_TRY(sink(own.index, LinearMaterial{std::move(u)}));
   }
   return {};
 }
 
-Expected<ClientLinear> ClientLinear::setUp(Channel &channel, const Seed &seed) {
-  SD_ASSIGN(LinearHospital hospital, LinearHospital::setUp(channel, seed));
-  return ClientLinear(std::move(hospital));
-}
-
-Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk) {
-  if (layers_.empty()) layers_ = linearLayers(job.program, job.plan);
+Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds> seeds) {
+  if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
+  if (!rlwe_ && needRlwe(entries_)) {
+    SD_ASSIGN(rlwe_, LinearHospital::setUp(channel_, seed_));
+  }
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
-  const auto entries = linearEntries(job.plan);
   SharedWalk shared(walk);
   Expected<void> collected;
   std::thread collector([&] {
     collected = guarded([&]() -> Expected<void> {
-      for (std::size_t k = 0; k < entries.size(); ++k) {
-        SecretVector<Ring> v(job.plan.entries[entries[k]].elements);
-        SD_TRY(hospital_.collect(layers_[k], v.span(), threads));
-        SD_TRY(shared.announce(entries[k], v.span()));
+      for (const LinearEntry &own : entries_) {
+        SecretVector<Ring> v(job.plan.entries[own.index].elements);
+        if (const auto *taps = std::get_if<LinearTaps>(&own.method)) {
+          SD_ASSIGN(const ReceiverSeeds said, shared.waitForSaid());
+          SD_TRY(collectTransfers(channel_, *taps, said, v.span()));
+        } else {
+          SD_TRY(rlwe_->collect(std::get<LinearLayer>(own.method), v.span(), threads));
+        }
+        SD_TRY(shared.announce(own.index, v.span()));
       }
       return {};
     });
     if (!collected) shared.stop();
   });
   const auto uploaded = guarded([&]() -> Expected<void> {
-    for (std::size_t k = 0; k < entries.size(); ++k) {
-      SD_ASSIGN(const SecretVector<Ring> r, shared.waitForOperand(entries[k]));
-      SD_TRY(hospital_.upload(layers_[k], r.span(), threads));
+    auto nextSeeds = seeds.begin();
+    for (const LinearEntry &own : entries_) {
+      SD_ASSIGN(const SecretVector<Ring> r, shared.waitForOperand(own.index));
+      if (const auto *layer = std::get_if<LinearLayer>(&own.method)) {
+        SD_TRY(rlwe_->upload(*layer, r.span(), threads));
+        continue;
+      }
+      SD_TRY(sendTransferChoices(channel_, r.span(), *nextSeeds));
+      shared.said(std::move(*nextSeeds++));
     }
     return {};
   });
+  if (!uploaded) shared.stop();
   collector.join(); // ends by itself when the connection does
   SD_TRY(collected);
   return uploaded;

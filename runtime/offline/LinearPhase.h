@@ -1,40 +1,51 @@
-// The linear entries of a plan between two parties alone, from RLWE (runtime/he/LinearCorrelation.h).
+// The linear entries of a plan between two parties alone: each from RLWE (runtime/he/LinearCorrelation.h) or, where
+// that is cheaper, from oblivious transfer (LinearTransfers.h).
 //
-// P1 uploads each entry's r as soon as it is known, and on another thread collects the replies and announces their v,
-// so that entries which read free masks take one round trip together, whatever their number.
+// P1 uploads what each entry needs as soon as its r is known, and on another thread collects the replies and announces
+// their v, so that entries which read free masks take one round trip together, whatever their number and method.
 #pragma once
 
+#include <optional>
+#include <variant>
+
 #include "runtime/he/LinearCorrelation.h"
+#include "runtime/offline/LinearTransfers.h"
 #include "runtime/offline/Provider.h"
 
 namespace sd {
 
-// The layers of a plan's linear entries, in order.
-std::vector<LinearLayer> linearLayers(const Program &program, const Plan &plan);
+// A linear entry with its method.
+struct LinearEntry {
+  std::size_t index = 0; // in the plan
+  std::variant<LinearLayer, LinearTaps> method;
+};
 
-// P0's side of one session: set up once, then run for each inference of the same program.
+// P0's side of a session, for each inference of the same program. `seeds`: of the entries by transfers, in order.
 class ServiceLinear {
 public:
-  static Expected<ServiceLinear> setUp(Channel &channel, const Seed &seed);
-  Expected<void> run(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink);
+  ServiceLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
+  Expected<void> run(const OfflineJob &job, const WeightSet &weights, std::vector<SenderSeeds> seeds,
+                     const Sink<ServiceMaterial> &sink);
 
 private:
-  explicit ServiceLinear(LinearService service) : service_(std::move(service)) {}
-  LinearService service_;
-  std::vector<LinearLayer> layers_;
+  Channel &channel_;
+  Seed seed_;
+  std::optional<LinearService> rlwe_; // from the first entry that needs it
+  std::vector<LinearEntry> entries_;
 };
 
 // P1's side.
 class ClientLinear {
 public:
-  static Expected<ClientLinear> setUp(Channel &channel, const Seed &seed);
+  ClientLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
   // All free masks must be announced. Announces the mask of every linear entry's result.
-  Expected<void> run(const OfflineJob &job, MaskWalk &walk);
+  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds> seeds);
 
 private:
-  explicit ClientLinear(LinearHospital hospital) : hospital_(std::move(hospital)) {}
-  LinearHospital hospital_;
-  std::vector<LinearLayer> layers_;
+  Channel &channel_;
+  Seed seed_;
+  std::optional<LinearHospital> rlwe_;
+  std::vector<LinearEntry> entries_;
 };
 
 } // namespace sd

@@ -70,6 +70,10 @@ Plan::Totals Plan::totals() const {
     totals.offlineBits += cost.offlineBits() * entry.elements;
     totals.ots += cost.ots * entry.elements;
     totals.reverseOts += cost.reverseOts * entry.elements;
+    if (entry.transfers) {
+      totals.offlineBits += 8 * (entry.transfers.bytesUp() + entry.transfers.bytesDown());
+      totals.reverseOts += entry.transfers.ots();
+    }
     totals.dealerBytes += (cost.dealerBits * entry.elements + 7) / 8;
     if (entry.kind == EntryKind::Linear) totals.linearElements += entry.elements;
   }
@@ -82,8 +86,17 @@ const PlanEntry *Plan::find(std::uint32_t instruction) const {
   return nullptr;
 }
 
+LinearGeometry geometryOf(const Program &program, const PlanEntry &entry) {
+  const Instruction &instruction = program.instructions[entry.instruction];
+  std::vector<Type> operands;
+  for (SlotId slot : instruction.operands)
+    operands.push_back(program.slots[slot]);
+  return linearGeometry(instruction.op, operands, instruction.attrs, program.slots[instruction.result]);
+}
+
 Expected<Plan> makePlan(const Program &program) {
   Plan plan;
+  std::vector<LinearGeometry> layers;
   std::map<SlotId, std::uint32_t> weightOf; // slot of a share.constant to its tensor
   for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
     const Instruction &instruction = program.instructions[i];
@@ -108,9 +121,14 @@ Expected<Plan> makePlan(const Program &program) {
       if (weights == weightOf.end())
         return fail("instruction {} ({}): its matrix is no constant of the service", i, info(instruction.op).mnemonic);
       entry.weights = weights->second;
+      layers.push_back(geometryOf(program, entry));
     }
     plan.entries.push_back(entry);
   }
+  const std::vector<TransferCost> transfers = chooseTransfers(layers);
+  std::size_t layer = 0;
+  for (PlanEntry &entry : plan.entries)
+    if (entry.kind == EntryKind::Linear) entry.transfers = transfers[layer++];
   return plan;
 }
 

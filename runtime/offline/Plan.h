@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ir/bytecode/Program.h"
+#include "ir/core/LinearTransfer.h"
 #include "ir/core/ProtocolCost.h"
 
 namespace sd {
@@ -23,6 +24,7 @@ struct PlanEntry {
   std::uint64_t elements = 0;    // of the result
   CompareShape compare;          // Compare, Maximum; of a Truncate only `truncation` counts
   std::uint32_t weights = 0;     // Linear: the index of its matrix in WeightSet::tensors
+  TransferCost transfers;        // Linear, two parties: none if by RLWE
 
   // Masks that the entry is a function of: of operand 0, and for Maximum and Product also operand 1.
   int operands() const {
@@ -38,7 +40,7 @@ struct Plan {
 
   struct Totals {
     std::uint64_t onlineBytesFromP0 = 0, onlineBytesFromP1 = 0; // payloads, without frames
-    std::uint64_t offlineBits = 0, ots = 0, reverseOts = 0;     // two parties, bit correlations
+    std::uint64_t offlineBits = 0, ots = 0, reverseOts = 0;     // two parties, all that is made of OTs
     std::uint64_t dealerBytes = 0;                              // corrections from the dealer, without seeds and frames
     std::uint64_t linearElements = 0;                           // results of linear entries
   };
@@ -46,6 +48,9 @@ struct Plan {
 
   const PlanEntry *find(std::uint32_t instruction) const; // null for a local instruction
 };
+
+// The geometry of a linear entry.
+LinearGeometry geometryOf(const Program &program, const PlanEntry &entry);
 
 // Errors where an instruction's shape is outside a protocol's limits, which a checked program never is.
 Expected<Plan> makePlan(const Program &program);

@@ -1,9 +1,9 @@
-// The offline phase of two parties alone: linear correlations from RLWE (LinearPhase.h), bit correlations from
-// oblivious transfer (docs/protocols.md, offline phase). One provider lives as long as the session, and serves one
-// program: what it sets up at the first use is kept.
+// The offline phase of two parties alone: linear correlations from RLWE or, for small layers, from oblivious transfer
+// (LinearPhase.h), bit correlations from oblivious transfer (docs/protocols.md, offline phase). One provider lives as
+// long as the session, and serves one program: what it sets up at the first use is kept.
 //
 // P0 receives the OTs (its choice bits become the random parts of its material); P1 sends them. In the opposite
-// direction go only the random OTs behind `d`. Semi-honest.
+// direction go only the random OTs behind `d` and those of small linear layers. Semi-honest.
 #pragma once
 
 #include <memory>
@@ -30,7 +30,7 @@ public:
   explicit TwoPartyService(const TwoPartyOptions &options);
   ~TwoPartyService() override;
   Expected<void> prepare(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink) override;
-  // The bit correlations of the next inference of such a plan, with all set-up that it still needs.
+  // All that the next inference of such a plan makes of OTs, with the set-up that it still needs: everything but RLWE.
   TwoPartyCost bitCost(const Plan &plan) const;
 
 private:

@@ -49,6 +49,17 @@ public:
   TwoPartyState state() const { return transfers_.state(); }
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) { return transfers_.setUp(layout, job); }
 
+  // The OTs of the linear entries: before all others of their direction, and before any of their messages, so that
+  // the extension's own messages wait for nothing.
+  Expected<std::vector<ReceiverSeeds>> gatherLinear(const TwoPartyLayout &layout) {
+    std::vector<ReceiverSeeds> all;
+    for (const TransferCost &linear : layout.transfers) {
+      SD_ASSIGN(ReceiverSeeds seeds, gatherSeeds(*transfers_.reversePads(), linear.inputs));
+      all.push_back(std::move(seeds));
+    }
+    return all;
+  }
+
   Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, MaskWalk &walk,
                      std::vector<SecretVector<Ring>> masks, const Sink<ClientMaterial> &sink) {
     if (layout.ots == 0) return {};
@@ -132,15 +143,20 @@ Expected<void> TwoPartyClient::prepare(const OfflineJob &job, MaskWalk &walk, co
   }
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
-  const auto linear = [&]() -> Expected<void> {
+  const auto linear = [&](std::vector<ReceiverSeeds> seeds) -> Expected<void> {
     if (job.plan.totals().linearElements == 0) return {};
-    if (!linear_) {
-      SD_ASSIGN(linear_, ClientLinear::setUp(options_.connection.stream(kLinearStream),
-                                             options_.seed.derive("linear correlations")));
-    }
-    return linear_->run(job, walk);
+    if (!linear_)
+      linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
+    return linear_->run(job, walk, std::move(seeds));
   };
-  SD_TRY(runBoth(options_.connection, linear, transfers));
+  if (layout.transfers.empty()) {
+    SD_TRY(runBoth(
+        options_.connection, [&] { return linear({}); }, transfers));
+  } else {
+    SD_TRY(transfers());
+    SD_ASSIGN(auto seeds, bits_->gatherLinear(layout));
+    SD_TRY(linear(std::move(seeds)));
+  }
   for (std::size_t i = 0; i < entries.size(); ++i)
     if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial{std::move(masks[i])}));
   SD_TRY(bits_->run(job, layout, walk, std::move(masks), sink));

@@ -143,6 +143,10 @@ TwoPartyLayout TwoPartyLayout::make(const Plan &plan) {
   };
   for (std::size_t i = 0; i < plan.entries.size(); ++i) {
     const PlanEntry &entry = plan.entries[i];
+    if (entry.transfers) {
+      layout.transfers.push_back(entry.transfers);
+      layout.reverseOts += entry.transfers.ots();
+    }
     if (!hasBits(entry.kind)) continue;
     if (elements + entry.elements > kWindowElements) close();
     entries.push_back(i);
@@ -171,6 +175,8 @@ TwoPartyCost costOf(const TwoPartyLayout &layout, const TwoPartyState &state) {
   addOts(total, costOfNext(state.forwardOts, ots), true);
   if (reverse && !state.reverse) addOts(total, cotReverseSetupCost(), false);
   addOts(total, costOfNext(state.reverseOts, layout.reverseOts), false);
+  for (const TransferCost &linear : layout.transfers)
+    total += {linear.bytesDown() + kFrameHeaderBytes, linear.bytesUp() + kFrameHeaderBytes, 1, 1};
   for (const BitWindow &window : layout.windows)
     for (const BitBatch &batch : window.batches)
       for (std::size_t k = 0; k < batch.messageBytes.size(); ++k) {

@@ -1,5 +1,6 @@
-// What the two-party offline phase sends for the bit correlations of a plan, and in which order (docs/protocols.md,
-// offline phase). Public sizes only: both parties derive the same, and so does the declared cost.
+// What the two-party offline phase sends for all that a plan has made of OTs, the bit correlations first of all, and in
+// which order (docs/protocols.md, offline phase). Public sizes only: both parties derive the same, and so does the
+// declared cost.
 //
 // A window is as many entries as fit in memory (whole networks but the largest). Its messages are
 //
@@ -68,7 +69,8 @@ struct BitWindow {
 struct TwoPartyLayout {
   std::vector<EntryLayout> entries; // one for each of the plan
   std::vector<BitWindow> windows;
-  std::uint64_t ots = 0, reverseOts = 0;
+  std::uint64_t ots = 0, reverseOts = 0; // with those of linear entries
+  std::vector<TransferCost> transfers;   // linear entries by OT, in the plan's order
 
   static TwoPartyLayout make(const Plan &plan);
 };
@@ -81,7 +83,7 @@ struct TwoPartyCost {
   bool operator==(const TwoPartyCost &) const = default;
 };
 
-// The bit correlations of one inference, in the session's state. `fresh()` before the first one.
+// All that one inference has made of OTs, in the session's state. `fresh()` before the first one.
 struct TwoPartyState {
   bool forward = false, reverse = false; // directions set up
   CotState forwardOts, reverseOts;

@@ -39,6 +39,17 @@ public:
   TwoPartyState state() const { return transfers_.state(); }
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) { return transfers_.setUp(layout, job); }
 
+  // The OTs of the linear entries: before all others of their direction, and before any of their messages, so that
+  // the extension's own messages wait for nothing.
+  Expected<std::vector<SenderSeeds>> gatherLinear(const TwoPartyLayout &layout) {
+    std::vector<SenderSeeds> all;
+    for (const TransferCost &linear : layout.transfers) {
+      SD_ASSIGN(SenderSeeds seeds, gatherSeeds(*transfers_.reversePads(), linear.inputs));
+      all.push_back(std::move(seeds));
+    }
+    return all;
+  }
+
   Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, const Sink<ServiceMaterial> &sink) {
     if (layout.ots == 0) return {};
     Prg random(job.seed.derive("two-party service masks"));
@@ -119,15 +130,20 @@ Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet &
                                         const Sink<ServiceMaterial> &sink) {
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
-  const auto linear = [&]() -> Expected<void> {
+  const auto linear = [&](std::vector<SenderSeeds> seeds) -> Expected<void> {
     if (job.plan.totals().linearElements == 0) return {};
-    if (!linear_) {
-      SD_ASSIGN(linear_, ServiceLinear::setUp(options_.connection.stream(kLinearStream),
-                                              options_.seed.derive("linear correlations")));
-    }
-    return linear_->run(job, weights, sink);
+    if (!linear_)
+      linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
+    return linear_->run(job, weights, std::move(seeds), sink);
   };
-  SD_TRY(runBoth(options_.connection, linear, transfers));
+  if (layout.transfers.empty()) {
+    SD_TRY(runBoth(
+        options_.connection, [&] { return linear({}); }, transfers));
+  } else {
+    SD_TRY(transfers());
+    SD_ASSIGN(auto seeds, bits_->gatherLinear(layout));
+    SD_TRY(linear(std::move(seeds)));
+  }
   return bits_->run(job, layout, sink);
 }
 

@@ -29,7 +29,7 @@ public:
 
   // Both directions as far as the plan needs them, and what they will be asked for.
   Expected<void> setUp(const TwoPartyLayout &layout, const OfflineJob &job) {
-    if (layout.ots == 0) return {};
+    if (layout.ots + layout.reverseOts == 0) return {};
     const bool needReverse = layout.reverseOts > 0 && !reverse_;
     if (!forward_) {
       SD_ASSIGN(forward_, Forward::create(connection_.stream(kForwardOtStream), Prg(seed_.derive("forward transfers")),

@@ -75,6 +75,14 @@ Expected<void> PadSender::words(std::span<std::uint64_t> zero, std::span<std::ui
   return {};
 }
 
+Expected<void> PadSender::blocks(std::span<Block> zero, std::span<Block> one) {
+  assert(zero.size() <= kPadTile && one.size() == zero.size());
+  const auto correlated = blocks_.span().first(zero.size());
+  SD_TRY(cot_.extend(correlated));
+  hash_.pairs(correlated, cot_.delta(), zero.data(), one.data());
+  return {};
+}
+
 Expected<void> PadReceiver::next(std::size_t n, std::uint64_t *choices) {
   assert(n <= kPadTile);
   SD_TRY(cot_.extend(blocks_.span().first(n)));
@@ -90,6 +98,12 @@ Expected<void> PadReceiver::planes(std::size_t n, int width, std::uint64_t *choi
 }
 
 Expected<void> PadReceiver::words(std::uint64_t *choices, std::span<std::uint64_t> pads) {
+  SD_TRY(next(pads.size(), choices));
+  hash_.single(blocks_.span().first(pads.size()), pads.data());
+  return {};
+}
+
+Expected<void> PadReceiver::blocks(std::uint64_t *choices, std::span<Block> pads) {
   SD_TRY(next(pads.size(), choices));
   hash_.single(blocks_.span().first(pads.size()), pads.data());
   return {};

@@ -1,5 +1,6 @@
 // Random oblivious transfer out of correlated OT, packed as its users need it: the correlation is broken by the hash of
-// runtime/crypto/AesHash.h, and the pads come as bit planes or as words. What is made of them:
+// runtime/crypto/AesHash.h, and the pads come as bit planes, as words or as
+// blocks. What is made of them:
 //
 // - correlated, XOR: the sender keeps zero[i] and sends zero ^ one ^ delta; the receiver computes
 //   pad ^ (choice & correction) = zero ^ choice delta;
@@ -31,6 +32,8 @@ public:
   Expected<void> planes(std::size_t n, int width, PadPlanes zero, PadPlanes one);
   // 64 bits each.
   Expected<void> words(std::span<std::uint64_t> zero, std::span<std::uint64_t> one);
+  // 128 bits each: a longer pad's seed.
+  Expected<void> blocks(std::span<Block> zero, std::span<Block> one);
 
 private:
   CotSender &cot_;
@@ -45,6 +48,7 @@ public:
   // `choices`: one plane, random.
   Expected<void> planes(std::size_t n, int width, std::uint64_t *choices, PadPlanes pads);
   Expected<void> words(std::uint64_t *choices, std::span<std::uint64_t> pads);
+  Expected<void> blocks(std::uint64_t *choices, std::span<Block> pads);
 
 private:
   Expected<void> next(std::size_t n, std::uint64_t *choices);

@@ -23,7 +23,8 @@ TEST(ProgramCostTest, CountsAnMlpToTheByte) {
   EXPECT_EQ(cost.multiplyAdds, 2u * 3 + 3 * 2);
   EXPECT_EQ(cost.comparisons, 3u);
   EXPECT_EQ(cost.offline.ots, 3u * relu.ots);
-  EXPECT_EQ(cost.offline.reverseOts, 3u);
+  EXPECT_EQ(cost.offline.reverseOts, 3u + 32 * (2 + 3)); // the layers are small: by OT, one a bit of each input
+  EXPECT_EQ(cost.offline.linearProducts, 0u);
   EXPECT_EQ(cost.weightBytes, 4u * (6 + 3 + 6));
   EXPECT_EQ(cost.valueBytes, 24u); // the ReLU's three words and three more; or the record, the mean, the difference
 }
