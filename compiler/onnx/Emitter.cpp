@@ -109,6 +109,12 @@ Expected<void> Emitter::finish(const std::vector<Value> &outputs, std::vector<st
   return {};
 }
 
+// An op that moves elements about.
+Expected<Value> Emitter::move(OpKind op, const Value &x, Attrs attrs) {
+  SD_ASSIGN(const Value moved, add({op, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger()));
+  return moved.quantisedBy(x.quantisation());
+}
+
 Expected<Value> Emitter::reshape(const Value &x, Shape shape) {
   SD_ASSIGN(const std::int64_t size, checkedElementCount(shape));
   if (size != x.size()) return fail("cannot reshape {} to {}", toString(x.shape()), toString(shape));
@@ -119,7 +125,7 @@ Expected<Value> Emitter::reshape(const Value &x, Shape shape) {
   }
   Attrs attrs;
   attrs.set(Attr::Dims, std::move(shape));
-  return add({OpKind::Reshape, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+  return move(OpKind::Reshape, x, std::move(attrs));
 }
 
 Expected<Value> Emitter::transpose(const Value &x, std::vector<std::int64_t> perm) {
@@ -134,7 +140,7 @@ Expected<Value> Emitter::transpose(const Value &x, std::vector<std::int64_t> per
   }
   Attrs attrs;
   attrs.set(Attr::Perm, std::move(perm));
-  return add({OpKind::Transpose, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+  return move(OpKind::Transpose, x, std::move(attrs));
 }
 
 Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<std::int64_t> indices) {
@@ -154,7 +160,7 @@ Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<s
   Attrs attrs;
   attrs.set(Attr::Axis, axis);
   attrs.set(Attr::Indices, std::move(indices));
-  return add({OpKind::Gather, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger());
+  return move(OpKind::Gather, x, std::move(attrs));
 }
 
 Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
@@ -163,6 +169,7 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
   Shape shape = xs[0].shape();
   shape[static_cast<std::size_t>(axis)] = 0;
   for (const Value &x : xs) {
+    if (x.quantisation() && xs.size() > 1) return fail("joins quantised values; dequantise them first");
     constant &= x.isConstant();
     secret |= !x.isConstant() && !x.isOpened();
     opened |= x.isOpened();
@@ -247,6 +254,7 @@ Expected<Value> Emitter::pad(const Value &x, std::vector<std::int64_t> pads, dou
     SD_TRY(takeBudget(shape));
     return fold::pad(x, pads, fill);
   }
+  if (x.quantisation()) return fail("pads a quantised value; dequantise it first");
   if (!std::isfinite(fill)) return fail("pads with {}, which fixed point cannot represent", fill);
   Attrs attrs;
   attrs.set(Attr::Pads, std::move(pads));

@@ -50,6 +50,7 @@ public:
 
 private:
   Expected<Value> add(Op op, Value::Stage stage, bool isInteger);
+  Expected<Value> move(OpKind op, const Value &x, Attrs attrs);
   Expected<Value> folded(OpKind op, const std::vector<Value> &operands, const Attrs &attrs);
   Expected<std::vector<Value>> withoutConstants(const std::vector<Value> &xs, std::int64_t axis);
   Expected<ValueId> idOf(const Value &x); // an nn.constant for a constant, once

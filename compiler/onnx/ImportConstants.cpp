@@ -81,6 +81,13 @@ Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
     SD_TRY(emitter.takeBudget(x.shape()));
     return isFloatType(type) ? castToFloat(x, type) : castToInteger(x, type);
   }
+  if (x.quantisation() && isFloatType(type)) {
+    const auto [scale, zero] = *x.quantisation();
+    SD_ASSIGN(const Value steps,
+              emitter.arithmetic(OpKind::Mul, x.dequantised(), Value::scalar(static_cast<float>(1 / scale))));
+    return zero == 0 ? Expected<Value>(steps)
+                     : emitter.arithmetic(OpKind::Add, steps, Value::scalar(static_cast<float>(zero)));
+  }
   // The program computes in fixed point: what float type the model meant makes no difference to it.
   if (isFloatType(type)) return Value::computed(x.id(), x.shape(), x.stage(), false);
   if (x.isInteger() && type != TensorProto::BOOL) return x;

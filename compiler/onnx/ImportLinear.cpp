@@ -1,5 +1,6 @@
 // Gemm, MatMul, Conv, BatchNormalization: products with constant weights.
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/Window.h"
 
 namespace sd {
@@ -66,10 +67,13 @@ bool isRow(const Shape &shape, std::int64_t width) {
 
 } // namespace
 
-Expected<void> importMatMul(Node &node, Emitter &emitter) {
-  const Value &a = node.input(0), &b = node.input(1);
+Expected<Value> product(Emitter &emitter, const Value &a, const Value &b) {
   SD_TRY(expectOneConstant(a, b));
-  SD_ASSIGN(Value result, b.isConstant() ? timesConstant(emitter, a, b) : constantTimes(emitter, a, b));
+  return b.isConstant() ? timesConstant(emitter, a, b) : constantTimes(emitter, a, b);
+}
+
+Expected<void> importMatMul(Node &node, Emitter &emitter) {
+  SD_ASSIGN(Value result, product(emitter, node.input(0), node.input(1)));
   node.setOutput(0, std::move(result));
   return {};
 }
@@ -116,10 +120,7 @@ Expected<void> importGemm(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importConv(Node &node, Emitter &emitter) {
-  const Value &x = node.input(0), &w = node.input(1);
-  SD_TRY(node.expectConstant(1, "weight"));
-  if (node.has(2)) SD_TRY(node.expectConstant(2, "bias"));
+Expected<Value> convolution(Node &node, Emitter &emitter, const Value &x, const Value &w, const Value &bias) {
   if (x.rank() < 3 || w.rank() != x.rank())
     return fail("needs x [N,C,...] and weights of the same rank, not {} and {}", toString(x.shape()),
                 toString(w.shape()));
@@ -134,8 +135,14 @@ Expected<void> importConv(Node &node, Emitter &emitter) {
   attrs.erase(Attr::Kernel);
   attrs.set(Attr::Group, group);
   std::vector<Value> operands = {x, w};
-  if (node.has(2)) operands.push_back(node.input(2));
-  SD_ASSIGN(Value result, emitter.compute(OpKind::Conv, operands, std::move(attrs)));
+  if (!bias.isNone()) operands.push_back(bias);
+  return emitter.compute(OpKind::Conv, operands, std::move(attrs));
+}
+
+Expected<void> importConv(Node &node, Emitter &emitter) {
+  SD_TRY(node.expectConstant(1, "weight"));
+  if (node.has(2)) SD_TRY(node.expectConstant(2, "bias"));
+  SD_ASSIGN(Value result, convolution(node, emitter, node.input(0), node.input(1), node.input(2)));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -226,6 +226,10 @@ Expected<void> Importer::importOutputs() {
       report(fmt::format("output '{}' is made by no node", shown));
     else if (*value && (*value)->isConstant())
       report(fmt::format("output '{}' does not depend on any input; remove it from the model's outputs", shown));
+    else if (*value && (*value)->quantisation())
+      report(fmt::format("output '{}' is rounded to integers, which is not supported; remove the QuantizeLinear, or "
+                         "whatever else quantises it, from the model's end",
+                         shown));
     else if (*value) {
       outputs.push_back(**value);
       names.push_back(info.name());

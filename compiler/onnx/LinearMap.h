@@ -2,11 +2,18 @@
 #pragma once
 
 #include "compiler/onnx/Emitter.h"
+#include "compiler/onnx/Node.h"
 
 namespace sd {
 
 // `matrix` [from, to] applied to the elements along one axis of x.
 Expected<Value> mapAlong(Emitter &emitter, const Value &x, std::int64_t axis, Tensor<float> matrix);
+
+// A Conv node's convolution, of operands that need not be its own; `bias` may be none.
+Expected<Value> convolution(Node &node, Emitter &emitter, const Value &x, const Value &w, const Value &bias);
+
+// A MatMul, one factor constant.
+Expected<Value> product(Emitter &emitter, const Value &a, const Value &b);
 
 inline constexpr std::int64_t kZero = -1; // an index that stands for a zero
 

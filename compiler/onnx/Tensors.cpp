@@ -143,7 +143,9 @@ std::string elementTypeName(int type) {
   return onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(type));
 }
 
-Expected<Value> readTensor(const TensorProto &proto, const ExternalData &external) {
+namespace {
+
+Expected<Value> readElements(const TensorProto &proto, const ExternalData &external) {
   Shape shape(proto.dims().begin(), proto.dims().end());
   SD_TRY(checkedElementCount(shape));
   if (proto.has_segment()) return fail("a tensor in segments; export the model again with a current version of ONNX");
@@ -178,6 +180,13 @@ Expected<Value> readTensor(const TensorProto &proto, const ExternalData &externa
     return fail("holds {}; only floats and integers can be computed with, convert the model",
                 elementTypeName(proto.data_type()));
   }
+}
+
+} // namespace
+
+Expected<Value> readTensor(const TensorProto &proto, const ExternalData &external) {
+  SD_ASSIGN(const Value value, readElements(proto, external));
+  return value.storedAs(proto.data_type());
 }
 
 Expected<Value> readTensorBytes(std::span<const std::byte> bytes) {

@@ -31,6 +31,27 @@ Value Value::named(std::string name) const {
   return copy;
 }
 
+Value Value::quantisedBy(std::optional<Quantisation> quantisation) const {
+  Value copy = *this;
+  if (quantisation) copy.integerResult_ = true;
+  copy.quantisation_ = quantisation;
+  return copy;
+}
+
+Value Value::dequantised() const {
+  assert(quantisation_);
+  Value copy = *this;
+  copy.integerResult_ = false;
+  copy.quantisation_.reset();
+  return copy;
+}
+
+Value Value::storedAs(int elementType) const {
+  Value copy = *this;
+  copy.elementType_ = elementType;
+  return copy;
+}
+
 std::string describe(const Value &value) {
   if (value.isNone()) return "nothing";
   return fmt::format("{}{} of shape {}", value.isConstant() ? "constant " : "",

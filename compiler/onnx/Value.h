@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ir/Module.h"
@@ -9,6 +10,11 @@
 namespace sd {
 
 using Ints64 = std::shared_ptr<const Tensor<std::int64_t>>;
+
+// Of a computed value that stands for the integers value / scale + zero, not rounded.
+struct Quantisation {
+  double scale, zero;
+};
 
 class Value {
 public:
@@ -40,6 +46,15 @@ public:
   ValueId id() const { return assert(id_ != kNoValue), id_; }
 
   Value named(std::string name) const; // the same value
+
+  // Quantised values count as integers; the program holds the real numbers that they stand for.
+  const std::optional<Quantisation> &quantisation() const { return quantisation_; }
+  Value quantisedBy(std::optional<Quantisation> quantisation) const;
+  Value dequantised() const; // those real numbers
+
+  // ONNX's number of the type that a constant was stored in; 0: not known.
+  int elementType() const { return elementType_; }
+  Value storedAs(int elementType) const;
   const std::string &name() const { return name_; }
 
 private:
@@ -49,6 +64,8 @@ private:
   Shape shape_; // of a computed value
   Stage stage_ = Stage::Secret;
   bool integerResult_ = false;
+  std::optional<Quantisation> quantisation_;
+  int elementType_ = 0;
   std::string name_; // in the model, for diagnostics; may be empty
 };
 
