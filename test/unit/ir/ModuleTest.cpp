@@ -15,7 +15,7 @@ Attrs names() { return {{Attr::Names, std::vector<std::string>{"y"}}}; }
 TEST(Builder, RefusesWhatTheRuleRefuses) {
   Builder builder("m");
   auto x = builder.create(OpKind::Input, {}, input("x"));
-  EXPECT_FALSE(builder.add({OpKind::Relu, {x, x}, kNoValue, {}, ""}));
+  EXPECT_FALSE(builder.add({OpKind::Relu, {x, x, x}, kNoValue, {}, ""}));
   EXPECT_FALSE(builder.add({OpKind::Relu, {7}, kNoValue, {}, ""}));
   const Type weight = Type::weight({2}, 3);
   EXPECT_FALSE(builder.add({OpKind::ShareConstant, {}, kNoValue, {}, ""}, &weight));
