@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kPipeline[] = {
     "simplify",
+    // Before fuse-bias, which would take apart what makes one function: x / 2 (1 + erf(x / sqrt(2))).
+    "approximate",
     // Before fold-batch-norm, which finds its linear op only if no bias stands between them.
     "fuse-bias",
     "fold-batch-norm",

@@ -39,6 +39,9 @@ bool commutesWithFactor(const Op &op) {
   case OpKind::MaxPool:
   case OpKind::AvgPool:
     return true;
+  case OpKind::Piecewise: // a leaky ReLU
+    return op.attrs.floats(Attr::Knots).size() == 1 && op.attrs.floats(Attr::Knots).data[0] == 0 &&
+           op.attrs.f(Attr::Offset) == 0;
   case OpKind::Pad:
     return op.attrs.f(Attr::Fill) == 0;
   default:

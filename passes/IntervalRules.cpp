@@ -200,6 +200,8 @@ Interval shareOp(const Case &c) {
     return combine(*c.in[0], *c.in[1], std::minus<>(), true);
   case OpKind::ShareMulC:
     return scaledBy(*c.in[0], static_cast<double>(attrs.i(Attr::Factor)));
+  case OpKind::ShareAddC:
+    return mapBounds(*c.in[0], [&](double v, bool) { return v + static_cast<double>(attrs.i(Attr::Addend)); });
   case OpKind::ShareRescale:
     return *c.in[0];
   case OpKind::ShareSumPool:

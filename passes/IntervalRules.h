@@ -5,6 +5,7 @@
 #include <span>
 
 #include "passes/Intervals.h"
+#include "passes/PiecewiseLinear.h"
 
 namespace sd::intervals {
 
@@ -18,6 +19,27 @@ struct Case {
 
 // A share op, not share.input or share.output.
 Interval shareOp(const Case &);
+
+// Values that are a piecewise linear function of an earlier one: their interval is that function's range.
+class Functions {
+public:
+  explicit Functions(const Module &module) : functions_(module.types.size()) {}
+
+  // The interval of an op's result, if it is such a value.
+  std::optional<Interval> follow(const Case &);
+  void drop(ValueId value) { functions_[value].reset(); }
+
+private:
+  struct Function {
+    ValueId base = kNoValue;
+    std::shared_ptr<const Interval> of; // the base's
+    PiecewiseLinear f;
+  };
+  std::optional<Function> functionOf(const Case &, std::size_t operand) const; // at least of itself
+  std::optional<Function> resultOf(const Case &) const;
+
+  std::vector<std::optional<Function>> functions_; // by value
+};
 
 // Conv, matmul, scale, addw with known weights.
 Interval linearOp(const Case &);

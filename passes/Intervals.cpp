@@ -64,6 +64,7 @@ Interval entered(const Module &module, const Op &op, const Interval *clear) {
 
 void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit) {
   std::vector<std::optional<Interval>> values(module.types.size());
+  intervals::Functions functions(module);
   std::vector<std::size_t> lastUse(module.types.size(), 0);
   for (std::size_t i = 0; i < module.ops.size(); ++i)
     for (auto operand : module.ops[i].operands)
@@ -99,7 +100,11 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
       assert(known);
       const double limit = limitOf(op);
       if (std::isfinite(limit)) {
-        visit(i, magnitudeBefore(op, in));
+        const double magnitude = magnitudeBefore(op, in);
+        visit(i, magnitude);
+        if (magnitude > limit)
+          for (auto operand : op.operands)
+            functions.drop(operand);
         if (op.kind != OpKind::ShareMax)
           for (auto &x : in) {
             bounded.push_back(clipped(*x, limitOf(op)));
@@ -107,11 +112,15 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
           }
       }
       if (op.kind == OpKind::ShareOutput) continue; // what is opened is the hospital's, and has no limits
-      Interval result = intervals::shareOp({module, op, in, constants, knowledge == Knowledge::Public});
-      values[op.result] = std::move(result);
+      const Case operation{module, op, in, constants, knowledge == Knowledge::Public};
+      auto result = functions.follow(operation);
+      values[op.result] = result ? *std::move(result) : intervals::shareOp(operation);
     }
     for (auto operand : op.operands)
-      if (lastUse[operand] == i) values[operand].reset();
+      if (lastUse[operand] == i) {
+        values[operand].reset();
+        functions.drop(operand);
+      }
   }
 }
 

@@ -22,6 +22,7 @@ struct PassOptions {
   bool revealClass = false;          // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
   NetworkProfile network = NetworkProfile::lan();
+  double approximationError = 0x1p-8; // of smooth activations, over all real numbers
   std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name
 };
 
@@ -37,10 +38,19 @@ struct RangeFact {
   Basis basis = Basis::Unknown;
 };
 
+// A smooth function that became a piecewise linear one.
+struct Approximation {
+  std::string where; // "Tanh_0 (nn.tanh)"
+  std::size_t knots = 0;
+  double error = 0;      // the largest, over all real numbers, but for slopeError |x| far from 0
+  double slopeError = 0; // where the outer slopes could not be written exactly
+};
+
 struct PassContext {
   PassOptions options;
   std::vector<std::string> warnings;
   std::vector<RangeFact> ranges; // of the last run of analyse-ranges
+  std::vector<Approximation> approximations; // of the last run of approximate
 };
 
 // log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm), at the scale 2^scaleBits: a

@@ -4,6 +4,7 @@
 //   behind a residual sum, once, the other side brought to the same scale by a public power of two;
 //   before the next product, where it must;
 //   before a concatenation whose operands are used elsewhere too, or each user would truncate them again;
+//   before a sum with a public number, which comes from a piecewise linear function: its many comparisons get narrower;
 //   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
 //   nowhere, before an output: the hospital divides after opening.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)

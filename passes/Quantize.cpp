@@ -6,6 +6,7 @@
 
 #include "ir/core/Reference.h"
 #include "passes/Fixed.h"
+#include "passes/PiecewiseLinear.h"
 #include "passes/Quantizer.h"
 
 namespace sd {
@@ -146,6 +147,8 @@ void Quantizer::lower(const Op &op) {
     return lowerConcat(op);
   case OpKind::Relu:
     return lowerRelu(op);
+  case OpKind::Piecewise:
+    return lowerPiecewise(op);
   default:
     return lowerMove(op);
   }
@@ -167,6 +170,31 @@ void Quantizer::lowerRelu(const Op &op) {
          append(op, OpKind::ShareRelu, std::move(operands),
                 {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
          x.finer);
+}
+
+// Public knots and slopes: no weight, and so no correlation of a linear layer. The comparisons do not depend on each
+// other and share their messages.
+void Quantizer::lowerPiecewise(const Op &op) {
+  const ValueId x = raised(op, truncated(op, share(op.operands[0]).value, s_), s_);
+  const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_);
+  auto times = [&](ValueId value, std::int64_t factor) {
+    return factor == 1 ? value : append(op, OpKind::ShareMulC, {value}, {{Attr::Factor, factor}});
+  };
+  auto plus = [&](ValueId value, std::int64_t addend) {
+    return addend == 0 ? value : append(op, OpKind::ShareAddC, {value}, {{Attr::Addend, addend}});
+  };
+  ValueId sum = f.slopes[0] ? times(x, f.slopes[0]) : kNoValue;
+  for (std::size_t i = 0; i < f.knots.size(); ++i) {
+    const std::int64_t change = f.slopes[i + 1] - f.slopes[i];
+    if (change == 0) continue;
+    const ValueId above = append(op, OpKind::ShareRelu, {plus(x, -f.knots[i])},
+                                 {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}});
+    const ValueId term = times(above, change);
+    sum = sum == kNoValue ? term : append(op, OpKind::ShareAdd, {sum, term});
+  }
+  if (sum == kNoValue) sum = times(x, 0);
+  sum = append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, std::int64_t{f.slopeBits}}});
+  define(op, truncated(op, plus(sum, f.constant), s_));
 }
 
 void Quantizer::lowerConv(const Op &op) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/PiecewiseLinear.h"
 #include "passes/Quantizer.h"
 
 namespace sd {
@@ -80,6 +81,20 @@ void Quantizer::checkPrivate(const Op &op) {
     if (taps > kMaxWindowTaps)
       complaints_.add(op, "its windows hold {} elements along their axes, more than {}; use smaller windows", taps,
                       kMaxWindowTaps);
+    return;
+  }
+  case OpKind::Tanh:
+  case OpKind::Erf:
+  case OpKind::Elu:
+  case OpKind::Softplus:
+  case OpKind::Softsign:
+    return complaints_.add(op, "has no fixed-point form; run approximate before quantize");
+  case OpKind::Piecewise: {
+    const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_);
+    constexpr std::int64_t kMost = std::int64_t{1} << kBoundBits;
+    auto fits = [](std::int64_t v) { return -kMost < v && v < kMost; };
+    if (!std::ranges::all_of(f.knots, fits) || !std::ranges::all_of(f.slopes, fits) || !fits(f.constant))
+      complaints_.add(op, "its knots or slopes do not fit at scale 2^{}; compile with a smaller --scale", s_);
     return;
   }
   case OpKind::AvgPool:

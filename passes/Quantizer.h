@@ -31,6 +31,7 @@ private:
   void lower(const Op &op);
   void lowerClear(const Op &op);
   void lowerRelu(const Op &op);
+  void lowerPiecewise(const Op &op);
   void lowerConv(const Op &op);
   void lowerMatMul(const Op &op);
   void lowerBatchNorm(const Op &op);

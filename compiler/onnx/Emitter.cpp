@@ -44,10 +44,10 @@ Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
   for (const Value *x : {&a, &b}) {
     if (opened && x->isConstant() && x->size() != 1)
       return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do "
-                  "this before Softmax, LogSoftmax, Sigmoid or ArgMax",
+                  "this before Softmax, LogSoftmax or ArgMax",
                   describe(*x));
     if (opened && !x->isConstant() && !x->isOpened())
-      return fail("combines a secret value with the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are "
+      return fail("combines a secret value with the result of Softmax, LogSoftmax or ArgMax, which are "
                   "computed in the clear at the end of the network; remove it, or make its operand an output");
   }
   if (op == OpKind::Div && !b.isConstant())
@@ -165,14 +165,15 @@ Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<s
 
 Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
   assert(!xs.empty() && axis >= 0 && axis < xs[0].rank());
-  bool constant = true, secret = false, opened = false;
+  bool constant = true, secret = false, opened = false, openable = false;
   Shape shape = xs[0].shape();
   shape[static_cast<std::size_t>(axis)] = 0;
   for (const Value &x : xs) {
     if (x.quantisation() && xs.size() > 1) return fail("joins quantised values; dequantise them first");
     constant &= x.isConstant();
-    secret |= !x.isConstant() && !x.isOpened();
+    secret |= !x.isConstant() && x.stage() == Value::Stage::Secret;
     opened |= x.isOpened();
+    openable |= x.isOpenable();
     Shape other = x.shape();
     if (x.rank() != xs[0].rank() || x.isInteger() != xs[0].isInteger())
       return fail("joins {} and {}", describe(xs[0]), describe(x));
@@ -187,7 +188,7 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     }
   }
   if (opened && secret)
-    return fail("joins a secret value with the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are computed in "
+    return fail("joins a secret value with the result of Softmax, LogSoftmax or ArgMax, which are computed in "
                 "the clear at the end of the network; make them separate outputs");
   if (xs.size() == 1) return xs[0];
   if (constant) {
@@ -201,7 +202,9 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     for (const Value &part : parts)
       op.operands.push_back(part.id());
     op.attrs.set(Attr::Axis, axis);
-    const auto stage = opened ? Value::Stage::Opened : Value::Stage::Secret;
+    const auto stage = opened                ? Value::Stage::Opened
+                       : secret || !openable ? Value::Stage::Secret
+                                             : Value::Stage::Openable;
     SD_ASSIGN(result, add(std::move(op), stage, xs[0].isInteger()));
   }
   if (std::ranges::none_of(xs, &Value::isConstant)) return result;
@@ -298,8 +301,12 @@ Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
   }
   SD_ASSIGN(const ValueId leftId, idOf(left));
   SD_ASSIGN(const ValueId rightId, idOf(right));
-  const bool opened = a.isOpened() || b.isOpened();
-  return add({op, {leftId, rightId}, kNoValue, {}, {}}, opened ? Value::Stage::Opened : Value::Stage::Secret, false);
+  Value::Stage stage = Value::Stage::Secret;
+  if (a.isOpened() || b.isOpened())
+    stage = Value::Stage::Opened;
+  else if ((a.isOpenable() && b.isConstant() && b.size() == 1) || (b.isOpenable() && a.isConstant() && a.size() == 1))
+    stage = Value::Stage::Openable;
+  return add({op, {leftId, rightId}, kNoValue, {}, {}}, stage, false);
 }
 
 Expected<Value> Emitter::relu(const Value &x) {
@@ -326,7 +333,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   bool constant = true;
   for (const Value &x : operands) {
     if (x.isOpened())
-      return fail("takes the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are computed in the clear at the "
+      return fail("takes the result of Softmax, LogSoftmax or ArgMax, which are computed in the clear at the "
                   "end of the network; remove that op or end the network there");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
@@ -346,7 +353,8 @@ Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
     if (op == OpKind::ArgMax) return fail("is applied to a constant; replace it by its result");
     return folded(op, {x}, attrs);
   }
-  return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, op == OpKind::ArgMax);
+  const auto stage = op == OpKind::Sigmoid && !x.isOpened() ? Value::Stage::Openable : Value::Stage::Opened;
+  return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, stage, op == OpKind::ArgMax);
 }
 
 } // namespace sd

@@ -36,14 +36,14 @@ public:
   Expected<Value> pad(const Value &x, std::vector<std::int64_t> pads, double fill); // pads >= 0
   Expected<Value> broadcast(const Value &x, const Shape &shape);
 
-  // Add, Sub, Mul or Div with broadcasting. At least one factor and each divisor must be constant; two computed
-  // operands are brought to one shape first.
+  // Add, Sub, Mul or Div with broadcasting. Each divisor must be constant; two computed operands are brought to one
+  // shape first.
   Expected<Value> arithmetic(OpKind op, const Value &a, const Value &b);
   Expected<Value> relu(const Value &x);
 
   // An op on floats that needs the two-party protocols: not on opened values.
   Expected<Value> compute(OpKind op, const std::vector<Value> &operands, Attrs attrs = {});
-  // An op that the hospital does in the clear after the outputs are opened.
+  // An op that the hospital does in the clear after the outputs are opened; a sigmoid may also stand before.
   Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
 
   Expected<void> takeBudget(const Shape &constant); // before a constant of that shape is made

@@ -1,4 +1,4 @@
-// Piecewise linear functions, each as a sum of ReLUs.
+// Piecewise linear functions, each as a sum of ReLUs, where constants may be the service's.
 #include "compiler/onnx/Handlers.h"
 
 #include <cmath>
@@ -53,13 +53,6 @@ Expected<Bounds> clipBounds(Node &node) {
 
 Expected<void> importRelu(Node &node, Emitter &emitter) {
   SD_ASSIGN(Value result, emitter.relu(node.input(0)));
-  node.setOutput(0, std::move(result));
-  return {};
-}
-
-Expected<void> importLeakyRelu(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const double alpha, node.real("alpha", 0.01));
-  SD_ASSIGN(Value result, leaky(emitter, node.input(0), Value::scalar(static_cast<float>(alpha))));
   node.setOutput(0, std::move(result));
   return {};
 }

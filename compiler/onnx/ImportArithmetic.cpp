@@ -1,4 +1,4 @@
-// Sums and products, of which one factor is constant.
+// Sums and products.
 #include "compiler/onnx/Handlers.h"
 
 namespace sd {

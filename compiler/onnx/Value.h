@@ -18,8 +18,9 @@ struct Quantisation {
 
 class Value {
 public:
-  // What the program computes is secret until an output opens it: the hospital then goes on in the clear.
-  enum class Stage : std::uint8_t { Secret, Opened };
+  // What the program computes is secret until an output opens it: the hospital then goes on in the clear. A sigmoid's
+  // result may be either: opened at the end of the network, secret inside.
+  enum class Stage : std::uint8_t { Secret, Openable, Opened };
 
   Value() = default; // no value: an optional input left out
   static Value of(Floats32 floats, std::string name = {});
@@ -34,6 +35,7 @@ public:
   bool isConstant() const { return floats_ || ints_; }
   bool isInteger() const { return ints_ || integerResult_; } // booleans count as integers
   bool isOpened() const { return stage_ == Stage::Opened; }
+  bool isOpenable() const { return stage_ == Stage::Openable; }
   bool isNone() const { return !isConstant() && id_ == kNoValue; }
   const Shape &shape() const { return floats_ ? floats_->shape : ints_ ? ints_->shape : shape_; }
   std::int64_t rank() const { return static_cast<std::int64_t>(shape().size()); }

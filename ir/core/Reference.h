@@ -24,6 +24,9 @@ struct Rounding {
 // break the op's rule.
 Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float> *const> operands, const Attrs &attrs);
 
+// nn.relu, nn.sigmoid, nn.tanh, nn.erf, nn.elu, nn.softplus, nn.softsign of one number.
+double evaluateScalar(OpKind kind, double x);
+
 // The result of a share op (not share.constant, share.input, share.output) on residues mod 2^32; weights likewise.
 // Truncations take their operand centred, in [-2^31, 2^31).
 Expected<Tensor<Ring>> evaluateShare(OpKind kind, std::span<const Tensor<Ring> *const> operands, const Attrs &attrs,

@@ -126,7 +126,7 @@ void pullBack(const Trace &trace, const OpView &op, const Tensor<float> &g, std:
     return bring(1, std::move(b));
   }
   default:
-    assert(op.kind == OpKind::ShareAddW || op.kind == OpKind::ShareRescale);
+    assert(op.kind == OpKind::ShareAddW || op.kind == OpKind::ShareAddC || op.kind == OpKind::ShareRescale);
     return bring(0, g);
   }
 }

@@ -154,7 +154,41 @@ Tensor<float> turnedRelu(const Tensor<float> &x, const Tensor<float> &turned, co
   return result;
 }
 
+Tensor<float> piecewise(const Tensor<float> &x, const Attrs &attrs) {
+  const Tensor<float> &knots = attrs.floats(Attr::Knots), &slopes = attrs.floats(Attr::Slopes);
+  return map<float>(x, [&, offset = attrs.f(Attr::Offset)](float v) {
+    double at = knots.data[0], y = offset;
+    if (!(v > at)) return toFloat(y + slopes.data[0] * (v - at));
+    std::size_t i = 1;
+    for (; i < knots.data.size() && v > knots.data[i]; ++i) {
+      y += slopes.data[i] * (knots.data[i] - at);
+      at = knots.data[i];
+    }
+    return toFloat(y + slopes.data[i] * (v - at));
+  });
+}
+
 } // namespace
+
+double evaluateScalar(OpKind kind, double x) {
+  switch (kind) {
+  case OpKind::Relu: // as it stands, NaN stays NaN
+    return x < 0 ? 0 : x;
+  case OpKind::Sigmoid:
+    return 1 / (1 + std::exp(-x));
+  case OpKind::Tanh:
+    return std::tanh(x);
+  case OpKind::Erf:
+    return std::erf(x);
+  case OpKind::Elu:
+    return x > 0 ? x : std::expm1(x);
+  case OpKind::Softplus:
+    return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+  default:
+    assert(kind == OpKind::Softsign);
+    return x / (1 + std::abs(x));
+  }
+}
 
 Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float> *const> operands, const Attrs &attrs) {
   std::vector<Type> types;
@@ -185,7 +219,14 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
   case OpKind::LogSoftmax:
     return softmax(*operands[0], attrs.i(Attr::Axis), kind == OpKind::LogSoftmax);
   case OpKind::Sigmoid:
-    return map<float>(*operands[0], [](float v) { return toFloat(1 / (1 + std::exp(-static_cast<double>(v)))); });
+  case OpKind::Tanh:
+  case OpKind::Erf:
+  case OpKind::Elu:
+  case OpKind::Softplus:
+  case OpKind::Softsign:
+    return map<float>(*operands[0], [kind](float v) { return toFloat(evaluateScalar(kind, v)); });
+  case OpKind::Piecewise:
+    return piecewise(*operands[0], attrs);
   case OpKind::ArgMax:
     return argMax(*operands[0], attrs, shape);
   default:

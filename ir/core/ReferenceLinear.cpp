@@ -293,6 +293,7 @@ bool isLinear(OpKind kind) {
   case OpKind::ShareSub:
   case OpKind::ShareMul:
   case OpKind::ShareMulC:
+  case OpKind::ShareAddC:
   case OpKind::ShareRescale:
   case OpKind::ShareSumPool:
     return true;
@@ -331,6 +332,8 @@ Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, 
   }
   case OpKind::ShareMulC:
     return map<T>(x, [factor = static_cast<T>(attrs.i(Attr::Factor))](T a) { return a * factor; });
+  case OpKind::ShareAddC:
+    return map<T>(x, [addend = static_cast<T>(attrs.i(Attr::Addend))](T a) { return a + addend; });
   default:
     assert(kind == OpKind::ShareRescale);
     return x;

@@ -18,7 +18,7 @@ Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, 
 
 bool isLayout(OpKind kind);
 
-// conv, matmul, add, sub, mul of both levels, and share.scale, share.addw, share.mulc, share.rescale, share.sumpool.
+// conv, matmul, add, sub, mul of both levels, and share.scale, share.addw, share.mulc, share.addc, share.rescale, share.sumpool.
 // T: double, Ring.
 template <class T>
 Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape);

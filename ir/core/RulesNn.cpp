@@ -1,6 +1,7 @@
 // Rules of the nn ops.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "ir/core/Rules.h"
@@ -66,11 +67,31 @@ Expected<Type> ruleAdd(const Case &c) { return broadcast(c); }
 Expected<Type> ruleSub(const Case &c) { return broadcast(c); }
 Expected<Type> ruleMul(const Case &c) { return broadcast(c); }
 Expected<Type> ruleDiv(const Case &c) { return broadcast(c); }
-
 Expected<Type> ruleRelu(const Case &c) {
   if (c.in.size() > 1)
     if (auto shape = broadcastShapes(c.in[0].shape, c.in[1].shape); !shape || *shape != c.in[0].shape)
       return broken(1, "{} does not broadcast to {}", toString(c.in[1].shape), toString(c.in[0].shape));
+  return c.in[0];
+}
+
+Expected<Type> ruleTanh(const Case &c) { return c.in[0]; }
+Expected<Type> ruleErf(const Case &c) { return c.in[0]; }
+Expected<Type> ruleElu(const Case &c) { return c.in[0]; }
+Expected<Type> ruleSoftplus(const Case &c) { return c.in[0]; }
+Expected<Type> ruleSoftsign(const Case &c) { return c.in[0]; }
+
+Expected<Type> rulePiecewise(const Case &c) {
+  const Tensor<float> &knots = c.attrs.floats(Attr::Knots), &slopes = c.attrs.floats(Attr::Slopes);
+  auto isList = [](const Tensor<float> &x) {
+    return x.shape.size() == 1 && x.shape[0] == static_cast<std::int64_t>(x.data.size()) &&
+           std::ranges::all_of(x.data, [](float v) { return std::isfinite(v); });
+  };
+  if (!isList(knots) || knots.size() < 1 ||
+      std::ranges::adjacent_find(knots.data, std::greater_equal()) != knots.data.end())
+    return broken(1, "knots is no list of finite numbers in rising order");
+  if (!isList(slopes) || slopes.size() != knots.size() + 1)
+    return broken(2, "slopes is no list of {} finite numbers", knots.size() + 1);
+  if (!std::isfinite(c.attrs.f(Attr::Offset))) return broken(3, "offset is {}", c.attrs.f(Attr::Offset));
   return c.in[0];
 }
 

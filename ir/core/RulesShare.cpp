@@ -119,6 +119,12 @@ Expected<Type> ruleShareMulC(const Case &c) {
   return c.in[0];
 }
 
+Expected<Type> ruleShareAddC(const Case &c) {
+  if (auto addend = c.attrs.i(Attr::Addend); !within(addend, -kMaxInt32, kMaxInt32))
+    return broken(1, "addend is {}", addend);
+  return c.in[0];
+}
+
 Expected<Type> ruleShareRescale(const Case &c) {
   const std::int64_t shift = c.attrs.i(Attr::Shift);
   if (!within(shift, -kMaxScale, kMaxScale)) return broken(1, "shift is {}", shift);

@@ -125,6 +125,10 @@ void runOnValue(ThreadPool &pool, const LocalOp &op) {
     return runLinear(pool, op, in[1], in[0], in.size() > 2 ? in[2] : ConstSpan{}, op.result);
   case OpKind::ShareAddW:
     return addBroadcast(operandType(op, 0).shape, in[0], operandType(op, 1).shape, in[1], op.result);
+  case OpKind::ShareAddC: {
+    const Ring addend[] = {static_cast<Ring>(op.instruction.attrs.i(Attr::Addend))};
+    return addBroadcast<Ring>(operandType(op, 0).shape, in[0], {}, addend, op.result);
+  }
   case OpKind::SharePad:
     return runPad(op, static_cast<Ring>(op.instruction.attrs.i(Attr::IntFill)));
   default:
@@ -136,6 +140,7 @@ void runOnMask(ThreadPool &pool, const LocalOp &op) {
   assert(!isLinear(op.instruction.op));
   switch (op.instruction.op) {
   case OpKind::ShareAddW:
+  case OpKind::ShareAddC:
     std::copy(op.operands[0].begin(), op.operands[0].end(), op.result.begin());
     return;
   case OpKind::SharePad:

@@ -196,7 +196,10 @@ Expected<void> check(const Flags &flags) {
   if (!outcomes[0].fixed.errors.empty())
     text += fmt::format("stated error       a secure run lies within {:.3g} of the fixed-point outputs{}\n",
                         sum.statedMost, outcomes.size() > kStated ? fmt::format(" ({} records)", kStated) : "");
-  return writeText("-", text + "\n" + rangeTable(job, outcomes));
+  text += '\n';
+  if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
+    text += "piecewise linear functions in place of smooth ones\n" + functions + "\n";
+  return writeText("-", text + rangeTable(job, outcomes));
 }
 
 } // namespace

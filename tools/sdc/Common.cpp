@@ -22,6 +22,12 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->capture_default_str();
   command.add_option("--network", flags.network, "what to choose schedules for: lan, wan or rtt=MS,bandwidth=MBIT")
       ->capture_default_str();
+  command
+      .add_option("--approximation-error", flags.approximationError,
+                  "largest error of the piecewise linear functions in place of Tanh, Sigmoid, Gelu and the like")
+      ->type_name("E")
+      ->check(CLI::Range(0x1p-16, 1.0))
+      ->capture_default_str();
   command.add_flag("--private-normalization", flags.privateNormalization,
                    "keep a leading normalisation of the input with the service; needs --input-range");
   command
@@ -48,6 +54,16 @@ void printWarnings(const std::vector<std::string> &warnings) {
     fmt::print(stderr, "warning: {}\n", warning);
 }
 
+std::string describeApproximations(const std::vector<Approximation> &approximations) {
+  std::string text;
+  for (auto &each : approximations) {
+    text += fmt::format("{}: {} knots, within {:.3g}", each.where, each.knots, each.error);
+    if (each.slopeError > 0) text += fmt::format(" + {:.2g} |x|", each.slopeError);
+    text += '\n';
+  }
+  return text;
+}
+
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   ModelOptions model;
   PassOptions &options = job.context.options;
@@ -57,6 +73,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
   if (!flags.inputRange.empty()) {
     SD_ASSIGN(model.inputRange, parseInputRange(flags.inputRange));
   }
+  options.approximationError = flags.approximationError;
   options.privateNormalization = flags.privateNormalization;
   options.revealClass = flags.reveal == "class";
   options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;

@@ -25,6 +25,7 @@ struct ModelFlags {
   std::int64_t scale = 1024;
   std::int64_t batch = 0; // 0: not given
   std::string inputRange, calibrate, network = "lan", ranges = "warn", reveal = "scores";
+  double approximationError = 0x1p-8;
   bool privateNormalization = false;
   PassManagerOptions manager;
 };
@@ -41,6 +42,9 @@ struct Job {
 
 // Loads the model and runs the passes. Warnings go to stderr.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
+
+// What approximates the model's smooth functions, and how well, a line each; empty if there are none.
+std::string describeApproximations(const std::vector<Approximation> &approximations);
 
 // "warning: ..." on stderr, a line each.
 void printWarnings(const std::vector<std::string> &warnings);

@@ -107,6 +107,7 @@ TEST(Adjoint, IsTheTransposeOfEachLinearOp) {
   expectTranspose(OpKind::ShareAdd, {{2, 3}, {2, 3}}, {}, {});
   expectTranspose(OpKind::ShareSub, {{2, 3}, {2, 3}}, {}, {});
   expectTranspose(OpKind::ShareMulC, {{2, 3}}, {}, {{Attr::Factor, std::int64_t{-3}}});
+  expectTranspose(OpKind::ShareAddC, {{2, 3}}, {}, {{Attr::Addend, std::int64_t{5}}});
   expectTranspose(OpKind::ShareRescale, {{2, 3}}, {}, {{Attr::Shift, std::int64_t{3}}});
 }
 

@@ -72,6 +72,8 @@ TEST(ReferenceShare, LinearOpsWrap) {
   EXPECT_THAT(evaluate(OpKind::ShareMul, {ring({1}, {1 << 20}), ring({1}, {(1 << 20) + 3})}), ElementsAre(3 << 20));
   EXPECT_THAT(evaluate(OpKind::ShareMulC, {ring({2}, {5, -5})}, {{Attr::Factor, std::int64_t{-3}}}),
               ElementsAre(-15, 15));
+  EXPECT_THAT(evaluate(OpKind::ShareAddC, {ring({2}, {5, -5})}, {{Attr::Addend, std::int64_t{-7}}}),
+              ElementsAre(-2, -12));
   EXPECT_THAT(evaluate(OpKind::ShareRescale, {ring({2}, {5, -5})}, {{Attr::Shift, std::int64_t{3}}}),
               ElementsAre(5, -5));
   EXPECT_THAT(evaluate(OpKind::ShareMatMul, {ring({1, 2}, {-1, 2}), ring({2, 2}, {3, 4, 5, 6}), ring({2}, {100, 0})}),

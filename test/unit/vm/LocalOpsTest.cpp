@@ -34,6 +34,7 @@ std::vector<Case> cases() {
       {OpKind::ShareAdd, {{5}, {5}}, {}, {}},
       {OpKind::ShareSub, {{5}, {5}}, {}, {}},
       {OpKind::ShareMulC, {{5}}, {}, {{Attr::Factor, std::int64_t{-3}}}},
+      {OpKind::ShareAddC, {{5}}, {}, {{Attr::Addend, std::int64_t{-7}}}},
       {OpKind::ShareRescale, {{5}}, {}, {{Attr::Shift, std::int64_t{3}}}},
       {OpKind::ShareSumPool, {{1, 2, 6, 6}}, {}, pool},
       {OpKind::ShareReshape, {{2, 6}}, {}, {{Attr::Dims, Ints{3, 4}}}},

@@ -1,0 +1,237 @@
+// Smooth activations become piecewise linear ones: each nn.sigmoid, nn.tanh and so on, together with what else makes
+// one function of one value with it (x sigmoid(x), x / 2 (1 + erf(x / sqrt(2))), x tanh(softplus(x)) ...), which is
+// fitted as a whole: as many comparisons as for the sigmoid alone, and no product. A sigmoid at the end of the network
+// stays: the hospital computes it in the clear. The functions are public, and so is what is fitted with them: constants
+// of the model only if they are numbers that say nothing, such as 1/2.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <set>
+
+#include "ir/core/Reference.h"
+#include "passes/FitPiecewise.h"
+#include "passes/Partition.h"
+#include "passes/Pass.h"
+
+namespace sd {
+
+namespace {
+
+bool isSmooth(OpKind kind) {
+  return kind == OpKind::Sigmoid || kind == OpKind::Tanh || kind == OpKind::Erf || kind == OpKind::Elu ||
+         kind == OpKind::Softplus || kind == OpKind::Softsign;
+}
+
+// Small whole numbers and their inverses, and what the formulas of GELU hold: architecture, not training.
+bool isPublicNumber(const Tensor<float> *constant) {
+  if (!constant || constant->size() != 1) return false;
+  const double v = std::abs(static_cast<double>(constant->data[0]));
+  auto is = [v](double number) { return std::abs(v - number) <= 1e-6 * number; };
+  if (v == 0) return true;
+  for (int n = 1; n <= 8; ++n)
+    if (is(n) || is(1.0 / n)) return true;
+  constexpr double kCubic = 0.044715, kQuick = 1.702; // of GELU's approximations by tanh, by sigmoid
+  const double slope = std::sqrt(2 / std::numbers::pi);
+  for (double number : {std::numbers::sqrt2, 1 / std::numbers::sqrt2, kCubic, kQuick, slope, slope * kCubic})
+    if (is(number)) return true;
+  return false;
+}
+
+bool isScalar(const Tensor<float> *constant) { return constant && constant->size() == 1; }
+
+// What the hospital can do with opened values.
+bool isClear(const Graph &graph, const Op &op) {
+  if (isFinal(op.kind) || isMove(op.kind) || op.kind == OpKind::Concat || op.kind == OpKind::Pad) return true;
+  if (op.kind != OpKind::Add && op.kind != OpKind::Sub && op.kind != OpKind::Mul && op.kind != OpKind::Div)
+    return false;
+  return isScalar(graph.constant(op.operands[0])) || isScalar(graph.constant(op.operands[1]));
+}
+
+// The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid is final only if all
+// that uses it is one of these.
+std::vector<bool> opsInTheClear(const Graph &graph) {
+  const auto &ops = graph.module.ops;
+  std::vector<bool> clear(ops.size());
+  std::set<std::size_t> inside; // sigmoids that are not at the end
+  for (bool changed = true; changed;) {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const auto isOpened = [&](ValueId v) { return clear[graph.definitions[v]] || graph.constant(v); };
+      const bool opens = isFinal(ops[i].kind) && !inside.contains(i);
+      clear[i] = ops[i].kind == OpKind::Return || opens ||
+                 (!ops[i].operands.empty() && isClear(graph, ops[i]) && std::ranges::all_of(ops[i].operands, isOpened));
+    }
+    changed = false;
+    std::vector<bool> returns(ops.size()); // something behind it is not in the clear
+    for (std::size_t i = ops.size(); i-- > 0;) {
+      if (ops[i].result == kNoValue) continue;
+      returns[i] = std::ranges::any_of(graph.users[ops[i].result],
+                                       [&](std::size_t user) { return !clear[user] || returns[user]; });
+      if (ops[i].kind == OpKind::Sigmoid && clear[i] && returns[i]) changed |= inside.insert(i).second;
+    }
+  }
+  return clear;
+}
+
+// A function of one value: the ops that compute it from `base`, the last one being it.
+struct Region {
+  ValueId base = kNoValue;
+  std::set<std::size_t> ops;
+};
+
+class Approximator {
+public:
+  Approximator(const Module &module, PassContext &context)
+      : graph_(module), context_(context), clear_(opsInTheClear(graph_)), rewriter_(module) {}
+
+  Expected<Module> run() {
+    const auto &ops = graph_.module.ops;
+    std::map<std::size_t, Fit> fits; // by the region's last op
+    std::map<std::size_t, ValueId> bases;
+    std::set<std::size_t> gone;
+    for (std::size_t i = ops.size(); i-- > 0;) {
+      if (gone.contains(i) || !isElementwise(i)) continue;
+      std::string reason;
+      auto regions = regionsOf(i);
+      for (auto region = regions.rbegin(); region != regions.rend() && !fits.contains(i); ++region) {
+        auto fit = fitOf(*region);
+        if (!fit) {
+          reason = fit.error().message;
+          continue;
+        }
+        fits.emplace(i, *std::move(fit));
+        bases.emplace(i, region->base);
+        gone.insert(region->ops.begin(), region->ops.end());
+      }
+      if (!fits.contains(i) && isSmooth(ops[i].kind)) complaints_.add(ops[i], "cannot be approximated: {}", reason);
+    }
+    if (!complaints_.empty()) return complaints_.error();
+    context_.approximations.clear();
+    for (std::size_t i = 0; i < ops.size(); ++i)
+      if (auto fit = fits.find(i); fit != fits.end())
+        replace(ops[i], fit->second, bases[i]);
+      else
+        rewriter_.clone(ops[i]); // those that are gone have no user left
+    return rewriter_.finish();
+  }
+
+private:
+  // Of one value's elements, each for itself, and public numbers.
+  bool isElementwise(std::size_t i) const {
+    const Op &op = graph_.module.ops[i];
+    if (clear_[i]) return false;
+    switch (op.kind) {
+    case OpKind::Relu:
+      return isPlainRelu(op);
+    case OpKind::Piecewise:
+      return true;
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+    case OpKind::Div:
+      if (op.kind == OpKind::Div && !graph_.constant(op.operands[1])) return false;
+      return std::ranges::all_of(op.operands, [&](ValueId v) {
+        const auto *constant = graph_.constant(v);
+        return constant ? isPublicNumber(constant) : graph_.module.type(v).shape == graph_.module.type(op.result).shape;
+      });
+    default:
+      return isSmooth(op.kind);
+    }
+  }
+
+  // Growing sets of ops in front of op `last` that depend on one value, and that nothing else uses.
+  std::vector<Region> regionsOf(std::size_t last) const {
+    std::vector<Region> found;
+    Region region{kNoValue, {last}};
+    for (;;) {
+      std::set<std::size_t> before; // ops that the region depends on
+      bool smooth = false;
+      for (auto i : region.ops) {
+        smooth |= isSmooth(graph_.module.ops[i].kind);
+        for (auto v : graph_.module.ops[i].operands)
+          if (!graph_.constant(v) && !region.ops.contains(graph_.definitions[v])) before.insert(graph_.definitions[v]);
+      }
+      if (before.size() == 1 && smooth) {
+        region.base = graph_.module.ops[*before.begin()].result;
+        found.push_back(region);
+      }
+      // The latest first: whatever lies between a common base and the last op comes before the base.
+      if (before.empty() || !isElementwise(*before.rbegin())) return found;
+      const auto &users = graph_.users[graph_.module.ops[*before.rbegin()].result];
+      if (!std::ranges::all_of(users, [&](std::size_t user) { return region.ops.contains(user); })) return found;
+      region.ops.insert(*before.rbegin());
+    }
+  }
+
+  double evaluate(const Region &region, double x) const {
+    std::map<ValueId, double> values{{region.base, x}};
+    double result = x;
+    for (auto i : region.ops) {
+      const Op &op = graph_.module.ops[i];
+      auto operand = [&](std::size_t k) {
+        const auto *constant = graph_.constant(op.operands[k]);
+        return constant ? static_cast<double>(constant->data[0]) : values.at(op.operands[k]);
+      };
+      result = op.kind == OpKind::Add         ? operand(0) + operand(1)
+               : op.kind == OpKind::Sub       ? operand(0) - operand(1)
+               : op.kind == OpKind::Mul       ? operand(0) * operand(1)
+               : op.kind == OpKind::Div       ? operand(0) / operand(1)
+               : op.kind == OpKind::Piecewise ? PiecewiseLinear::of(op.attrs)(operand(0))
+                                              : evaluateScalar(op.kind, operand(0));
+      values[op.result] = result;
+    }
+    return result;
+  }
+
+  // The same functions recur from layer to layer.
+  std::string keyOf(const Region &region) const {
+    std::map<ValueId, std::size_t> numbers{{region.base, 0}};
+    std::string key;
+    for (auto i : region.ops) {
+      const Op &op = graph_.module.ops[i];
+      key += fmt::format("{}", info(op.kind).mnemonic);
+      for (auto v : op.operands)
+        key +=
+            graph_.constant(v) ? fmt::format(" {:a}", graph_.constant(v)->data[0]) : fmt::format(" %{}", numbers.at(v));
+      if (op.kind == OpKind::Piecewise) {
+        const auto f = PiecewiseLinear::of(op.attrs);
+        key += fmt::format(" {:a} {:a} {:a}", fmt::join(f.knots, " "), fmt::join(f.slopes, " "), f.offset);
+      }
+      key += ';';
+      numbers.emplace(op.result, numbers.size());
+    }
+    return key;
+  }
+
+  Expected<Fit> fitOf(const Region &region) {
+    const std::string key = keyOf(region);
+    if (auto known = known_.find(key); known != known_.end()) return known->second;
+    FitOptions options;
+    options.error = context_.options.approximationError;
+    options.scale = context_.options.scaleBits;
+    return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, options)).first->second;
+  }
+
+  void replace(const Op &op, const Fit &fit, ValueId base) {
+    rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, fit.function.attrs());
+    context_.approximations.push_back({describe(op), fit.function.knots.size(), fit.error, fit.slopeError});
+    if (fit.error > context_.options.approximationError)
+      context_.warnings.push_back(
+          fmt::format("{}: the approximation is off by up to {:.3g}, more than the {:.3g} asked "
+                      "for; compile with a larger --scale",
+                      describe(op), fit.error, context_.options.approximationError));
+  }
+
+  Graph graph_;
+  PassContext &context_;
+  std::vector<bool> clear_; // ops behind the outputs
+  Rewriter rewriter_;
+  std::map<std::string, Expected<Fit>> known_;
+  Complaints complaints_;
+};
+
+} // namespace
+
+Expected<Module> approximate(const Module &module, PassContext &context) { return Approximator(module, context).run(); }
+
+} // namespace sd
