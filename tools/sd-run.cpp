@@ -30,7 +30,7 @@ Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const
   return records;
 }
 
-Expected<WeightSet> readWeights(const RunOptions &options, const LoadedProgram &program) {
+Expected<WeightSet<Ring32>> readWeights(const RunOptions &options, const LoadedProgram &program) {
   std::error_code error;
   if (!std::filesystem::exists(options.weights, error))
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
@@ -83,7 +83,7 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
 
 Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_TRY(checkOutputs(options, program.program));
-  SD_ASSIGN(const WeightSet weights, readWeights(options, program));
+  SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
@@ -138,7 +138,7 @@ struct Party {
 
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
-Expected<SessionStats> serveOne(const Party &party, const WeightSet &weights, Connection &peer) {
+Expected<SessionStats> serveOne(const Party &party, const WeightSet<Ring32> &weights, Connection &peer) {
   SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(party.options));
   SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
   SD_ASSIGN(SessionStats stats,
@@ -153,7 +153,7 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet &weights, Co
 
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
-  SD_ASSIGN(const WeightSet weights, readWeights(options, program));
+  SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);

@@ -8,7 +8,7 @@ namespace sd {
 
 struct Compiled {
   Program program;
-  WeightSet weights; // with the digest of the program's .sdb
+  WeightSet<Ring32> weights; // with the digest of the program's .sdb
 };
 
 // Orders the ops into groups: weights and clear ops; share.inputs; then, turn by turn, every local op that can run and

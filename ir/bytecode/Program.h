@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ir/core/OpRules.h"
+#include "ir/core/Ring.h"
 
 namespace sd {
 
@@ -32,15 +33,17 @@ using Digest = std::array<std::uint8_t, 32>; // SHA-256
 
 struct Program {
   std::string name;
+  int ringBits = kBitsOf<Ring32>;        // isRingBits()
   std::vector<Type> slots;               // type of each slot; a slot is written once
   std::vector<Instruction> instructions; // share.constant instructions name P0's weights, in the order of .sdw
   std::vector<Group> groups;             // a partition of `instructions`, in order
 };
 
-// P0's quantised weights, one tensor for each share.constant instruction, in order.
+// P0's quantised weights, one tensor for each share.constant instruction, in order; R is the program's ring.
+template <RingWord R>
 struct WeightSet {
   Digest program{}; // digest of the .sdb they belong to
-  std::vector<Tensor<std::int32_t>> tensors;
+  std::vector<Tensor<SignedOf<R>>> tensors;
 };
 
 } // namespace sd

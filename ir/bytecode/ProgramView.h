@@ -7,7 +7,7 @@
 namespace sd {
 
 // Points into both. Weights that are missing make Interpreter::create fail.
-inline ProgramView viewOf(const Program &program, const WeightSet &weights) {
+inline ProgramView viewOf(const Program &program, const WeightSet<Ring32> &weights) {
   ProgramView view;
   view.types = program.slots;
   std::size_t next = 0;

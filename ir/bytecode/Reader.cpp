@@ -282,13 +282,13 @@ Expected<Program> readProgram(Bytes bytes) {
   return ProgramReader(content).run();
 }
 
-Expected<WeightSet> readWeights(Bytes bytes, const Program &program, const Digest &digest) {
+Expected<WeightSet<Ring32>> readWeights(Bytes bytes, const Program &program, const Digest &digest) {
   SD_ASSIGN(const Bytes content, contentOf(bytes, kWeightsFile));
   constexpr std::size_t kSignedHeader = format::kPrefixBytes + format::kDigestBytes;
   if (!std::ranges::equal(sha256({bytes.first(kSignedHeader), content}),
                           bytes.subspan(kSignedHeader, format::kDigestBytes)))
     return fail("the weights do not match their digest: the file is corrupt");
-  WeightSet weights;
+  WeightSet<Ring32> weights;
   std::ranges::copy(bytes.subspan(format::kPrefixBytes, format::kDigestBytes), weights.program.begin());
   if (weights.program != digest)
     return fail("these weights belong to another program (digest {:.16}..., and the program has {:.16}...): take the "
@@ -315,7 +315,7 @@ Expected<LoadedProgram> readProgramFile(const std::string &path) {
   return LoadedProgram{*std::move(program), digestOf(bytes)};
 }
 
-Expected<WeightSet> readWeightsFile(const std::string &path, const LoadedProgram &program) {
+Expected<WeightSet<Ring32>> readWeightsFile(const std::string &path, const LoadedProgram &program) {
   SD_ASSIGN(const auto bytes, readFile(path, format::kMaxWeightsBytes));
   auto weights = readWeights(bytes, program.program, program.digest);
   if (!weights) return fail("{}: {}", path, weights.error().message);

@@ -17,7 +17,7 @@ struct LoadedProgram {
 Expected<LoadedProgram> readProgramFile(const std::string &path); // messages begin with the path
 
 // The weights of `program`, whose .sdb has the digest `digest`.
-Expected<WeightSet> readWeights(Bytes bytes, const Program &program, const Digest &digest);
-Expected<WeightSet> readWeightsFile(const std::string &path, const LoadedProgram &program);
+Expected<WeightSet<Ring32>> readWeights(Bytes bytes, const Program &program, const Digest &digest);
+Expected<WeightSet<Ring32>> readWeightsFile(const std::string &path, const LoadedProgram &program);
 
 } // namespace sd

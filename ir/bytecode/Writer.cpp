@@ -163,7 +163,7 @@ Expected<std::vector<std::uint8_t>> writeProgram(const Program &program) {
   return out.take();
 }
 
-Expected<std::vector<std::uint8_t>> writeWeights(const WeightSet &weights, const Program &program) {
+Expected<std::vector<std::uint8_t>> writeWeights(const WeightSet<Ring32> &weights, const Program &program) {
   ByteWriter content;
   content.put(static_cast<std::uint32_t>(weights.tensors.size()));
   std::size_t next = 0;

@@ -34,7 +34,7 @@ std::map<std::uint32_t, std::size_t> linearMatrices(const Plan &plan) {
 
 DealerService::DealerService(const DealerProviderOptions &options) : options_(options) {}
 
-Expected<void> DealerService::begin(const OfflineJob &job, const WeightSet &weights) {
+Expected<void> DealerService::begin(const OfflineJob &job, const WeightSet<Ring32> &weights) {
   SD_ASSIGN(const auto program, writeProgram(job.program));
   const Seed matrixSeed = options_.seed.derive("dealer matrices");
   Channel &dealer = options_.dealer.stream(kDealerStream);
@@ -54,7 +54,7 @@ Expected<void> DealerService::begin(const OfflineJob &job, const WeightSet &weig
   return {};
 }
 
-Expected<void> DealerService::prepare(const OfflineJob &job, const WeightSet &weights,
+Expected<void> DealerService::prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
                                       const Sink<ServiceMaterial> &sink) {
   if (!begun_) SD_TRY(begin(job, weights));
   const DealerDraw draw{number_++, job.seed.derive("dealer draw")};

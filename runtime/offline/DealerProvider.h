@@ -19,10 +19,11 @@ struct DealerProviderOptions {
 class DealerService final : public ServiceProvider {
 public:
   explicit DealerService(const DealerProviderOptions &options);
-  Expected<void> prepare(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink) override;
+  Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
+                         const Sink<ServiceMaterial> &sink) override;
 
 private:
-  Expected<void> begin(const OfflineJob &job, const WeightSet &weights);
+  Expected<void> begin(const OfflineJob &job, const WeightSet<Ring32> &weights);
   DealerProviderOptions options_;
   std::uint64_t number_ = 0;
   bool begun_ = false;

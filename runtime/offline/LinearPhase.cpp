@@ -82,8 +82,8 @@ private:
 
 } // namespace
 
-Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet &weights, std::vector<SenderSeeds> seeds,
-                                  const Sink<ServiceMaterial> &sink) {
+Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32> &weights,
+                                  std::vector<SenderSeeds> seeds, const Sink<ServiceMaterial> &sink) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
   if (!rlwe_ && needRlwe(entries_)) {
     SD_ASSIGN(rlwe_, LinearService::setUp(channel_, seed_));

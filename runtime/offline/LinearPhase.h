@@ -24,7 +24,7 @@ struct LinearEntry {
 class ServiceLinear {
 public:
   ServiceLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
-  Expected<void> run(const OfflineJob &job, const WeightSet &weights, std::vector<SenderSeeds> seeds,
+  Expected<void> run(const OfflineJob &job, const WeightSet<Ring32> &weights, std::vector<SenderSeeds> seeds,
                      const Sink<ServiceMaterial> &sink);
 
 private:

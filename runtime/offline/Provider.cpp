@@ -12,7 +12,8 @@ Expected<void> checkComplete(const Bundle<Material> &bundle, const Plan &plan, b
 
 } // namespace
 
-Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job, const WeightSet &weights) {
+Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job,
+                                       const WeightSet<Ring32> &weights) {
   ServiceBundle bundle(job.plan);
   SD_TRY(provider.prepare(job, weights,
                           [&](std::size_t i, ServiceMaterial material) { return bundle.put(i, std::move(material)); }));

@@ -60,7 +60,7 @@ class ServiceProvider {
 public:
   virtual ~ServiceProvider() = default;
   // `weights` are those of the program; the same object for all inferences of a session.
-  virtual Expected<void> prepare(const OfflineJob &job, const WeightSet &weights,
+  virtual Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
                                  const Sink<ServiceMaterial> &sink) = 0;
 };
 
@@ -72,7 +72,8 @@ public:
 };
 
 // prepare() into a bundle that has one material for each entry that needs one.
-Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job, const WeightSet &weights);
+Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job,
+                                       const WeightSet<Ring32> &weights);
 Expected<ClientBundle> prepareClient(ClientProvider &provider, const OfflineJob &job, MaskWalk &walk);
 
 } // namespace sd

@@ -29,7 +29,8 @@ class TwoPartyService final : public ServiceProvider {
 public:
   explicit TwoPartyService(const TwoPartyOptions &options);
   ~TwoPartyService() override;
-  Expected<void> prepare(const OfflineJob &job, const WeightSet &weights, const Sink<ServiceMaterial> &sink) override;
+  Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
+                         const Sink<ServiceMaterial> &sink) override;
   // All that the next inference of such a plan makes of OTs, with the set-up that it still needs: everything but RLWE.
   TwoPartyCost bitCost(const Plan &plan) const;
 

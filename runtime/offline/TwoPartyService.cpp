@@ -126,7 +126,7 @@ TwoPartyCost TwoPartyService::bitCost(const Plan &plan) const {
   return costOf(TwoPartyLayout::make(plan), bits_->state());
 }
 
-Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet &weights,
+Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
                                         const Sink<ServiceMaterial> &sink) {
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };

@@ -7,7 +7,7 @@ namespace sd {
 
 struct LocalOptions {
   const LoadedProgram &program;
-  const WeightSet &weights;
+  const WeightSet<Ring32> &weights;
   ThreadPool &pool; // of both
   PreprocessMode mode = PreprocessMode::TwoParty;
   Seed serviceSeed, clientSeed; // fresh

@@ -42,7 +42,7 @@ std::vector<InteractiveOp *> pointers(const std::vector<std::unique_ptr<Op>> &op
 // P0's values of one record.
 class ServiceWalk {
 public:
-  ServiceWalk(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle, Channel &channel)
+  ServiceWalk(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle, Channel &channel)
       : context_(context), program_(context.program), weights_(weights), bundle_(bundle), channel_(channel),
         values_(program_.slots.size()) {}
 
@@ -120,7 +120,7 @@ private:
 
   const OnlineContext &context_;
   const Program &program_;
-  const WeightSet &weights_;
+  const WeightSet<Ring32> &weights_;
   ServiceBundle &bundle_;
   Channel &channel_;
   std::vector<MaskedTensor> values_; // by slot
@@ -128,7 +128,7 @@ private:
 
 } // namespace
 
-Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle,
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle,
                                 Channel &channel, std::vector<OpStats> &stats) {
   return ServiceWalk(context, weights, bundle, channel).run(stats);
 }

@@ -22,7 +22,7 @@ struct OnlineContext {
 };
 
 // P0's side. Adds the record's seconds and payload bytes an op to `stats`.
-Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet &weights, ServiceBundle &bundle,
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle,
                                 Channel &channel, std::vector<OpStats> &stats);
 
 // P1's side: takes the inputs from `clear` and puts the opened outputs there.

@@ -19,16 +19,17 @@ public:
       phase->ops.resize(program_.instructions.size());
   }
 
-  Expected<SessionStats> serve(const WeightSet &weights, const ProviderFactory<ServiceProvider> &makeProvider);
+  Expected<SessionStats> serve(const WeightSet<Ring32> &weights, const ProviderFactory<ServiceProvider> &makeProvider);
   Expected<ClientResult> consult(std::span<const NamedTensors> records,
                                  const ProviderFactory<ClientProvider> &makeProvider);
 
 private:
   Expected<HandshakeResult> begin(int party, std::uint64_t records);
   Expected<void> finish();
-  Expected<void> serveFresh(ServiceProvider &provider, const WeightSet &weights);
-  Expected<void> serveStored(const StoreId &peer, const WeightSet &weights);
-  Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider, const WeightSet &weights);
+  Expected<void> serveFresh(ServiceProvider &provider, const WeightSet<Ring32> &weights);
+  Expected<void> serveStored(const StoreId &peer, const WeightSet<Ring32> &weights);
+  Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider,
+                                  const WeightSet<Ring32> &weights);
   Expected<void> consultFresh(std::span<const NamedTensors> records, ClientProvider &provider, ClientResult &result);
   Expected<void> consultStored(std::span<const NamedTensors> records, const StoreId &peer, ClientResult &result);
   Expected<void> prepareAsClient(const HandshakeResult &agreed, ClientProvider &provider);
@@ -97,7 +98,8 @@ Expected<void> Session::finish() {
   return {};
 }
 
-Expected<SessionStats> Session::serve(const WeightSet &weights, const ProviderFactory<ServiceProvider> &makeProvider) {
+Expected<SessionStats> Session::serve(const WeightSet<Ring32> &weights,
+                                      const ProviderFactory<ServiceProvider> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(0, 0));
   if (options_.store.purpose == Purpose::Stored) {
     SD_TRY(serveStored(agreed.peerStore, weights));
@@ -110,7 +112,7 @@ Expected<SessionStats> Session::serve(const WeightSet &weights, const ProviderFa
   return std::move(stats_);
 }
 
-Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet &weights) {
+Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet<Ring32> &weights) {
   for (std::uint64_t record = 0; record < stats_.records; ++record) {
     ServiceBundle bundle(plan_);
     OpMeter ops(meter_, stats_.offline.ops);
@@ -126,7 +128,7 @@ Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet &w
   return finish();
 }
 
-Expected<void> Session::serveStored(const StoreId &peer, const WeightSet &weights) {
+Expected<void> Session::serveStored(const StoreId &peer, const WeightSet<Ring32> &weights) {
   const StoreReport told = report();
   SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
   StoredBundles<ServiceMaterial> stored(std::move(pool), plan_, control(), told);
@@ -142,7 +144,7 @@ Expected<void> Session::serveStored(const StoreId &peer, const WeightSet &weight
 }
 
 Expected<void> Session::prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider,
-                                         const WeightSet &weights) {
+                                         const WeightSet<Ring32> &weights) {
   SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
   std::optional<EntryWriter> previous;
   for (std::uint32_t index = 0; index < agreed.records; ++index) {
@@ -260,7 +262,7 @@ Expected<void> checkRecords(const Program &program, std::span<const NamedTensors
   return {};
 }
 
-Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet &weights,
+Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<Ring32> &weights,
                                   const ProviderFactory<ServiceProvider> &makeProvider) {
   return inSession<SessionStats>(peer, options, [&](Session &session) { return session.serve(weights, makeProvider); });
 }

@@ -51,7 +51,7 @@ struct SessionOptions {
 };
 
 // P0: serves one session. An error has been told to the peer, as far as it can still be reached.
-Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet &weights,
+Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<Ring32> &weights,
                                   const ProviderFactory<ServiceProvider> &makeProvider);
 
 struct ClientResult {

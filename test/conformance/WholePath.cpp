@@ -40,7 +40,7 @@ struct Built {
   int scaleBits = 0;
   double layers = 0; // products of values by weights or with each other
   LoadedProgram program;
-  WeightSet weights;
+  WeightSet<Ring32> weights;
   std::vector<NamedTensors> records;
 };
 

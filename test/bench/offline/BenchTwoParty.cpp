@@ -37,7 +37,7 @@ int run(const Plan &plan, unsigned threads) {
   const auto one = seeds(), two = seeds(), three = seeds(), four = seeds(), five = seeds();
   if (!one || !two || !three || !four || !five) return 1;
   const Program program;
-  const WeightSet weights;
+  const WeightSet<Ring32> weights;
   TwoPartyService service{{*a, *one}};
   TwoPartyClient client{{*b, *two}};
   ThreadPool poolA(threads), poolB(threads);

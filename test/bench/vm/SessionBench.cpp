@@ -40,8 +40,8 @@ void print(const char *phase, const PhaseStats &stats, std::uint64_t records) {
 }
 
 // The largest difference from the interpreter, in units of the stated error.
-Expected<double> compare(const LoadedProgram &program, const WeightSet &weights, std::span<const NamedTensors> records,
-                         const LocalResult &result) {
+Expected<double> compare(const LoadedProgram &program, const WeightSet<Ring32> &weights,
+                         std::span<const NamedTensors> records, const LocalResult &result) {
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(program.program, weights)));
   double worst = 0, largest = 0, stated = 0;
   for (std::size_t r = 0; r < records.size(); ++r) {
@@ -70,7 +70,7 @@ Expected<double> run(const Arguments &arguments) {
   const PreprocessMode mode = arguments.mode;
   SD_ASSIGN(const LoadedProgram program, readProgramFile(arguments.program));
   const auto weightsPath = std::filesystem::path(arguments.program).replace_extension(".sdw");
-  SD_ASSIGN(const WeightSet weights, readWeightsFile(weightsPath.string(), program));
+  SD_ASSIGN(const WeightSet<Ring32> weights, readWeightsFile(weightsPath.string(), program));
   SD_ASSIGN(Tensor<float> tensor, readTensor(arguments.records));
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program.program, {{"", std::move(tensor)}}));
   if (records.size() > arguments.count) records.resize(arguments.count);

@@ -32,7 +32,7 @@ class Corruption : public testing::TestWithParam<Sample (*)()> {
 protected:
   const Files files = filesOf(GetParam()());
 
-  Expected<WeightSet> weightsOf(const File &bytes) const {
+  Expected<WeightSet<Ring32>> weightsOf(const File &bytes) const {
     return readWeights(bytes, files.sample.program, files.sample.weights.program);
   }
 

@@ -7,7 +7,7 @@ namespace sd {
 
 struct Sample {
   Program program;
-  WeightSet weights; // without the program's digest
+  WeightSet<Ring32> weights; // without the program's digest
 };
 
 // x -> (x - mean) -> share -> matmul, relu, matmul -> output -> softmax: 2 features, 3 hidden units, 2 classes.

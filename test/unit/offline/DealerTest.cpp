@@ -50,7 +50,7 @@ ProgramBuilder everyKind() {
 
 struct Parties {
   Program program;
-  WeightSet weights;
+  WeightSet<Ring32> weights;
   Plan plan;
   ThreadPool pool{1};
   std::unique_ptr<Connection> service, client;

@@ -78,7 +78,7 @@ Seed seedOf(std::uint8_t first) { return Seed(std::array<std::uint8_t, 16>{first
 void checkLayer(Network &net, bool extreme) {
   ASSERT_TRUE(net.plan.entries[net.entry].transfers);
   const Instruction &instruction = net.instruction();
-  auto &weights = const_cast<WeightSet &>(net.builder.weightSet()).tensors[0];
+  auto &weights = const_cast<WeightSet<Ring32> &>(net.builder.weightSet()).tensors[0];
   constexpr std::int32_t kExtremes[] = {INT32_MIN, INT32_MAX, -1, 0, 1};
   if (extreme)
     for (std::size_t i = 0; i < weights.data.size(); ++i)

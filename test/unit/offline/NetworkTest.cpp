@@ -125,7 +125,7 @@ TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
   TwoParties parties;
   TamperingConnection a(*parties.a), b(*parties.b);
   const Program program;
-  const WeightSet weights;
+  const WeightSet<Ring32> weights;
   TwoPartyService service{{a, seed(1)}};
   TwoPartyClient client{{b, seed(2)}};
   ZeroWalk walk(plan);

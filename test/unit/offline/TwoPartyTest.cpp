@@ -49,7 +49,7 @@ PlanEntry entry(EntryKind kind, std::uint64_t elements, CompareShape shape = {})
 struct Session {
   TwoParties parties;
   Program program;
-  WeightSet weights;
+  WeightSet<Ring32> weights;
   TwoPartyService service{{*parties.a, Seed(bytes(1))}};
   TwoPartyClient client{{*parties.b, Seed(bytes(2))}};
   std::uint8_t inference = 10;

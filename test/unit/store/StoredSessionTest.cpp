@@ -24,7 +24,7 @@ using Ints = std::vector<std::int64_t>;
 
 struct Compiled {
   LoadedProgram program;
-  WeightSet weights;
+  WeightSet<Ring32> weights;
 };
 
 // y = relu(x W) >> 8, x in [-1, 1]^4.

@@ -43,12 +43,12 @@ public:
   }
 
   const Program &program() const { return program_; }
-  const WeightSet &weightSet() const { return weights_; }
+  const WeightSet<Ring32> &weightSet() const { return weights_; }
   Program &mutableProgram() { return program_; }
 
 private:
   Program program_;
-  WeightSet weights_;
+  WeightSet<Ring32> weights_;
 };
 
 // Attributes of a square window of two dimensions.

@@ -33,7 +33,7 @@ Attrs compare(std::int64_t bits, std::int64_t bound) {
 
 struct Compiled {
   LoadedProgram program;
-  WeightSet weights;
+  WeightSet<Ring32> weights;
 };
 
 Compiled finished(test::ProgramBuilder &builder, SlotId output, const std::string &name = "y") {
