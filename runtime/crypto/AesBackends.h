@@ -7,6 +7,7 @@ namespace sd::detail {
 
 const AesKernels *portableAes();
 const AesKernels *aesNi();
+const AesKernels *vaes256();
 const AesKernels *vaes512();
 
 // The map s of AesHash.h.

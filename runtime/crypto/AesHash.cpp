@@ -43,6 +43,8 @@ const AesKernels *aesKernels(AesBackend backend) {
   switch (backend) {
   case AesBackend::Vaes512:
     return detail::vaes512();
+  case AesBackend::Vaes256:
+    return detail::vaes256();
   case AesBackend::AesNi:
     return detail::aesNi();
   case AesBackend::Portable:
@@ -53,7 +55,7 @@ const AesKernels *aesKernels(AesBackend backend) {
 
 const AesKernels &aesKernels() {
   static const AesKernels *const best = [] {
-    for (AesBackend backend : {AesBackend::Vaes512, AesBackend::AesNi})
+    for (AesBackend backend : {AesBackend::Vaes512, AesBackend::Vaes256, AesBackend::AesNi})
       if (const AesKernels *kernels = aesKernels(backend)) return kernels;
     return detail::portableAes();
   }();

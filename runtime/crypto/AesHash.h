@@ -22,7 +22,7 @@ struct AesKey {
   alignas(64) Block roundKeys[11];
 };
 
-enum class AesBackend : std::uint8_t { Portable, AesNi, Vaes512 };
+enum class AesBackend : std::uint8_t { Portable, AesNi, Vaes256, Vaes512 };
 
 // The kernels of one backend. All give the same bits; in and out may be equal, not overlap otherwise.
 struct AesKernels {

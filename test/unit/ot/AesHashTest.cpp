@@ -94,11 +94,13 @@ TEST_P(AesBackendTest, TreeLevelEqualsPortable) {
 }
 
 std::string nameOf(const testing::TestParamInfo<AesBackend> &each) {
-  return each.param == AesBackend::Portable ? "Portable" : each.param == AesBackend::AesNi ? "AesNi" : "Vaes512";
+  return std::vector{"Portable", "AesNi", "Vaes256", "Vaes512"}[static_cast<std::size_t>(each.param)];
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AesBackendTest,
-                         testing::Values(AesBackend::Portable, AesBackend::AesNi, AesBackend::Vaes512), nameOf);
+                         testing::Values(AesBackend::Portable, AesBackend::AesNi, AesBackend::Vaes256,
+                                         AesBackend::Vaes512),
+                         nameOf);
 
 TEST(PadHash, BothPartiesAgreeAndKeysChange) {
   const std::vector<Block> q = randomBlocks(1000, 3);
