@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "runtime/kernels/RingDispatch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernels/BitPlanes.cpp"
 #include <hwy/foreach_target.h>
@@ -15,8 +17,8 @@ namespace sd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // One plane word from up to 64 elements; a partial mask of 2 or 4 lanes is gathered bit by bit.
-template <class D>
-std::uint64_t gatherBit(D d, const Ring *words, Ring bit) {
+template <class D, class R>
+std::uint64_t gatherBit(D d, const R *words, R bit) {
   const std::size_t lanes = hn::Lanes(d);
   const auto test = hn::Set(d, bit);
   std::uint64_t out = 0;
@@ -28,17 +30,18 @@ std::uint64_t gatherBit(D d, const Ring *words, Ring bit) {
   return out;
 }
 
-void wordsToPlanesImpl(const Ring *words, std::size_t n, int first, int count, PlanesRef out) {
-  const hn::CappedTag<Ring, 16> d;
+template <class R>
+void wordsToPlanesImpl(const R *words, std::size_t n, int first, int count, PlanesRef out) {
+  const hn::CappedTag<R, 16> d;
   std::size_t w = 0;
   for (; (w + 1) * kPlaneBits <= n; ++w)
     for (int j = 0; j < count; ++j)
-      out[j][w] = gatherBit(d, words + w * kPlaneBits, Ring{1} << (first + j));
+      out[j][w] = gatherBit(d, words + w * kPlaneBits, R{1} << (first + j));
   if (w * kPlaneBits < n) {
-    Ring tail[kPlaneBits] = {};
+    R tail[kPlaneBits] = {};
     std::copy(words + w * kPlaneBits, words + n, tail);
     for (int j = 0; j < count; ++j)
-      out[j][w] = gatherBit(d, tail, Ring{1} << (first + j));
+      out[j][w] = gatherBit(d, tail, R{1} << (first + j));
   }
 }
 
@@ -78,6 +81,8 @@ void lookupPlanesImpl(ConstPlanesRef table, ConstPlanesRef index, int bits, std:
   }
 }
 
+SD_RING_KERNEL(wordsToPlanes);
+
 } // namespace sd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -86,22 +91,39 @@ namespace sd {
 
 static_assert(std::endian::native == std::endian::little, "planes are copied to messages as they lie in memory");
 
-HWY_EXPORT(wordsToPlanesImpl);
+SD_RING_EXPORT(wordsToPlanes);
 HWY_EXPORT(lookupPlanesImpl);
 
-void wordsToPlanes(std::span<const Ring> words, int first, int count, PlanesRef out) {
-  assert(first >= 0 && count >= 0 && first + count <= kRingBits);
-  HWY_DYNAMIC_DISPATCH(wordsToPlanesImpl)(words.data(), words.size(), first, count, out);
+namespace {
+
+template <RingWord R>
+void toPlanes(std::span<const R> words, int first, int count, PlanesRef out) {
+  assert(first >= 0 && count >= 0 && first + count <= kBitsOf<R>);
+  SD_RING_DISPATCH(R, wordsToPlanes)(words.data(), words.size(), first, count, out);
 }
 
-void planesToWords(ConstPlanesRef planes, int count, std::span<Ring> words) {
+template <RingWord R>
+void toWords(ConstPlanesRef planes, int count, std::span<R> words) {
+  assert(count <= kBitsOf<R>);
   for (std::size_t i = 0; i < words.size(); ++i) {
-    Ring value = 0;
+    R value = 0;
     for (int j = 0; j < count; ++j)
-      value |= static_cast<Ring>(planes[j][i / kPlaneBits] >> (i % kPlaneBits) & 1) << j;
+      value |= static_cast<R>(planes[j][i / kPlaneBits] >> (i % kPlaneBits) & 1) << j;
     words[i] = value;
   }
 }
+
+} // namespace
+
+void wordsToPlanes(std::span<const Ring32> words, int first, int count, PlanesRef out) {
+  toPlanes(words, first, count, out);
+}
+void wordsToPlanes(std::span<const Ring64> words, int first, int count, PlanesRef out) {
+  toPlanes(words, first, count, out);
+}
+
+void planesToWords(ConstPlanesRef planes, int count, std::span<Ring32> words) { toWords(planes, count, words); }
+void planesToWords(ConstPlanesRef planes, int count, std::span<Ring64> words) { toWords(planes, count, words); }
 
 void lookupPlanes(ConstPlanesRef table, ConstPlanesRef index, int bits, std::uint64_t *out, std::size_t words) {
   assert(bits >= 1 && bits <= 4);
@@ -158,10 +180,15 @@ void BitWriter::plane(const std::uint64_t *words, std::size_t elements) {
   if (const unsigned rest = elements % kPlaneBits) put(words[full] & lowBits(rest), rest);
 }
 
-void BitWriter::fields(std::span<const Ring> words, int bits) {
-  for (const Ring word : words)
+template <RingWord R>
+void BitWriter::putFields(std::span<const R> words, int bits) {
+  assert(bits >= 1 && bits <= kBitsOf<R>);
+  for (const R word : words)
     put(word & lowBits(static_cast<unsigned>(bits)), static_cast<unsigned>(bits));
 }
+
+void BitWriter::fields(std::span<const Ring32> words, int bits) { putFields(words, bits); }
+void BitWriter::fields(std::span<const Ring64> words, int bits) { putFields(words, bits); }
 
 std::size_t BitWriter::finish() {
   const std::size_t bytes = bytesOfBits(used_);
@@ -198,10 +225,15 @@ void BitReader::plane(std::uint64_t *words, std::size_t elements) {
   if (const unsigned rest = elements % kPlaneBits) words[full] = take(rest);
 }
 
-void BitReader::fields(std::span<Ring> words, int bits) {
-  for (Ring &word : words)
-    word = static_cast<Ring>(take(static_cast<unsigned>(bits)));
+template <RingWord R>
+void BitReader::takeFields(std::span<R> words, int bits) {
+  assert(bits >= 1 && bits <= kBitsOf<R>);
+  for (R &word : words)
+    word = static_cast<R>(take(static_cast<unsigned>(bits)));
 }
+
+void BitReader::fields(std::span<Ring32> words, int bits) { takeFields(words, bits); }
+void BitReader::fields(std::span<Ring64> words, int bits) { takeFields(words, bits); }
 
 bool BitReader::finish() const {
   if (bytesOfBits(at_) != in_.size()) return false;

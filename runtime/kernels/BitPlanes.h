@@ -27,10 +27,12 @@ using PlanesRef = BasicPlanes<std::uint64_t>;
 using ConstPlanesRef = BasicPlanes<const std::uint64_t>;
 
 // Planes first .. first + count - 1 of `words` into out[0 .. count - 1]; bits past the last element are zero.
-void wordsToPlanes(std::span<const Ring> words, int first, int count, PlanesRef out);
+void wordsToPlanes(std::span<const Ring32> words, int first, int count, PlanesRef out);
+void wordsToPlanes(std::span<const Ring64> words, int first, int count, PlanesRef out);
 
 // words[i] = sum of planes[j][i] << j over j < count.
-void planesToWords(ConstPlanesRef planes, int count, std::span<Ring> words);
+void planesToWords(ConstPlanesRef planes, int count, std::span<Ring32> words);
+void planesToWords(ConstPlanesRef planes, int count, std::span<Ring64> words);
 
 // out[i] = table[index of element i][i], index given by `bits` planes, least significant first; table has 2^bits
 // planes, bits <= 4. Every entry is read whatever the index.
@@ -49,13 +51,16 @@ class BitWriter {
 public:
   explicit BitWriter(std::span<std::uint8_t> out) : out_(out) {}
   void plane(const std::uint64_t *words, std::size_t elements);
-  // The low `bits` of each word, 1 to 32.
-  void fields(std::span<const Ring> words, int bits);
+  // The low `bits` of each word, 1 to all of them.
+  void fields(std::span<const Ring32> words, int bits);
+  void fields(std::span<const Ring64> words, int bits);
   // Pads the last byte with zeros; returns the bytes written.
   std::size_t finish();
 
 private:
   void put(std::uint64_t value, unsigned bits);
+  template <RingWord R>
+  void putFields(std::span<const R> words, int bits);
   std::span<std::uint8_t> out_;
   std::size_t at_ = 0;
   std::uint64_t pending_ = 0;
@@ -66,12 +71,15 @@ class BitReader {
 public:
   explicit BitReader(std::span<const std::uint8_t> in) : in_(in) {}
   void plane(std::uint64_t *words, std::size_t elements);
-  void fields(std::span<Ring> words, int bits);
+  void fields(std::span<Ring32> words, int bits);
+  void fields(std::span<Ring64> words, int bits);
   // True if the bits between the last one read and the end of its byte are zero, and no byte follows.
   bool finish() const;
 
 private:
   std::uint64_t take(unsigned bits);
+  template <RingWord R>
+  void takeFields(std::span<R> words, int bits);
   std::span<const std::uint8_t> in_;
   std::size_t at_ = 0; // in bits
 };

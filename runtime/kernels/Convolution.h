@@ -1,7 +1,8 @@
-// Convolution over Z_2^32 with 1, 2 or 3 spatial dimensions, strides, dilations, groups and padding.
+// Convolution over the ring, with 1, 2 or 3 spatial dimensions, strides, dilations, groups and padding.
 #pragma once
 
 #include <span>
+#include <type_traits>
 
 #include "ir/core/Ring.h"
 #include "runtime/kernels/ThreadPool.h"
@@ -24,7 +25,9 @@ struct ConvShape {
 
 // y = W x + bias: x is [batch, inChannels, input...], w [outChannels, inChannels / groups, kernel...], bias
 // [outChannels] or empty, y [batch, outChannels, output...]. Padding is with zeros.
-void convolve(ThreadPool &pool, const ConvShape &shape, std::span<const Ring> x, std::span<const Ring> w,
-              std::span<const Ring> bias, std::span<Ring> y);
+template <RingWord R>
+void convolve(ThreadPool &pool, const ConvShape &shape, std::span<const std::type_identity_t<R>> x,
+              std::span<const std::type_identity_t<R>> w, std::span<const std::type_identity_t<R>> bias,
+              std::span<R> y);
 
 } // namespace sd

@@ -16,11 +16,13 @@ constexpr std::int64_t kFewRows = 4; // up to so many, the product is bound by r
 
 std::int64_t divideUp(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-using Buffer = std::unique_ptr<Ring[]>;
+template <RingWord R>
+using Buffer = std::unique_ptr<R[]>;
 
 // in is [rows, columns], out [columns, rows].
-Buffer transposed(ThreadPool &pool, std::span<const Ring> in, std::int64_t rows, std::int64_t columns) {
-  auto out = std::make_unique_for_overwrite<Ring[]>(in.size());
+template <RingWord R>
+Buffer<R> transposed(ThreadPool &pool, std::span<const R> in, std::int64_t rows, std::int64_t columns) {
+  auto out = std::make_unique_for_overwrite<R[]>(in.size());
   constexpr std::int64_t block = 16;
   pool.parallelRanges(divideUp(columns, block), divideUp(1 << 14, rows * block),
                       [&](std::int64_t begin, std::int64_t end) {
@@ -33,32 +35,33 @@ Buffer transposed(ThreadPool &pool, std::span<const Ring> in, std::int64_t rows,
 }
 
 // y = a b with b row-major, in tiles. Columns that do not fill a unit are copied out to have room behind them.
-void multiplyTiles(ThreadPool &pool, const MatMulShape &shape, const Ring *a, const Ring *b, Ring *y) {
+template <RingWord R>
+void multiplyTiles(ThreadPool &pool, const MatMulShape &shape, const R *a, const R *b, R *y) {
   const std::int64_t tiles = divideUp(shape.n, kTileColumns), chunks = divideUp(shape.m, kRowChunk);
   const std::int64_t lastColumn = (tiles - 1) * kTileColumns, lastWidth = shape.n - lastColumn;
   const std::int64_t lastStride = divideUp(lastWidth, kColumnUnit) * kColumnUnit;
-  auto last = std::make_unique<Ring[]>(shape.k * lastStride);
+  auto last = std::make_unique<R[]>(shape.k * lastStride);
   for (std::int64_t i = 0; i < shape.k; ++i)
     std::copy_n(b + i * shape.n + lastColumn, lastWidth, last.get() + i * lastStride);
 
   static constexpr std::int64_t noOffset[] = {0};
   const std::int64_t grain = divideUp(kTaskWork, std::min(shape.m, kRowChunk) * kTileColumns * shape.k);
   pool.parallelRanges(tiles * chunks, grain, [&](std::int64_t begin, std::int64_t end) {
-    alignas(64) Ring out[kRowChunk * kTileColumns];
+    alignas(64) R out[kRowChunk * kTileColumns];
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t tile = task / chunks, firstRow = task % chunks * kRowChunk;
       const std::int64_t rows = std::min(kRowChunk, shape.m - firstRow);
       const bool isLast = tile == tiles - 1;
       const std::int64_t columns = isLast ? lastWidth : kTileColumns;
-      multiplyTile({.w = a + firstRow * shape.k,
-                    .wStride = shape.k,
-                    .x = isLast ? last.get() : b + tile * kTileColumns,
-                    .xStride = isLast ? lastStride : shape.n,
-                    .channels = shape.k,
-                    .offsets = noOffset,
-                    .y = out,
-                    .yStride = kTileColumns},
-                   rows, columns);
+      multiplyTile<R>({.w = a + firstRow * shape.k,
+                       .wStride = shape.k,
+                       .x = isLast ? last.get() : b + tile * kTileColumns,
+                       .xStride = isLast ? lastStride : shape.n,
+                       .channels = shape.k,
+                       .offsets = noOffset,
+                       .y = out,
+                       .yStride = kTileColumns},
+                      rows, columns);
       for (std::int64_t r = 0; r < rows; ++r)
         std::copy_n(out + r * kTileColumns, columns, y + (firstRow + r) * shape.n + tile * kTileColumns);
     }
@@ -67,16 +70,17 @@ void multiplyTiles(ThreadPool &pool, const MatMulShape &shape, const Ring *a, co
 
 } // namespace
 
-void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const Ring> a, std::span<const Ring> b,
-            std::span<Ring> y) {
+template <RingWord R>
+void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const std::type_identity_t<R>> a,
+            std::span<const std::type_identity_t<R>> b, std::span<R> y) {
   const std::int64_t m = shape.m, n = shape.n, k = shape.k;
   assert(std::int64_t(a.size()) == m * k && std::int64_t(b.size()) == k * n && std::int64_t(y.size()) == m * n);
   if (y.empty()) return;
   if (k == 0) return std::fill(y.begin(), y.end(), 0), void();
 
-  Buffer aRows, bRows;
-  const Ring *left = a.data(), *right = b.data();
-  if (shape.transposeA && m > 1 && k > 1) left = (aRows = transposed(pool, a, k, m)).get();
+  Buffer<R> aRows, bRows;
+  const R *left = a.data(), *right = b.data();
+  if (shape.transposeA && m > 1 && k > 1) left = (aRows = transposed<R>(pool, a, k, m)).get();
 
   if (shape.transposeB && m <= kFewRows) {
     pool.parallelRanges(n, divideUp(kTaskWork / 2, k * m), [&](std::int64_t begin, std::int64_t end) {
@@ -100,15 +104,23 @@ void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const Ring> a,
     });
     return;
   }
-  if (shape.transposeB) right = (bRows = transposed(pool, b, n, k)).get();
+  if (shape.transposeB) right = (bRows = transposed<R>(pool, b, n, k)).get();
   multiplyTiles(pool, shape, left, right, y.data());
 }
 
-void addToRows(std::span<const Ring> bias, std::span<Ring> y) {
+template <RingWord R>
+void addToRows(std::span<const std::type_identity_t<R>> bias, std::span<R> y) {
   assert(!bias.empty() && y.size() % bias.size() == 0);
   for (std::size_t start = 0; start < y.size(); start += bias.size())
     for (std::size_t j = 0; j < bias.size(); ++j)
       y[start + j] += bias[j];
 }
+
+template void matMul(ThreadPool &, const MatMulShape &, std::span<const Ring32>, std::span<const Ring32>,
+                     std::span<Ring32>);
+template void matMul(ThreadPool &, const MatMulShape &, std::span<const Ring64>, std::span<const Ring64>,
+                     std::span<Ring64>);
+template void addToRows(std::span<const Ring32>, std::span<Ring32>);
+template void addToRows(std::span<const Ring64>, std::span<Ring64>);
 
 } // namespace sd

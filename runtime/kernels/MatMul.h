@@ -1,8 +1,9 @@
-// Matrix products over Z_2^32.
+// Matrix products over the ring.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "ir/core/Ring.h"
 #include "runtime/kernels/ThreadPool.h"
@@ -15,10 +16,12 @@ struct MatMulShape {
   bool transposeA = false, transposeB = false;
 };
 
-void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const Ring> a, std::span<const Ring> b,
-            std::span<Ring> y);
+template <RingWord R>
+void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const std::type_identity_t<R>> a,
+            std::span<const std::type_identity_t<R>> b, std::span<R> y);
 
 // y[i][j] += bias[j], y of [rows, bias.size()].
-void addToRows(std::span<const Ring> bias, std::span<Ring> y);
+template <RingWord R>
+void addToRows(std::span<const std::type_identity_t<R>> bias, std::span<R> y);
 
 } // namespace sd

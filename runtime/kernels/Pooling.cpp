@@ -17,7 +17,8 @@ struct Axis {
 using Axes = std::array<Axis, kMaxSpatialRank>;
 
 // Adds the taps of one input row to one output row.
-void addRow(const Axis &axis, const Ring *x, Ring *y) {
+template <RingWord R>
+void addRow(const Axis &axis, const R *x, R *y) {
   for (std::int64_t k = 0; k < axis.kernel; ++k) {
     const std::int64_t start = axis.position(0, k);
     const std::int64_t first = start >= 0 ? 0 : (-start + axis.stride - 1) / axis.stride;
@@ -28,7 +29,8 @@ void addRow(const Axis &axis, const Ring *x, Ring *y) {
   }
 }
 
-void poolPlane(const Axes &axes, const Ring *x, Ring *y) {
+template <RingWord R>
+void poolPlane(const Axes &axes, const R *x, R *y) {
   const Axis &depth = axes[0], &height = axes[1], &width = axes[2];
   std::fill_n(y, depth.output * height.output * width.output, 0);
   for (std::int64_t a = 0; a < depth.output; ++a)
@@ -42,7 +44,8 @@ void poolPlane(const Axes &axes, const Ring *x, Ring *y) {
 
 } // namespace
 
-void sumPool(ThreadPool &pool, const PoolShape &shape, std::span<const Ring> x, std::span<Ring> y) {
+template <RingWord R>
+void sumPool(ThreadPool &pool, const PoolShape &shape, std::span<const std::type_identity_t<R>> x, std::span<R> y) {
   const std::size_t rank = shape.input.size();
   assert(rank >= 1 && rank <= kMaxSpatialRank && shape.output.size() == rank);
   Axes axes;
@@ -57,5 +60,8 @@ void sumPool(ThreadPool &pool, const PoolShape &shape, std::span<const Ring> x, 
       poolPlane(axes, x.data() + p * in, y.data() + p * out);
   });
 }
+
+template void sumPool(ThreadPool &, const PoolShape &, std::span<const Ring32>, std::span<Ring32>);
+template void sumPool(ThreadPool &, const PoolShape &, std::span<const Ring64>, std::span<Ring64>);
 
 } // namespace sd

@@ -1,7 +1,8 @@
-// Sums over windows, modulo 2^32.
+// Sums over windows, in the ring.
 #pragma once
 
 #include <span>
+#include <type_traits>
 
 #include "ir/core/Ring.h"
 #include "runtime/kernels/ThreadPool.h"
@@ -16,6 +17,7 @@ struct PoolShape {
 };
 
 // y [planes, output...] = sum over the window's taps that fall inside x [planes, input...].
-void sumPool(ThreadPool &pool, const PoolShape &shape, std::span<const Ring> x, std::span<Ring> y);
+template <RingWord R>
+void sumPool(ThreadPool &pool, const PoolShape &shape, std::span<const std::type_identity_t<R>> x, std::span<R> y);
 
 } // namespace sd

@@ -35,7 +35,8 @@ Staging::Staging(const Shape &input, const Window &window) {
   identity_ = planes_.size() == 1 && plane_ == input_ && stride_ == Triple{1, 1, 1} && pad_ == Triple{0, 0, 0};
 }
 
-void Staging::stageRow(const Ring *x, std::int64_t phase, Ring *out) const {
+template <RingWord R>
+void Staging::stageRow(const R *x, std::int64_t phase, R *out) const {
   // Element i of the row is x[stride * i + phase - pad] where that is inside the input.
   const std::int64_t stride = stride_[2], start = phase - pad_[2];
   const std::int64_t first = start >= 0 ? 0 : (-start + stride - 1) / stride;
@@ -50,7 +51,8 @@ void Staging::stageRow(const Ring *x, std::int64_t phase, Ring *out) const {
   std::fill(out + hi, out + plane_[2], 0);
 }
 
-void Staging::stage(const Ring *x, Ring *out) const {
+template <RingWord R>
+void Staging::stage(const R *x, R *out) const {
   for (const Triple &phase : planes_)
     for (std::int64_t a = 0; a < plane_[0]; ++a)
       for (std::int64_t b = 0; b < plane_[1]; ++b, out += plane_[2]) {
@@ -61,6 +63,9 @@ void Staging::stage(const Ring *x, Ring *out) const {
           stageRow(x + (depth * input_[1] + height) * input_[2], phase[2], out);
       }
 }
+
+template void Staging::stage(const Ring32 *, Ring32 *) const;
+template void Staging::stage(const Ring64 *, Ring64 *) const;
 
 std::vector<Staging::Segment> Staging::segments(std::int64_t begin, std::int64_t end) const {
   std::vector<Segment> result;

@@ -21,7 +21,8 @@ public:
   bool isIdentity() const { return identity_; }                         // a channel of x already is its own plane
 
   // Writes the planes of one channel.
-  void stage(const Ring *x, Ring *out) const;
+  template <RingWord R>
+  void stage(const R *x, R *out) const;
 
   // A stretch of columns that are consecutive outputs.
   struct Segment {
@@ -32,7 +33,8 @@ public:
 
 private:
   using Triple = std::array<std::int64_t, 3>;
-  void stageRow(const Ring *x, std::int64_t phase, Ring *out) const;
+  template <RingWord R>
+  void stageRow(const R *x, std::int64_t phase, R *out) const;
 
   Triple input_, output_, stride_, pad_, plane_; // rank 1 and 2 have leading dimensions of 1
   std::vector<Triple> planes_;                   // the phase of each

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/kernels/RingDispatch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernels/Tile.cpp"
 #include <hwy/foreach_target.h>
@@ -14,7 +16,8 @@ namespace sd::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // At most 16 lanes, so that kTileColumns is three vectors or more.
-using Lanes = hn::CappedTag<Ring, 16>;
+template <class R>
+using Lanes = hn::CappedTag<R, 16>;
 
 // Accumulators that fit the register file: 8 x 3 with 32 registers, 4 x 2 with 16.
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
@@ -23,24 +26,24 @@ inline constexpr int kRows = 8, kVectors = 3;
 inline constexpr int kRows = 4, kVectors = 2;
 #endif
 
-template <int Rows, int Vectors>
-HWY_INLINE void tileKernel(const TileProduct &tile, std::int64_t row, std::int64_t column) {
-  const Lanes d;
+template <int Rows, int Vectors, class R>
+HWY_INLINE void tileKernel(const TileProduct<R> &tile, std::int64_t row, std::int64_t column) {
+  const Lanes<R> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t taps = static_cast<std::int64_t>(tile.offsets.size());
-  hn::Vec<Lanes> sum[Rows][Vectors];
+  hn::Vec<Lanes<R>> sum[Rows][Vectors];
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v)
       sum[m][v] = hn::Zero(d);
 
-  const Ring *w = tile.w + row * tile.wStride;
-  const Ring *x = tile.x + column;
+  const R *w = tile.w + row * tile.wStride;
+  const R *x = tile.x + column;
   for (std::int64_t c = 0; c < tile.channels; ++c, x += tile.xStride) {
     for (std::int64_t t = 0; t < taps; ++t, ++w) {
-      const Ring *in = x + tile.offsets[t];
-      hn::Vec<Lanes> values[Vectors];
+      const R *in = x + tile.offsets[t];
+      hn::Vec<Lanes<R>> values[Vectors];
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v)
         values[v] = hn::LoadU(d, in + v * lanes);
@@ -60,8 +63,8 @@ HWY_INLINE void tileKernel(const TileProduct &tile, std::int64_t row, std::int64
       hn::StoreU(sum[m][v], d, tile.y + (row + m) * tile.yStride + column + v * lanes);
 }
 
-template <int Vectors>
-HWY_INLINE void tileColumn(const TileProduct &tile, std::int64_t rows, std::int64_t column) {
+template <int Vectors, class R>
+HWY_INLINE void tileColumn(const TileProduct<R> &tile, std::int64_t rows, std::int64_t column) {
   std::int64_t row = 0;
   for (; row + kRows <= rows; row += kRows)
     tileKernel<kRows, Vectors>(tile, row, column);
@@ -83,8 +86,9 @@ HWY_INLINE void tileColumn(const TileProduct &tile, std::int64_t rows, std::int6
   }
 }
 
-void multiplyTileImpl(const TileProduct &tile, std::int64_t rows, std::int64_t columns) {
-  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(Lanes()));
+template <class R>
+void multiplyTileImpl(const TileProduct<R> &tile, std::int64_t rows, std::int64_t columns) {
+  const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(Lanes<R>()));
   std::int64_t column = 0;
   while (column < columns) {
     std::int64_t vectors = std::min<std::int64_t>(kVectors, (columns - column + lanes - 1) / lanes);
@@ -97,11 +101,11 @@ void multiplyTileImpl(const TileProduct &tile, std::int64_t rows, std::int64_t c
   }
 }
 
-template <int Rows>
-HWY_INLINE void dotKernel(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, Ring *y) {
-  const Lanes d;
+template <int Rows, class R>
+HWY_INLINE void dotKernel(const R *w, std::int64_t wStride, const R *x, std::int64_t k, R *y) {
+  const Lanes<R> d;
   const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  hn::Vec<Lanes> sum[Rows];
+  hn::Vec<Lanes<R>> sum[Rows];
 #pragma GCC unroll 4
   for (int r = 0; r < Rows; ++r)
     sum[r] = hn::Zero(d);
@@ -114,9 +118,9 @@ HWY_INLINE void dotKernel(const Ring *w, std::int64_t wStride, const Ring *x, st
   }
   for (int r = 0; r < Rows; ++r) {
     // Not SumOfLanes: with GCC's AVX-512 headers it adds signed integers, which may not overflow.
-    alignas(64) Ring lane[16];
+    alignas(64) R lane[16];
     hn::Store(sum[r], d, lane);
-    Ring total = 0;
+    R total = 0;
     for (std::int64_t j = 0; j < lanes; ++j)
       total += lane[j];
     for (std::int64_t j = i; j < k; ++j)
@@ -125,7 +129,8 @@ HWY_INLINE void dotKernel(const Ring *w, std::int64_t wStride, const Ring *x, st
   }
 }
 
-void dotRowsImpl(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, std::span<Ring> y) {
+template <class R>
+void dotRowsImpl(const R *w, std::int64_t wStride, const R *x, std::int64_t k, std::span<R> y) {
   std::int64_t row = 0, rows = static_cast<std::int64_t>(y.size());
   for (; row + 4 <= rows; row += 4)
     dotKernel<4>(w + row * wStride, wStride, x, k, y.data() + row);
@@ -133,11 +138,11 @@ void dotRowsImpl(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_
     dotKernel<1>(w + row * wStride, wStride, x, k, y.data() + row);
 }
 
-template <int Rows>
-HWY_INLINE void combineKernel(const Ring *x, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
-  const Lanes d;
+template <int Rows, class R>
+HWY_INLINE void combineKernel(const R *x, const R *w, std::int64_t wStride, std::span<R> y) {
+  const Lanes<R> d;
   const std::size_t lanes = hn::Lanes(d);
-  hn::Vec<Lanes> factor[Rows];
+  hn::Vec<Lanes<R>> factor[Rows];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
     factor[r] = hn::Set(d, x[r]);
@@ -154,7 +159,8 @@ HWY_INLINE void combineKernel(const Ring *x, const Ring *w, std::int64_t wStride
       y[i] += x[r] * w[r * wStride + i];
 }
 
-void combineRowsImpl(const Ring *x, std::int64_t k, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
+template <class R>
+void combineRowsImpl(const R *x, std::int64_t k, const R *w, std::int64_t wStride, std::span<R> y) {
   std::fill(y.begin(), y.end(), 0);
   std::int64_t row = 0;
   for (; row + 8 <= k; row += 8)
@@ -163,27 +169,41 @@ void combineRowsImpl(const Ring *x, std::int64_t k, const Ring *w, std::int64_t 
     combineKernel<1>(x + row, w + row * wStride, wStride, y);
 }
 
+SD_RING_KERNEL(multiplyTile);
+SD_RING_KERNEL(dotRows);
+SD_RING_KERNEL(combineRows);
+
 } // namespace sd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace sd {
 
-HWY_EXPORT(multiplyTileImpl);
-HWY_EXPORT(dotRowsImpl);
-HWY_EXPORT(combineRowsImpl);
+SD_RING_EXPORT(multiplyTile);
+SD_RING_EXPORT(dotRows);
+SD_RING_EXPORT(combineRows);
 
-void multiplyTile(const TileProduct &tile, std::int64_t rows, std::int64_t columns) {
-  HWY_DYNAMIC_DISPATCH(multiplyTileImpl)(tile, rows, columns);
+template <RingWord R>
+void multiplyTile(const TileProduct<R> &tile, std::int64_t rows, std::int64_t columns) {
+  SD_RING_DISPATCH(R, multiplyTile)(tile, rows, columns);
 }
 
-void dotRows(const Ring *w, std::int64_t wStride, const Ring *x, std::int64_t k, std::span<Ring> y) {
-  HWY_DYNAMIC_DISPATCH(dotRowsImpl)(w, wStride, x, k, y);
+template <RingWord R>
+void dotRows(const R *w, std::int64_t wStride, const R *x, std::int64_t k, std::span<R> y) {
+  SD_RING_DISPATCH(R, dotRows)(w, wStride, x, k, y);
 }
 
-void combineRows(const Ring *x, std::int64_t k, const Ring *w, std::int64_t wStride, std::span<Ring> y) {
-  HWY_DYNAMIC_DISPATCH(combineRowsImpl)(x, k, w, wStride, y);
+template <RingWord R>
+void combineRows(const R *x, std::int64_t k, const R *w, std::int64_t wStride, std::span<R> y) {
+  SD_RING_DISPATCH(R, combineRows)(x, k, w, wStride, y);
 }
+
+template void multiplyTile(const TileProduct<Ring32> &, std::int64_t, std::int64_t);
+template void multiplyTile(const TileProduct<Ring64> &, std::int64_t, std::int64_t);
+template void dotRows(const Ring32 *, std::int64_t, const Ring32 *, std::int64_t, std::span<Ring32>);
+template void dotRows(const Ring64 *, std::int64_t, const Ring64 *, std::int64_t, std::span<Ring64>);
+template void combineRows(const Ring32 *, std::int64_t, const Ring32 *, std::int64_t, std::span<Ring32>);
+template void combineRows(const Ring64 *, std::int64_t, const Ring64 *, std::int64_t, std::span<Ring64>);
 
 } // namespace sd
 #endif

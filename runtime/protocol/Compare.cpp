@@ -123,7 +123,7 @@ void ServiceCompare::finish(std::span<const std::uint8_t> in) {
   result_ = MaskedTensor(n);
   forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
     const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
-    SelectWrap wrap{};
+    SelectWrap<Ring> wrap{};
     if (rounding_.t)
       wrap = {wrapA_.data() + first,  wrapLA_.data() + first, wrapB_.data() + first,
               wrapChoice_[0] + begin, wrapChoice_[1] + begin, nullptr};
@@ -194,7 +194,7 @@ void ClientCompare::writeWords(std::span<std::uint8_t> out) {
   const CompareClient &m = material_;
   forPlaneWords(run_.pool(), run_.words(), [&](std::size_t begin, std::size_t end) {
     const std::size_t first = begin * kPlaneBits, count = std::min(n, end * kPlaneBits) - first;
-    SelectWrap wrap{};
+    SelectWrap<Ring> wrap{};
     if (rounding_.t) {
       wordsToPlanes(m.r.span().subspan(first, count), kSignBit, 1, nr.ref().at(begin));
       for (std::size_t w = begin; w < end; ++w)

@@ -39,7 +39,7 @@ private:
   void writeOpening(std::span<std::uint8_t> out);
   void finish(std::span<const std::uint8_t> words);
 
-  Rounding rounding_;
+  Rounding<Ring> rounding_;
   int bound_;
   SecretVector<Ring> difference_; // Maximum: a - b
   std::span<const Ring> y_, addend_, turned_;
@@ -59,7 +59,7 @@ private:
   ClientCompare(const PlanEntry &entry, CompareClient material, ThreadPool *pool);
   void writeWords(std::span<std::uint8_t> out);
 
-  Rounding rounding_;
+  Rounding<Ring> rounding_;
   int bound_;
   CompareRun run_;
   CompareClient material_;

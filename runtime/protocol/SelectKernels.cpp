@@ -1,5 +1,7 @@
 #include "runtime/protocol/SelectKernels.h"
 
+#include "runtime/kernels/RingDispatch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/protocol/SelectKernels.cpp"
 #include <hwy/foreach_target.h>
@@ -28,43 +30,45 @@ V select(V mu, V z, V k) {
   return hn::Add(negateIf(mu, k), hn::And(mu, z));
 }
 
-// w 2^(32 - t), also for t = 0.
+// w 2^(bits - t), also for t = 0.
 template <class V>
 V raise(V w, int t) {
-  return hn::ShiftLeft<1>(hn::ShiftLeftSame(w, kRingBits - 1 - t));
+  return hn::ShiftLeft<1>(hn::ShiftLeftSame(w, kBitsOf<hn::TFromV<V>> - 1 - t));
 }
 
-template <class D>
-auto load(D d, const Ring *words, std::size_t i) {
+template <class D, class R>
+auto load(D d, const R *words, std::size_t i) {
   return hn::LoadU(d, words + i);
 }
 
-template <class D>
-auto roundedWord(D d, const Rounding &rounding, const Ring *y, std::size_t i) {
+template <class D, class R>
+auto roundedWord(D d, const Rounding<R> &rounding, const R *y, std::size_t i) {
   const auto shifted = hn::ShiftRightSame(hn::Add(load(d, y, i), hn::Set(d, rounding.offset)), rounding.t);
   return hn::Add(shifted, hn::Set(d, rounding.correction));
 }
 
 // Calls step(d, i) for every vector of elements; those left over one by one.
-template <class Step>
+template <class R, class Step>
 void overElements(std::size_t n, Step step) {
-  const hn::CappedTag<Ring, 16> d;
+  const hn::CappedTag<R, 16> d;
   std::size_t i = 0;
   for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d))
     step(d, i);
   for (; i < n; ++i)
-    step(hn::CappedTag<Ring, 1>(), i);
+    step(hn::CappedTag<R, 1>(), i);
 }
 
-void openWordImpl(const Rounding &rounding, const OpenWord &a, std::size_t n) {
-  overElements(n, [&](auto d, std::size_t i) {
+template <class R>
+void openWordImpl(const Rounding<R> &rounding, const OpenWord<R> &a, std::size_t n) {
+  overElements<R>(n, [&](auto d, std::size_t i) {
     const auto q = negateIf(spread(d, a.l, i), roundedWord(d, rounding, a.y, i));
     hn::StoreU(hn::Add(q, load(d, a.d, i)), d, a.out + i);
   });
 }
 
-void selectServiceImpl(const Rounding &rounding, const SelectService &a, std::size_t n) {
-  overElements(n, [&](auto d, std::size_t i) {
+template <class R>
+void selectServiceImpl(const Rounding<R> &rounding, const SelectService<R> &a, std::size_t n) {
+  overElements<R>(n, [&](auto d, std::size_t i) {
     const auto mu = spread(d, a.mu, i);
     const auto q = roundedWord(d, rounding, a.y, i);
     auto z = select(mu, q, hn::Add(load(d, a.select, i), hn::And(spread(d, a.l, i), q)));
@@ -80,8 +84,9 @@ void selectServiceImpl(const Rounding &rounding, const SelectService &a, std::si
   });
 }
 
-void selectClientImpl(const Rounding &rounding, const SelectClient &a, std::size_t n) {
-  overElements(n, [&](auto d, std::size_t i) {
+template <class R>
+void selectClientImpl(const Rounding<R> &rounding, const SelectClient<R> &a, std::size_t n) {
+  overElements<R>(n, [&](auto d, std::size_t i) {
     const auto mu = spread(d, a.mu, i), l = spread(d, a.l, i);
     const auto q = hn::ShiftRightSame(load(d, a.r, i), rounding.t);
     auto z = select(mu, q, hn::Add(load(d, a.select, i), hn::And(l, load(d, a.word, i))));
@@ -99,23 +104,31 @@ void selectClientImpl(const Rounding &rounding, const SelectClient &a, std::size
   });
 }
 
-void truncateServiceImpl(const Rounding &rounding, const TruncateWords &a, std::size_t n) {
-  overElements(n, [&](auto d, std::size_t i) {
+template <class R>
+void truncateServiceImpl(const Rounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
+  overElements<R>(n, [&](auto d, std::size_t i) {
     const auto w = negateIf(spread(d, a.e, i), load(d, a.wrap, i));
     const auto z = hn::Add(roundedWord(d, rounding, a.value, i), raise(w, rounding.t));
     hn::StoreU(hn::Add(z, load(d, a.other, i)), d, a.out + i);
   });
 }
 
-void truncateClientImpl(const Rounding &rounding, const TruncateWords &a, std::size_t n) {
-  overElements(n, [&](auto d, std::size_t i) {
+template <class R>
+void truncateClientImpl(const Rounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
+  overElements<R>(n, [&](auto d, std::size_t i) {
     const auto e = spread(d, a.e, i), r = load(d, a.value, i);
-    const auto nr = hn::Sub(hn::Set(d, 1), hn::ShiftRight<31>(r));
+    const auto nr = hn::Sub(hn::Set(d, 1), hn::ShiftRight<kBitsOf<R> - 1>(r));
     const auto w = hn::Add(hn::And(e, nr), negateIf(e, load(d, a.wrap, i)));
     const auto z = hn::Add(hn::ShiftRightSame(r, rounding.t), raise(w, rounding.t));
     hn::StoreU(hn::Sub(z, load(d, a.other, i)), d, a.out + i);
   });
 }
+
+SD_RING_KERNEL(openWord);
+SD_RING_KERNEL(selectService);
+SD_RING_KERNEL(selectClient);
+SD_RING_KERNEL(truncateService);
+SD_RING_KERNEL(truncateClient);
 
 } // namespace sd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -123,27 +136,43 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace sd {
 
-HWY_EXPORT(openWordImpl);
-HWY_EXPORT(selectServiceImpl);
-HWY_EXPORT(selectClientImpl);
-HWY_EXPORT(truncateServiceImpl);
-HWY_EXPORT(truncateClientImpl);
+SD_RING_EXPORT(openWord);
+SD_RING_EXPORT(selectService);
+SD_RING_EXPORT(selectClient);
+SD_RING_EXPORT(truncateService);
+SD_RING_EXPORT(truncateClient);
 
-void openWord(const Rounding &rounding, const OpenWord &args, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(openWordImpl)(rounding, args, n);
+template <RingWord R>
+void openWord(const Rounding<R> &rounding, const OpenWord<R> &args, std::size_t n) {
+  SD_RING_DISPATCH(R, openWord)(rounding, args, n);
 }
-void selectService(const Rounding &rounding, const SelectService &args, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(selectServiceImpl)(rounding, args, n);
+template <RingWord R>
+void selectService(const Rounding<R> &rounding, const SelectService<R> &args, std::size_t n) {
+  SD_RING_DISPATCH(R, selectService)(rounding, args, n);
 }
-void selectClient(const Rounding &rounding, const SelectClient &args, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(selectClientImpl)(rounding, args, n);
+template <RingWord R>
+void selectClient(const Rounding<R> &rounding, const SelectClient<R> &args, std::size_t n) {
+  SD_RING_DISPATCH(R, selectClient)(rounding, args, n);
 }
-void truncateService(const Rounding &rounding, const TruncateWords &args, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(truncateServiceImpl)(rounding, args, n);
+template <RingWord R>
+void truncateService(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
+  SD_RING_DISPATCH(R, truncateService)(rounding, args, n);
 }
-void truncateClient(const Rounding &rounding, const TruncateWords &args, std::size_t n) {
-  HWY_DYNAMIC_DISPATCH(truncateClientImpl)(rounding, args, n);
+template <RingWord R>
+void truncateClient(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
+  SD_RING_DISPATCH(R, truncateClient)(rounding, args, n);
 }
+
+template void openWord(const Rounding<Ring32> &, const OpenWord<Ring32> &, std::size_t);
+template void openWord(const Rounding<Ring64> &, const OpenWord<Ring64> &, std::size_t);
+template void selectService(const Rounding<Ring32> &, const SelectService<Ring32> &, std::size_t);
+template void selectService(const Rounding<Ring64> &, const SelectService<Ring64> &, std::size_t);
+template void selectClient(const Rounding<Ring32> &, const SelectClient<Ring32> &, std::size_t);
+template void selectClient(const Rounding<Ring64> &, const SelectClient<Ring64> &, std::size_t);
+template void truncateService(const Rounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
+template void truncateService(const Rounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
+template void truncateClient(const Rounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
+template void truncateClient(const Rounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
 
 } // namespace sd
 #endif

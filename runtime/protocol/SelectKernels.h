@@ -9,53 +9,64 @@
 
 namespace sd {
 
-// y' = Y + 2^bound (- 1 if t > 0), and Q0 = (y' >> t) - 2^(32 - t) - 2^(bound - t) (+ 1 if t > 0).
+// y' = Y + 2^bound (- 1 if t > 0), and Q0 = (y' >> t) - 2^(bits - t) - 2^(bound - t) (+ 1 if t > 0), bits those of R.
+template <RingWord R>
 struct Rounding {
   int t = 0;
-  Ring offset = 0, correction = 0;
+  R offset = 0, correction = 0;
   Rounding(int truncation, int bound)
-      : t(truncation), offset((Ring{1} << bound) - (truncation ? 1 : 0)),
-        correction((truncation ? 1 - (Ring{1} << (32 - truncation)) : 0) - (Ring{1} << (bound - truncation))) {}
+      : t(truncation), offset((R{1} << bound) - (truncation ? 1 : 0)),
+        correction((truncation ? 1 - (R{1} << (kBitsOf<R> - truncation)) : 0) - (R{1} << (bound - truncation))) {}
 };
 
 // P0, first message: out = (1 - 2 l0) Q0 + d.
+template <RingWord R>
 struct OpenWord {
-  const Ring *y, *d;
+  const R *y, *d;
   const std::uint64_t *l;
-  Ring *out;
+  R *out;
 };
-void openWord(const Rounding &rounding, const OpenWord &args, std::size_t n);
+template <RingWord R>
+void openWord(const Rounding<R> &rounding, const OpenWord<R> &args, std::size_t n);
 
 // The selection's share b z for both parties. Null wrap: t = 0.
+template <RingWord R>
 struct SelectWrap {
-  const Ring *a, *la, *b;            // the material's wrapA, wrapLA, wrapB
+  const R *a, *la, *b;               // the material's wrapA, wrapLA, wrapB
   const std::uint64_t *eA, *eB, *nr; // nr: P1 alone
 };
+template <RingWord R>
 struct SelectService {
-  const Ring *y, *select, *message, *addend; // addend may be null
+  const R *y, *select, *message, *addend; // addend may be null
   const std::uint64_t *l, *mu;
-  const SelectWrap *wrap;
-  Ring *out;
+  const SelectWrap<R> *wrap;
+  R *out;
 };
-void selectService(const Rounding &rounding, const SelectService &args, std::size_t n);
+template <RingWord R>
+void selectService(const Rounding<R> &rounding, const SelectService<R> &args, std::size_t n);
 
 // P1: out = its share + addend - mask; `word` is what openWord sent.
+template <RingWord R>
 struct SelectClient {
-  const Ring *r, *select, *word, *addend, *mask; // addend may be null
+  const R *r, *select, *word, *addend, *mask; // addend may be null
   const std::uint64_t *l, *mu;
-  const SelectWrap *wrap;
-  Ring *out;
+  const SelectWrap<R> *wrap;
+  R *out;
 };
-void selectClient(const Rounding &rounding, const SelectClient &args, std::size_t n);
+template <RingWord R>
+void selectClient(const Rounding<R> &rounding, const SelectClient<R> &args, std::size_t n);
 
-// Truncation alone, with share wrap of c nr and the opened e. P0: out = Q0 + (1 - 2e) wrap 2^(32-t) + message.
-// P1: out = (r >> t) + (e nr + (1 - 2e) wrap) 2^(32-t) - mask.
+// Truncation alone, with share wrap of c nr and the opened e. P0: out = Q0 + (1 - 2e) wrap 2^(bits - t) + message.
+// P1: out = (r >> t) + (e nr + (1 - 2e) wrap) 2^(bits - t) - mask.
+template <RingWord R>
 struct TruncateWords {
-  const Ring *value, *wrap, *other; // value: Y or r; other: message or mask
+  const R *value, *wrap, *other; // value: Y or r; other: message or mask
   const std::uint64_t *e;
-  Ring *out;
+  R *out;
 };
-void truncateService(const Rounding &rounding, const TruncateWords &args, std::size_t n);
-void truncateClient(const Rounding &rounding, const TruncateWords &args, std::size_t n);
+template <RingWord R>
+void truncateService(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
+template <RingWord R>
+void truncateClient(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
 
 } // namespace sd

@@ -20,7 +20,7 @@ public:
 
 private:
   ServiceTruncate(const PlanEntry &entry, TruncateService material, const MaskedTensor &y, ThreadPool *pool);
-  Rounding rounding_;
+  Rounding<Ring> rounding_;
   TruncateService material_;
   std::span<const Ring> y_;
   ThreadPool *pool_;
@@ -34,7 +34,7 @@ public:
 
 private:
   ClientTruncate(const PlanEntry &entry, TruncateClient material, ThreadPool *pool);
-  Rounding rounding_;
+  Rounding<Ring> rounding_;
   TruncateClient material_;
   SecretPlanes opened_; // e
   ThreadPool *pool_;

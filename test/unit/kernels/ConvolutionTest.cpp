@@ -1,22 +1,19 @@
 #include "runtime/kernels/Convolution.h"
 
-#include <random>
-
+#include "test/unit/kernels/RandomWords.h"
 #include "test/unit/kernels/Targets.h"
 
 namespace sd {
 namespace {
 
-std::vector<Ring> randomRing(std::int64_t n, std::mt19937 &rng) {
-  std::vector<Ring> v(n);
-  for (Ring &x : v)
-    x = rng();
-  return v;
-}
+template <class R>
+class Convolution : public testing::Test {};
+TYPED_TEST_SUITE(Convolution, test::BothRings);
 
 // Written from the definition, position by position.
-std::vector<Ring> schoolbook(const ConvShape &s, const std::vector<Ring> &x, const std::vector<Ring> &w,
-                             const std::vector<Ring> &bias) {
+template <class R>
+std::vector<R> schoolbook(const ConvShape &s, const std::vector<R> &x, const std::vector<R> &w,
+                          const std::vector<R> &bias) {
   const Shape out = s.output();
   const std::size_t rank = out.size();
   const std::int64_t cg = s.inChannels / s.groups, mg = s.outChannels / s.groups;
@@ -27,11 +24,11 @@ std::vector<Ring> schoolbook(const ConvShape &s, const std::vector<Ring> &x, con
       index[i] = flat % extents[i];
     return index;
   };
-  std::vector<Ring> y(s.outputSize());
+  std::vector<R> y(s.outputSize());
   for (std::int64_t n = 0; n < s.batch; ++n)
     for (std::int64_t m = 0; m < s.outChannels; ++m)
       for (std::int64_t p = 0; p < positions; ++p) {
-        Ring sum = bias.empty() ? 0 : bias[m];
+        R sum = bias.empty() ? 0 : bias[m];
         for (std::int64_t c = 0; c < cg; ++c)
           for (std::int64_t t = 0; t < taps; ++t) {
             const Shape o = unravel(p, out), k = unravel(t, s.window.kernel);
@@ -49,21 +46,22 @@ std::vector<Ring> schoolbook(const ConvShape &s, const std::vector<Ring> &x, con
   return y;
 }
 
-void expectRight(const ConvShape &shape, std::mt19937 &rng, ThreadPool &pool) {
+template <class R>
+void expectRight(const ConvShape &shape, std::mt19937_64 &rng, ThreadPool &pool) {
   SCOPED_TRACE(fmt::format("batch {} groups {} channels {}->{} input {} kernel {} strides {} dilations {} pads {} {}",
                            shape.batch, shape.groups, shape.inChannels, shape.outChannels, shape.input,
                            shape.window.kernel, shape.window.strides, shape.window.dilations, shape.window.padsBegin,
                            shape.window.padsEnd));
-  const auto x = randomRing(shape.inputSize(), rng), w = randomRing(shape.weightSize(), rng);
-  for (const auto &bias : {std::vector<Ring>{}, randomRing(shape.outChannels, rng)}) {
-    std::vector<Ring> y(shape.outputSize(), 0xDEADBEEF);
-    convolve(pool, shape, x, w, bias, y);
-    ASSERT_EQ(y, schoolbook(shape, x, w, bias));
+  const auto x = test::randomWords<R>(shape.inputSize(), rng), w = test::randomWords<R>(shape.weightSize(), rng);
+  for (const auto &bias : {std::vector<R>{}, test::randomWords<R>(shape.outChannels, rng)}) {
+    std::vector<R> y(shape.outputSize(), R(0xDEADBEEF));
+    convolve<R>(pool, shape, x, w, bias, y);
+    ASSERT_EQ(y, schoolbook<R>(shape, x, w, bias));
   }
 }
 
-TEST(Convolution, BoundaryShapes) {
-  std::mt19937 rng(1);
+TYPED_TEST(Convolution, BoundaryShapes) {
+  std::mt19937_64 rng(1);
   ThreadPool pool(2);
   const ConvShape shapes[] = {
       {1, 1, 1, 1, {1}, plainWindow({1})},
@@ -84,12 +82,12 @@ TEST(Convolution, BoundaryShapes) {
   };
   test::onEveryTarget([&] {
     for (const ConvShape &shape : shapes)
-      expectRight(shape, rng, pool);
+      expectRight<TypeParam>(shape, rng, pool);
   });
 }
 
-TEST(Convolution, RandomShapes) {
-  std::mt19937 rng(2);
+TYPED_TEST(Convolution, RandomShapes) {
+  std::mt19937_64 rng(2);
   ThreadPool pool(2);
   auto draw = [&](std::int64_t lo, std::int64_t hi) { return lo + std::int64_t(rng() % (hi - lo + 1)); };
   test::onEveryTarget([&] {
@@ -105,25 +103,26 @@ TEST(Convolution, RandomShapes) {
         shape.window.padsBegin.push_back(draw(0, 3)), shape.window.padsEnd.push_back(draw(0, 3));
       }
       if (shape.outputSize() == 0) continue;
-      expectRight(shape, rng, pool);
+      expectRight<TypeParam>(shape, rng, pool);
       ++round;
     }
   });
 }
 
-TEST(Convolution, DoesNotDependOnThreads) {
-  std::mt19937 rng(3);
+TYPED_TEST(Convolution, DoesNotDependOnThreads) {
+  using R = TypeParam;
+  std::mt19937_64 rng(3);
   const ConvShape shape{1, 1, 16, 64, {32, 32}, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}};
-  const auto x = randomRing(shape.inputSize(), rng), w = randomRing(shape.weightSize(), rng);
-  std::vector<Ring> one(shape.outputSize()), four(shape.outputSize());
+  const auto x = test::randomWords<R>(shape.inputSize(), rng), w = test::randomWords<R>(shape.weightSize(), rng);
+  std::vector<R> one(shape.outputSize()), four(shape.outputSize());
   ThreadPool single(1), several(4);
-  convolve(single, shape, x, w, {}, one);
-  convolve(several, shape, x, w, {}, four);
+  convolve<R>(single, shape, x, w, {}, one);
+  convolve<R>(several, shape, x, w, {}, four);
   EXPECT_EQ(one, four);
-  EXPECT_EQ(one, schoolbook(shape, x, w, {}));
+  EXPECT_EQ(one, schoolbook<R>(shape, x, w, {}));
 }
 
-TEST(Convolution, CountsWork) {
+TEST(ConvShape, CountsWork) {
   const ConvShape shape{2, 1, 3, 8, {32, 32}, {{3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}};
   EXPECT_EQ(shape.output(), (Shape{16, 16}));
   EXPECT_EQ(shape.multiplyAdds(), 2 * 8 * 16 * 16 * 27);

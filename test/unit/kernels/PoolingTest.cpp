@@ -1,29 +1,34 @@
 #include "runtime/kernels/Pooling.h"
 
-#include <random>
-
-#include <gtest/gtest.h>
+#include "test/unit/kernels/RandomWords.h"
 
 namespace sd {
 namespace {
 
-TEST(SumPool, TwoByTwo) {
+template <class R>
+class SumPool : public testing::Test {};
+TYPED_TEST_SUITE(SumPool, test::BothRings);
+
+TYPED_TEST(SumPool, TwoByTwo) {
+  using R = TypeParam;
   ThreadPool pool(1);
-  const std::vector<Ring> x{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-  std::vector<Ring> y(4);
-  sumPool(pool, {1, {4, 4}, {2, 2}, {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}}, x, y);
-  EXPECT_EQ(y, (std::vector<Ring>{14, 22, 46, 54}));
+  const std::vector<R> x{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+  std::vector<R> y(4);
+  sumPool<R>(pool, {1, {4, 4}, {2, 2}, {{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}}, x, y);
+  EXPECT_EQ(y, (std::vector<R>{14, 22, 46, 54}));
 }
 
-TEST(SumPool, WindowOverTheEnd) {
+TYPED_TEST(SumPool, WindowOverTheEnd) {
+  using R = TypeParam;
   ThreadPool pool(1);
-  std::vector<Ring> y(3);
-  sumPool(pool, {1, {5}, {3}, {{2}, {2}, {1}, {0}, {0}}}, std::vector<Ring>{1, 2, 3, 4, 5}, y);
-  EXPECT_EQ(y, (std::vector<Ring>{3, 7, 5}));
+  std::vector<R> y(3);
+  sumPool<R>(pool, {1, {5}, {3}, {{2}, {2}, {1}, {0}, {0}}}, std::vector<R>{1, 2, 3, 4, 5}, y);
+  EXPECT_EQ(y, (std::vector<R>{3, 7, 5}));
 }
 
-TEST(SumPool, AgreesWithTheDefinition) {
-  std::mt19937 rng(5);
+TYPED_TEST(SumPool, AgreesWithTheDefinition) {
+  using R = TypeParam;
+  std::mt19937_64 rng(5);
   ThreadPool pool(2);
   auto draw = [&](std::int64_t lo, std::int64_t hi) { return lo + std::int64_t(rng() % (hi - lo + 1)); };
   for (int round = 0; round < 300; ++round) {
@@ -36,9 +41,8 @@ TEST(SumPool, AgreesWithTheDefinition) {
       s.window.padsEnd.push_back(0);
     }
     const std::int64_t in = elementCount(s.input), out = elementCount(s.output), taps = elementCount(s.window.kernel);
-    std::vector<Ring> x(s.planes * in), y(s.planes * out), expected(s.planes * out);
-    for (Ring &v : x)
-      v = rng();
+    const auto x = test::randomWords<R>(s.planes * in, rng);
+    std::vector<R> y(s.planes * out), expected(s.planes * out);
     for (std::int64_t p = 0; p < s.planes; ++p)
       for (std::int64_t o = 0; o < out; ++o)
         for (std::int64_t t = 0; t < taps; ++t) {
@@ -53,7 +57,7 @@ TEST(SumPool, AgreesWithTheDefinition) {
           }
           if (inside) expected[p * out + o] += x[p * in + at];
         }
-    sumPool(pool, s, x, y);
+    sumPool<R>(pool, s, x, y);
     ASSERT_EQ(y, expected) << round;
   }
 }

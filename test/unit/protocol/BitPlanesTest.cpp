@@ -1,10 +1,6 @@
 #include "runtime/kernels/BitPlanes.h"
 
-#include <gtest/gtest.h>
-
-#include <random>
-#include <vector>
-
+#include "test/unit/kernels/RandomWords.h"
 #include "test/unit/kernels/Targets.h"
 
 namespace sd {
@@ -14,13 +10,15 @@ using test::onEveryTarget;
 
 const std::size_t kSizes[] = {1, 7, 8, 63, 64, 65, 127, 200, 1000};
 
-std::vector<Ring> randomWords(std::size_t n, std::uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::vector<Ring> words(n);
-  for (Ring &word : words)
-    word = generator();
-  return words;
+template <class R>
+std::vector<R> randomWords(std::size_t n, std::uint64_t seed) {
+  std::mt19937_64 generator(seed);
+  return test::randomWords<R>(n, generator);
 }
+
+template <class R>
+class WordPlanes : public testing::Test {};
+TYPED_TEST_SUITE(WordPlanes, test::BothRings);
 
 std::vector<std::uint64_t> randomPlanes(std::size_t words, std::uint64_t seed) {
   std::mt19937_64 generator(seed);
@@ -30,26 +28,28 @@ std::vector<std::uint64_t> randomPlanes(std::size_t words, std::uint64_t seed) {
   return planes;
 }
 
-TEST(BitPlanes, wordsGoToPlanesAndBack) {
+TYPED_TEST(WordPlanes, goToPlanesAndBack) {
+  using R = TypeParam;
+  constexpr int bits = kBitsOf<R>, middle = bits - 12;
   onEveryTarget([] {
     for (const std::size_t n : kSizes) {
-      const auto words = randomWords(n, static_cast<std::uint32_t>(n));
+      const auto words = randomWords<R>(n, n);
       const std::size_t stride = planeWords(n);
-      std::vector<std::uint64_t> planes(stride * 32, ~std::uint64_t{0});
-      wordsToPlanes(words, 0, 32, {planes.data(), stride});
+      std::vector<std::uint64_t> planes(stride * bits, ~std::uint64_t{0});
+      wordsToPlanes(words, 0, bits, {planes.data(), stride});
       for (std::size_t i = 0; i < n; ++i)
-        for (int j = 0; j < 32; ++j)
+        for (int j = 0; j < bits; ++j)
           ASSERT_EQ(planes[j * stride + i / 64] >> (i % 64) & 1, words[i] >> j & 1);
       if (n % 64) {
         ASSERT_EQ(planes[stride - 1] >> (n % 64), 0u);
       }
-      std::vector<Ring> back(n);
-      planesToWords({planes.data(), stride}, 32, back);
+      std::vector<R> back(n);
+      planesToWords({planes.data(), stride}, bits, back);
       EXPECT_EQ(back, words);
-      wordsToPlanes(words, 10, 20, {planes.data(), stride});
-      planesToWords({planes.data(), stride}, 20, back);
+      wordsToPlanes(words, 10, middle, {planes.data(), stride});
+      planesToWords({planes.data(), stride}, middle, back);
       for (std::size_t i = 0; i < n; ++i)
-        ASSERT_EQ(back[i], words[i] >> 10 & 0xFFFFF);
+        ASSERT_EQ(back[i], words[i] >> 10 & ((R{1} << middle) - 1));
     }
   });
 }
@@ -72,16 +72,18 @@ TEST(BitPlanes, lookupReadsTheIndexedEntry) {
   });
 }
 
-TEST(BitPlanes, planesPackWithoutPaddingBetweenThem) {
+TYPED_TEST(WordPlanes, packWithoutPaddingBetweenThem) {
+  using R = TypeParam;
+  constexpr int width = kBitsOf<R> - 19;
   for (const std::size_t n : kSizes) {
     const std::size_t stride = planeWords(n);
     const auto planes = randomPlanes(stride * 5, n);
-    const auto words = randomWords(n, 5);
-    std::vector<std::uint8_t> packed(bytesOfBits(5 * n + 13 * n), 0xFF);
+    const auto words = randomWords<R>(n, 5);
+    std::vector<std::uint8_t> packed(bytesOfBits(5 * n + width * n), 0xFF);
     BitWriter writer(packed);
     for (int j = 0; j < 3; ++j)
       writer.plane(planes.data() + j * stride, n);
-    writer.fields(words, 13);
+    writer.fields(words, width);
     for (int j = 3; j < 5; ++j)
       writer.plane(planes.data() + j * stride, n);
     ASSERT_EQ(writer.finish(), packed.size());
@@ -90,15 +92,15 @@ TEST(BitPlanes, planesPackWithoutPaddingBetweenThem) {
 
     BitReader reader(packed);
     std::vector<std::uint64_t> out(stride * 5);
-    std::vector<Ring> fields(n);
+    std::vector<R> fields(n);
     for (int j = 0; j < 3; ++j)
       reader.plane(out.data() + j * stride, n);
-    reader.fields(fields, 13);
+    reader.fields(fields, width);
     for (int j = 3; j < 5; ++j)
       reader.plane(out.data() + j * stride, n);
     EXPECT_TRUE(reader.finish());
     for (std::size_t i = 0; i < n; ++i) {
-      ASSERT_EQ(fields[i], words[i] & 0x1FFF);
+      ASSERT_EQ(fields[i], words[i] & ((R{1} << width) - 1));
       for (int j = 0; j < 5; ++j)
         ASSERT_EQ(out[j * stride + i / 64] >> (i % 64) & 1, planes[j * stride + i / 64] >> (i % 64) & 1);
     }
