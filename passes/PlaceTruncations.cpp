@@ -86,7 +86,7 @@ private:
   void truncate(const Op &op) {
     const ValueId x = op.operands[0];
     const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
-    if (bits > kMaxTruncation) {
+    if (bits > maxTruncation(kRingBits)) {
       rewriter_.map(op.result, landed(op, x));
       pending_[op.result] = bits - pending_[x];
       return;
@@ -98,7 +98,7 @@ private:
   void relu(const Op &op) {
     const ValueId x = op.operands[0];
     const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
-    if (bits > kMaxTruncation) return land(op);
+    if (bits > maxTruncation(kRingBits)) return land(op);
     Attrs attrs = op.attrs;
     attrs.set(Attr::Bits, std::int64_t{bits});
     std::vector<ValueId> operands = op.operands;
@@ -181,7 +181,9 @@ private:
   }
   double compareSeconds(int truncation, int bound, ValueId result) const {
     const auto elements = static_cast<std::uint64_t>(elementCount(module_.type(result).shape));
-    return seconds(compareCost({truncation, bound, bestSchedule(truncation, bound, elements, network_)}), result);
+    return seconds(
+        compareCost(kRingBits, {truncation, bound, bestSchedule(kRingBits, truncation, bound, elements, network_)}),
+        result);
   }
 
   // Whether the maxima and ReLUs that `value` reaches through gathers cost less behind a truncation of all of it.
@@ -192,7 +194,7 @@ private:
     std::set<std::size_t> reached;
     bool ends = false; // without a ReLU that would truncate for nothing
     collectPool(value, reached, ends);
-    double carried = 0, landedSeconds = seconds(truncateCost(bits), value), lastTruncation = 0;
+    double carried = 0, landedSeconds = seconds(truncateCost(kRingBits, bits), value), lastTruncation = 0;
     bool compares = false;
     for (auto i : reached) {
       const Op &op = module_.ops[i];
@@ -200,8 +202,8 @@ private:
         compares = true;
         carried += compareSeconds(0, kBoundBits, op.result);
         landedSeconds += compareSeconds(0, kBoundBits + 1 - bits, op.result);
-        lastTruncation = seconds(truncateCost(bits), op.result);
-      } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= kMaxTruncation) {
+        lastTruncation = seconds(truncateCost(kRingBits, bits), op.result);
+      } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= maxTruncation(kRingBits)) {
         const int own = static_cast<int>(op.attrs.i(Attr::Bits));
         carried += compareSeconds(own + bits, kBoundBits, op.result);
         landedSeconds += compareSeconds(own, std::max(kBoundBits - bits, own + 1), op.result);

@@ -91,7 +91,7 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale)
 
 ValueId Quantizer::truncated(const Op &op, ValueId value, int scale) {
   while (scaleOf(value) > scale) {
-    const int bits = std::min(scaleOf(value) - scale, kMaxTruncation);
+    const int bits = std::min(scaleOf(value) - scale, maxTruncation(kRingBits));
     value = append(op, OpKind::ShareTruncate, {value},
                    {{Attr::Bits, std::int64_t{bits}}, {Attr::Bound, std::int64_t{kBoundBits}}});
   }

@@ -56,24 +56,25 @@ private:
     return static_cast<std::uint64_t>(elementCount(program_.slots[slot].shape));
   }
 
-  static ProtocolCost protocol(const Instruction &it) {
+  ProtocolCost protocol(const Instruction &it) const {
+    const int ring = program_.ringBits;
     const auto schedule = [&] {
       return CompareSchedule{static_cast<int>(it.attrs.i(Attr::Digit)), static_cast<int>(it.attrs.i(Attr::Radix))};
     };
     const auto bits = [&](Attr attr) { return static_cast<int>(it.attrs.i(attr)); };
     switch (it.op) {
     case OpKind::ShareInput:
-      return inputCost();
+      return inputCost(ring);
     case OpKind::ShareOutput:
-      return outputCost();
+      return outputCost(ring);
     case OpKind::ShareTruncate:
-      return truncateCost(bits(Attr::Bits));
+      return truncateCost(ring, bits(Attr::Bits));
     case OpKind::ShareRelu:
-      return compareCost({bits(Attr::Bits), bits(Attr::Bound), schedule()});
+      return compareCost(ring, {bits(Attr::Bits), bits(Attr::Bound), schedule()});
     case OpKind::ShareMax:
-      return compareCost({0, bits(Attr::Bound), schedule()});
+      return compareCost(ring, {0, bits(Attr::Bound), schedule()});
     case OpKind::ShareMul:
-      return productCost();
+      return productCost(ring);
     default:
       assert(false && "an interactive op without a protocol");
       return {};

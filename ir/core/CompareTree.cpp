@@ -6,6 +6,8 @@
 #include <numeric>
 #include <span>
 
+#include "ir/core/Ring.h"
+
 namespace sd {
 namespace {
 
@@ -75,7 +77,7 @@ CompareTree::Level makeLevel(int inputs, int radix) {
 } // namespace
 
 CompareTree CompareTree::make(int bits, CompareSchedule schedule) {
-  assert(bits >= 1 && bits <= 31 && schedule.digit >= 1 && schedule.digit <= 4);
+  assert(bits >= 1 && bits <= kBoundBitsOf<Ring64> && schedule.digit >= 1 && schedule.digit <= 4);
   assert(schedule.radix >= 2 && schedule.radix <= 4);
   CompareTree tree;
   tree.bits = bits;

@@ -55,7 +55,7 @@ struct CompareTree {
   std::vector<Digit> digits; // least significant first
   std::vector<Level> levels;
 
-  // 1 <= bits <= 31, and a schedule within its limits.
+  // 1 <= bits <= 62, and a schedule within its limits.
   static CompareTree make(int bits, CompareSchedule schedule);
 
   int wires() const;

@@ -7,17 +7,15 @@
 namespace sd {
 namespace {
 
-constexpr std::uint32_t kWord = 32;
-
 // Message k carries its sender's part of levels k and k + 1 (level 0: the opening of the leaves).
-std::vector<std::uint32_t> compareMessages(const CompareShape &shape, const CompareTree &tree) {
+std::vector<std::uint32_t> compareMessages(std::uint32_t word, const CompareShape &shape, const CompareTree &tree) {
   const int depth = static_cast<int>(tree.levels.size());
   const int last = depth + 2; // levels 1 .. depth, the sign, then P1's re-masked share
   const auto bitsOf = [&](int level, int party) -> std::uint32_t {
-    if (level == 0) return party ? 0 : shape.bits() + kWord + (shape.truncation ? 2 : 0);
+    if (level == 0) return party ? 0 : shape.bits() + word + (shape.truncation ? 2 : 0);
     if (level <= depth) return static_cast<std::uint32_t>(tree.levels[level - 1].wires);
     if (level == depth + 1) return 1;
-    return level == last && party ? kWord : 0;
+    return level == last && party ? word : 0;
   };
   std::vector<std::uint32_t> messages;
   for (int k = 0; k < last || (k == last && last % 2); ++k)
@@ -60,12 +58,12 @@ std::uint64_t ProtocolCost::onlineBytes(int sender, std::uint64_t elements) cons
   return bytes;
 }
 
-Expected<void> check(const CompareShape &shape) {
-  if (shape.truncation < 0 || shape.truncation > kMaxTruncation)
-    return fail("a truncation by {} bits; 0 to {} are possible", shape.truncation, kMaxTruncation);
-  if (shape.bound <= shape.truncation || shape.bound > 30)
-    return fail("a bound of 2^{} for a truncation by {} bits; the exponent must be above that and at most 30",
-                shape.bound, shape.truncation);
+Expected<void> check(int ringBits, const CompareShape &shape) {
+  if (shape.truncation < 0 || shape.truncation > maxTruncation(ringBits))
+    return fail("a truncation by {} bits; 0 to {} are possible", shape.truncation, maxTruncation(ringBits));
+  if (shape.bound <= shape.truncation || shape.bound > ringBits - 2)
+    return fail("a bound of 2^{} for a truncation by {} bits; the exponent must be above that and at most {}",
+                shape.bound, shape.truncation, ringBits - 2);
   if (shape.schedule.digit < 1 || shape.schedule.digit > 4)
     return fail("comparison digits of {} bits; 1 to 4 are possible", shape.schedule.digit);
   if (shape.schedule.radix < 2 || shape.schedule.radix > 4)
@@ -73,39 +71,40 @@ Expected<void> check(const CompareShape &shape) {
   return {};
 }
 
-ProtocolCost inputCost() {
+ProtocolCost inputCost(int ringBits) {
   ProtocolCost cost;
-  cost.messageBits = {0, kWord};
+  cost.messageBits = {0, static_cast<std::uint32_t>(ringBits)};
   return cost;
 }
 
-ProtocolCost outputCost() {
+ProtocolCost outputCost(int ringBits) {
   ProtocolCost cost;
-  cost.messageBits = {kWord};
+  cost.messageBits = {static_cast<std::uint32_t>(ringBits)};
   return cost;
 }
 
-ProtocolCost truncateCost(int truncation) {
+ProtocolCost truncateCost(int ringBits, int truncation) {
   ProtocolCost cost;
-  cost.messageBits = {1, kWord};
+  cost.messageBits = {1, static_cast<std::uint32_t>(ringBits)};
   cost.ots = 1;
   cost.offlineBitsToP0 = truncation;
   cost.dealerBits = truncation;
   return cost;
 }
 
-ProtocolCost compareCost(const CompareShape &shape) {
+ProtocolCost compareCost(int ringBits, const CompareShape &shape) {
   const CompareTree tree = CompareTree::make(shape.bits(), shape.schedule);
+  const auto word = static_cast<std::uint32_t>(ringBits);
   ProtocolCost cost;
-  cost.messageBits = compareMessages(shape, tree);
+  cost.messageBits = compareMessages(word, shape, tree);
   addLeaf(cost, tree);
   addTree(cost, tree);
   // The selection: lam q1 under P0's choice l0, a random OT under P1's choice l1; for t > 0 two payloads of t bits
   // under one choice of P0's, and one under another.
   cost.ots += 1;
   cost.reverseOts = 1;
-  cost.offlineBitsToP0 += kWord;
-  cost.dealerBits += kWord;
+  cost.offlineBitsToP0 += word;
+  cost.dealerBits += word;
   if (shape.truncation) {
     cost.ots += 2;
     cost.offlineBitsToP0 += 3 * shape.truncation;
@@ -114,14 +113,15 @@ ProtocolCost compareCost(const CompareShape &shape) {
   return cost;
 }
 
-// Two parties: alpha s and beta r mod 2^32, bit by bit of the factor that its receiver P0 holds; the payload of bit i
-// needs 32 - i bits.
-ProtocolCost productCost() {
+// Two parties: alpha s and beta r in the ring, bit by bit of the factor that its receiver P0 holds; the payload of bit
+// i needs ringBits - i bits.
+ProtocolCost productCost(int ringBits) {
+  const auto word = static_cast<std::uint32_t>(ringBits);
   ProtocolCost cost;
-  cost.messageBits = {2 * kWord, kWord};
-  cost.ots = 2 * kWord;
-  cost.offlineBitsToP0 = 2 * (kWord * (kWord + 1) / 2);
-  cost.dealerBits = kWord;
+  cost.messageBits = {2 * word, word};
+  cost.ots = 2 * word;
+  cost.offlineBitsToP0 = 2 * (word * (word + 1) / 2);
+  cost.dealerBits = word;
   return cost;
 }
 
@@ -135,12 +135,13 @@ double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const N
   return cost.roundTrips() * network.roundTripSeconds + static_cast<double>(elements) * element;
 }
 
-CompareSchedule bestSchedule(int truncation, int bound, std::uint64_t elements, const NetworkProfile &network) {
+CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
+                             const NetworkProfile &network) {
   CompareSchedule best;
   auto least = std::pair{std::numeric_limits<int>::max(), 0.0};
   for (int digit = 1; digit <= 4; ++digit)
     for (int radix = 2; radix <= 4; ++radix) {
-      const ProtocolCost cost = compareCost({truncation, bound, {digit, radix}});
+      const ProtocolCost cost = compareCost(ringBits, {truncation, bound, {digit, radix}});
       const auto price = std::pair{cost.roundTrips(), estimateSeconds(cost, elements, network)};
       if (price < least) {
         least = price;

@@ -1,6 +1,6 @@
-// What one interactive op costs, from its public parameters alone: the message chart, the correlations, the OTs.
-// The compiler chooses schedules by it, the runtime lays out its messages by it, and tests compare it with the
-// transport's counters: they are equal, to the byte.
+// What one interactive op costs in the ring of `ringBits` bits, from its public parameters alone: the message chart,
+// the correlations, the OTs. The compiler chooses schedules by it, the runtime lays out its messages by it, and tests
+// compare it with the transport's counters: they are equal, to the byte.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 
 namespace sd {
 
-inline constexpr int kMaxTruncation = 24; // t of a truncation; a comparison has at least one bit left
+// t of a truncation; a comparison has at least one bit left.
+constexpr int maxTruncation(int ringBits) { return ringBits - 8; }
 
 struct ProtocolCost {
   // Bits an element of message k; the service P0 sends the even ones, the hospital P1 the odd ones. 0: not sent.
@@ -38,21 +39,21 @@ struct ProtocolCost {
 
 // max(y, 0) / 2^t for |y| <= 2^bound - 2^t.
 struct CompareShape {
-  int truncation = 0; // t, 0 to kMaxTruncation
-  int bound = 30;     // t < bound <= 30
+  int truncation = 0; // t, 0 to maxTruncation()
+  int bound = 30;     // t < bound <= ringBits - 2
   CompareSchedule schedule;
   int bits() const { return bound - truncation; } // of the comparison
   bool operator==(const CompareShape &) const = default;
 };
 
 // Names the first parameter that is out of its limits.
-Expected<void> check(const CompareShape &shape);
+Expected<void> check(int ringBits, const CompareShape &shape);
 
-ProtocolCost inputCost();
-ProtocolCost outputCost();
-ProtocolCost truncateCost(int truncation); // 1 <= truncation
-ProtocolCost compareCost(const CompareShape &shape);
-ProtocolCost productCost();
+ProtocolCost inputCost(int ringBits);
+ProtocolCost outputCost(int ringBits);
+ProtocolCost truncateCost(int ringBits, int truncation); // 1 <= truncation
+ProtocolCost compareCost(int ringBits, const CompareShape &shape);
+ProtocolCost productCost(int ringBits);
 
 // What a schedule is chosen for.
 struct NetworkProfile {
@@ -69,6 +70,7 @@ double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const N
 
 // Among the schedules of least round trips (latency can't be prepared ahead), the one of least estimated time; the
 // first in (digit, radix) order among equals.
-CompareSchedule bestSchedule(int truncation, int bound, std::uint64_t elements, const NetworkProfile &network);
+CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
+                             const NetworkProfile &network);
 
 } // namespace sd

@@ -45,16 +45,16 @@ CompareShape shapeOf(const Instruction &instruction) {
 ProtocolCost PlanEntry::cost() const {
   switch (kind) {
   case EntryKind::Input:
-    return inputCost();
+    return inputCost(kRingBits);
   case EntryKind::Output:
-    return outputCost();
+    return outputCost(kRingBits);
   case EntryKind::Truncate:
-    return truncateCost(compare.truncation);
+    return truncateCost(kRingBits, compare.truncation);
   case EntryKind::Compare:
   case EntryKind::Maximum:
-    return compareCost(compare);
+    return compareCost(kRingBits, compare);
   case EntryKind::Product:
-    return productCost();
+    return productCost(kRingBits);
   case EntryKind::Linear:
     break;
   }
@@ -113,7 +113,7 @@ Expected<Plan> makePlan(const Program &program) {
     entry.elements = static_cast<std::uint64_t>(elementCount(program.slots[instruction.result].shape));
     if (kind == EntryKind::Compare || kind == EntryKind::Maximum || kind == EntryKind::Truncate) {
       entry.compare = shapeOf(instruction);
-      if (auto ok = check(entry.compare); !ok)
+      if (auto ok = check(program.ringBits, entry.compare); !ok)
         return fail("instruction {} ({}): {}", i, info(instruction.op).mnemonic, ok.error().message);
     }
     if (kind == EntryKind::Linear) {

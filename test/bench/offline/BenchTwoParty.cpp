@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
   entry.kind = sd::EntryKind::Compare;
   entry.elements = static_cast<std::uint64_t>(argument(1, 170'000));
   entry.compare = {argument(4, 10), 30, {argument(2, 3), argument(3, 3)}};
-  if (const auto ok = check(entry.compare); !ok || entry.elements == 0) {
+  if (const auto ok = check(sd::kRingBits, entry.compare); !ok || entry.elements == 0) {
     fmt::print(stderr, "{}\n", ok ? "at least one element" : ok.error().message);
     return 1;
   }

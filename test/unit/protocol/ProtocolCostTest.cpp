@@ -5,7 +5,9 @@
 namespace sd {
 namespace {
 
-ProtocolCost costOf(int t, int digit, int radix, int bound = 30) { return compareCost({t, bound, {digit, radix}}); }
+ProtocolCost costOf(int t, int digit, int radix, int bound = 30, int ringBits = 32) {
+  return compareCost(ringBits, {t, bound, {digit, radix}});
+}
 
 std::uint32_t bitsFrom(const ProtocolCost &cost, int sender) {
   std::uint32_t bits = 0;
@@ -46,11 +48,30 @@ TEST(ProtocolCost, roundTripsGrowWithTheTree) {
   EXPECT_EQ(costOf(26, 4, 2).roundTrips(), 1) << "one digit, no tree";
   EXPECT_EQ(costOf(22, 4, 2).roundTrips(), 2);
   EXPECT_EQ(costOf(10, 1, 2).roundTrips(), 4) << "20 bits in five levels";
-  EXPECT_EQ(truncateCost(10).roundTrips(), 1);
-  EXPECT_EQ(truncateCost(10).onlineBytes(8), 33u);
-  EXPECT_EQ(productCost().onlineBytes(10), 120u);
-  EXPECT_EQ(inputCost().onlineBytes(1, 3), 12u);
-  EXPECT_EQ(outputCost().onlineBytes(0, 3), 12u);
+  EXPECT_EQ(truncateCost(32, 10).roundTrips(), 1);
+  EXPECT_EQ(truncateCost(32, 10).onlineBytes(8), 33u);
+  EXPECT_EQ(productCost(32).onlineBytes(10), 120u);
+  EXPECT_EQ(inputCost(32).onlineBytes(1, 3), 12u);
+  EXPECT_EQ(outputCost(32).onlineBytes(0, 3), 12u);
+}
+
+// The same n = k - t bits are compared: a longer word adds its bits where a word travels, and nothing else.
+TEST(ProtocolCost, theRingCountsWhereWordsTravel) {
+  for (const int t : {0, 10}) {
+    const ProtocolCost narrow = costOf(t, 3, 3), wide = costOf(t, 3, 3, 30, 64);
+    ASSERT_EQ(narrow.messages(), wide.messages());
+    for (int k = 0; k < wide.messages(); ++k)
+      EXPECT_EQ(wide.messageBits[k] - narrow.messageBits[k], k == 0 || k == wide.messages() - 1 ? 32u : 0u);
+    EXPECT_EQ(wide.offlineBitsToP0, narrow.offlineBitsToP0 + 32);
+    EXPECT_EQ(wide.dealerBits, narrow.dealerBits + 32);
+    EXPECT_EQ(wide.ots, narrow.ots);
+  }
+  EXPECT_EQ(inputCost(64).onlineBytes(1, 3), 24u);
+  EXPECT_EQ(outputCost(64).onlineBytes(0, 3), 24u);
+  EXPECT_EQ(truncateCost(64, 10).onlineBytes(8), 65u);
+  EXPECT_EQ(productCost(64).onlineBytes(10), 240u);
+  EXPECT_EQ(productCost(64).ots, 128u);
+  EXPECT_EQ(productCost(64).offlineBitsToP0, 64u * 65);
 }
 
 TEST(ProtocolCost, partsArePaddedToBytesOnce) {
@@ -60,26 +81,29 @@ TEST(ProtocolCost, partsArePaddedToBytesOnce) {
 }
 
 TEST(ProtocolCost, refusesShapesOutsideTheFamily) {
-  EXPECT_TRUE(check({0, 1, {1, 2}}));
-  EXPECT_TRUE(check({24, 30, {4, 4}}));
-  EXPECT_THAT(check({25, 30, {4, 4}}).error().message, testing::HasSubstr("25 bits"));
-  EXPECT_THAT(check({10, 10, {4, 4}}).error().message, testing::HasSubstr("2^10"));
-  EXPECT_THAT(check({10, 31, {4, 4}}).error().message, testing::HasSubstr("2^31"));
-  EXPECT_THAT(check({10, 30, {5, 4}}).error().message, testing::HasSubstr("5 bits"));
-  EXPECT_THAT(check({10, 30, {0, 4}}).error().message, testing::HasSubstr("0 bits"));
-  EXPECT_THAT(check({10, 30, {4, 1}}).error().message, testing::HasSubstr("radix 1"));
-  EXPECT_THAT(check({10, 30, {4, 5}}).error().message, testing::HasSubstr("radix 5"));
+  EXPECT_TRUE(check(32, {0, 1, {1, 2}}));
+  EXPECT_TRUE(check(32, {24, 30, {4, 4}}));
+  EXPECT_THAT(check(32, {25, 30, {4, 4}}).error().message, testing::HasSubstr("25 bits"));
+  EXPECT_THAT(check(32, {10, 10, {4, 4}}).error().message, testing::HasSubstr("2^10"));
+  EXPECT_THAT(check(32, {10, 31, {4, 4}}).error().message, testing::HasSubstr("2^31"));
+  EXPECT_TRUE(check(64, {56, 62, {4, 4}}));
+  EXPECT_THAT(check(64, {57, 62, {4, 4}}).error().message, testing::HasSubstr("57 bits"));
+  EXPECT_THAT(check(64, {10, 63, {4, 4}}).error().message, testing::HasSubstr("at most 62"));
+  EXPECT_THAT(check(32, {10, 30, {5, 4}}).error().message, testing::HasSubstr("5 bits"));
+  EXPECT_THAT(check(32, {10, 30, {0, 4}}).error().message, testing::HasSubstr("0 bits"));
+  EXPECT_THAT(check(32, {10, 30, {4, 1}}).error().message, testing::HasSubstr("radix 1"));
+  EXPECT_THAT(check(32, {10, 30, {4, 5}}).error().message, testing::HasSubstr("radix 5"));
 }
 
 TEST(ProtocolCost, bestScheduleFollowsTheNetwork) {
-  EXPECT_EQ(bestSchedule(10, 30, 100000, NetworkProfile::lan()), (CompareSchedule{3, 3}));
-  EXPECT_EQ(bestSchedule(26, 30, 1, NetworkProfile::lan()).digit, 4) << "one digit saves a round trip";
-  EXPECT_EQ(bestSchedule(10, 30, 100000, {0, 1e15, 100, 1}).digit, 4) << "wide digits have the fewest OTs";
-  EXPECT_LT(bestSchedule(10, 30, 100000, {0, 1e6, 0, 1}).digit, 4) << "wide tables cost bytes";
+  EXPECT_EQ(bestSchedule(32, 10, 30, 100000, NetworkProfile::lan()), (CompareSchedule{3, 3}));
+  EXPECT_EQ(bestSchedule(32, 26, 30, 1, NetworkProfile::lan()).digit, 4) << "one digit saves a round trip";
+  EXPECT_EQ(bestSchedule(32, 10, 30, 100000, {0, 1e15, 100, 1}).digit, 4) << "wide digits have the fewest OTs";
+  EXPECT_LT(bestSchedule(32, 10, 30, 100000, {0, 1e6, 0, 1}).digit, 4) << "wide tables cost bytes";
 }
 
 TEST(CompareTree, everyProductIsBuiltFromEarlierNodes) {
-  for (int bits = 1; bits <= 31; ++bits)
+  for (int bits = 1; bits <= 62; ++bits)
     for (int digit = 1; digit <= 4; ++digit)
       for (int radix = 2; radix <= 4; ++radix) {
         const CompareTree tree = CompareTree::make(bits, {digit, radix});
