@@ -1,5 +1,5 @@
-// Linear layers over Z_2^32. "MAC/s" is to be read beside BM_Peak's: a multiplication and an addition of whole
-// registers, nothing loaded, on one thread.
+// Linear layers over either ring. "MAC/s" is to be read beside BM_Peak's, of 32 bits: a multiplication and an addition
+// of whole registers, nothing loaded, on one thread.
 #include <benchmark/benchmark.h>
 
 #include <hwy/highway.h>
@@ -15,10 +15,11 @@ void rate(benchmark::State &state, std::int64_t multiplyAdds) {
       benchmark::Counter(static_cast<double>(multiplyAdds), benchmark::Counter::kIsIterationInvariantRate);
 }
 
-std::vector<Ring> filled(std::int64_t n) {
-  std::vector<Ring> v(n);
-  Ring x = 1;
-  for (Ring &e : v)
+template <RingWord R>
+std::vector<R> filled(std::int64_t n) {
+  std::vector<R> v(n);
+  R x = 1;
+  for (R &e : v)
     e = x = x * 1664525u + 1013904223u;
   return v;
 }
@@ -51,18 +52,19 @@ void BM_Peak(benchmark::State &state) {
 BENCHMARK(BM_Peak);
 #endif
 
+template <RingWord R>
 void run(benchmark::State &state, std::span<const ConvShape> layers) {
   ThreadPool pool;
   std::int64_t work = 0;
-  std::vector<std::vector<Ring>> x, w, y;
+  std::vector<std::vector<R>> x, w, y;
   for (const ConvShape &shape : layers) {
-    x.push_back(filled(shape.inputSize())), w.push_back(filled(shape.weightSize()));
+    x.push_back(filled<R>(shape.inputSize())), w.push_back(filled<R>(shape.weightSize()));
     y.emplace_back(shape.outputSize());
     work += shape.multiplyAdds();
   }
   for (auto _ : state)
     for (std::size_t i = 0; i < layers.size(); ++i)
-      convolve(pool, layers[i], x[i], w[i], {}, y[i]);
+      convolve<R>(pool, layers[i], x[i], w[i], {}, y[i]);
   rate(state, work);
 }
 
@@ -72,51 +74,61 @@ Window square(std::int64_t kernel, std::int64_t stride = 1) {
 }
 
 // The seven convolutions of MiniONN's CIFAR-10 network.
+template <RingWord R>
 void BM_CifarNetwork(benchmark::State &state) {
   const ConvShape layers[] = {
       {1, 1, 3, 64, {32, 32}, square(3)},  {1, 1, 64, 64, {32, 32}, square(3)}, {1, 1, 64, 64, {16, 16}, square(3)},
       {1, 1, 64, 64, {16, 16}, square(3)}, {1, 1, 64, 64, {8, 8}, square(3)},   {1, 1, 64, 64, {8, 8}, square(1)},
       {1, 1, 64, 16, {8, 8}, square(1)},
   };
-  run(state, layers);
+  run<R>(state, layers);
 }
-BENCHMARK(BM_CifarNetwork)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_CifarNetwork<Ring32>)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_CifarNetwork<Ring64>)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // channels, extent, kernel, stride, groups
+template <RingWord R>
 void BM_Conv(benchmark::State &state) {
   const std::int64_t c = state.range(0), n = state.range(1);
   const ConvShape layer{1, state.range(4), c, c, {n, n}, square(state.range(2), state.range(3))};
-  run(state, {&layer, 1});
+  run<R>(state, {&layer, 1});
 }
-BENCHMARK(BM_Conv)
-    ->Args({64, 32, 3, 1, 1})
-    ->Args({64, 56, 3, 1, 1})
-    ->Args({256, 14, 3, 1, 1})
-    ->Args({512, 7, 3, 1, 1})
-    ->Args({256, 14, 1, 1, 1})
-    ->Args({128, 56, 3, 2, 1})
-    ->Args({96, 112, 3, 1, 96})
-    ->Args({96, 112, 3, 2, 96})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
+void layers(benchmark::internal::Benchmark *bench) {
+  bench->Args({64, 32, 3, 1, 1})
+      ->Args({64, 56, 3, 1, 1})
+      ->Args({256, 14, 3, 1, 1})
+      ->Args({512, 7, 3, 1, 1})
+      ->Args({256, 14, 1, 1, 1})
+      ->Args({128, 56, 3, 2, 1})
+      ->Args({96, 112, 3, 1, 96})
+      ->Args({96, 112, 3, 2, 96})
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+BENCHMARK(BM_Conv<Ring32>)->Apply(layers);
+BENCHMARK(BM_Conv<Ring64>)->Apply(layers);
 
 // m, n, k, b transposed
+template <RingWord R>
 void BM_MatMul(benchmark::State &state) {
   ThreadPool pool;
   const MatMulShape shape{state.range(0), state.range(1), state.range(2), false, state.range(3) != 0};
-  const auto a = filled(shape.m * shape.k), b = filled(shape.k * shape.n);
-  std::vector<Ring> y(shape.m * shape.n);
+  const auto a = filled<R>(shape.m * shape.k), b = filled<R>(shape.k * shape.n);
+  std::vector<R> y(shape.m * shape.n);
   for (auto _ : state)
-    matMul(pool, shape, a, b, y);
+    matMul<R>(pool, shape, a, b, y);
   rate(state, shape.m * shape.n * shape.k);
 }
-BENCHMARK(BM_MatMul)
-    ->Args({1, 128, 784, 0})
-    ->Args({1, 1000, 2048, 0})
-    ->Args({1, 1000, 2048, 1})
-    ->Args({256, 256, 256, 0})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
+void products(benchmark::internal::Benchmark *bench) {
+  bench->Args({1, 128, 784, 0})
+      ->Args({1, 1000, 2048, 0})
+      ->Args({1, 1000, 2048, 1})
+      ->Args({256, 256, 256, 0})
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+BENCHMARK(BM_MatMul<Ring32>)->Apply(products);
+BENCHMARK(BM_MatMul<Ring64>)->Apply(products);
 
 } // namespace
 } // namespace sd
