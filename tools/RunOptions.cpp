@@ -103,6 +103,11 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used");
+  app.add_option("--weight-cache", options.weightCache,
+                 "party 0: memory for prepared forms of the weights, which later inferences use; 0: none")
+      ->type_name("MB")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
   options.network.addTo(app, "sd-run");
 }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <variant>
 
-#include "runtime/vm/Handshake.h"
+#include "runtime/vm/Providers.h"
 #include "tools/NetworkOptions.h"
 
 namespace sd {
@@ -27,6 +27,7 @@ struct RunOptions {
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;
   unsigned threads = 0;
+  std::uint64_t weightCache = WeightTransforms::kDefaultBudget / 1'000'000; // party 0: MB
   std::vector<std::string> classes;
 };
 

@@ -81,14 +81,17 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
   return {};
 }
 
+std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weightCache * std::uint64_t{1'000'000}; }
+
 Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_TRY(checkOutputs(options, program.program));
   SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  LocalOptions local{program,           weights,         pool, options.mode, serviceSeed, clientSeed,
-                     twoPartyService(), twoPartyClient()};
+  LocalOptions local{
+      program,         weights, pool, options.mode, serviceSeed, clientSeed, twoPartyService(weightCacheBytes(options)),
+      twoPartyClient()};
   std::optional<LocalDealer> dealer;
   if (options.mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(options.network.wait()), pool);
@@ -138,11 +141,11 @@ struct Party {
 
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
-Expected<SessionStats> serveOne(const Party &party, const WeightSet<Ring32> &weights, Connection &peer) {
+Expected<SessionStats> serveOne(const Party &party, const WeightSet<Ring32> &weights,
+                                const ProviderFactory<ServiceProvider> &twoParty, Connection &peer) {
   SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(party.options));
   SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
-  SD_ASSIGN(SessionStats stats,
-            runService(peer, session, weights, dealer ? dealerService(*dealer) : twoPartyService()));
+  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealer ? dealerService(*dealer) : twoParty));
   if (party.options.purpose == Purpose::Prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{} with {}\n", stats.records, plural(stats.records),
                peer.peerName());
@@ -155,20 +158,21 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
   SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
+  const auto twoParty = twoPartyService(weightCacheBytes(options));
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
   fmt::print(stderr, "sd-run: listening on {}\n", toString(listener.address()));
   if (!options.serve) {
     SD_ASSIGN(const std::unique_ptr<Connection> peer, listener.accept());
-    SD_ASSIGN(const SessionStats stats, serveOne(party, weights, *peer));
+    SD_ASSIGN(const SessionStats stats, serveOne(party, weights, twoParty, *peer));
     return writeStats(options, program.program, {&stats, 1});
   }
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
   return serveSessions(listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
-    auto done = serveOne(party, weights, *peer);
+    auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;
     if (done) {

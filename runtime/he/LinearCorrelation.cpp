@@ -26,7 +26,22 @@ std::size_t replyBytes(const LinearLayer &layer, std::int64_t outBlock) {
   return bytes;
 }
 
+// The number of each output block's first weight polynomial, and behind them how many there are in all.
+std::vector<std::size_t> firstPolynomials(const LinearLayer &layer) {
+  std::vector<std::size_t> first{0};
+  for (std::int64_t o = 0; o < layer.packing.outBlocks(layer.geometry); ++o) {
+    first.push_back(first.back());
+    for (std::int64_t b = 0; b < layer.packing.inBlocks(); ++b)
+      first.back() += layer.packing.connected(layer.geometry, o, b);
+  }
+  return first;
+}
+
 } // namespace
+
+std::size_t keptPolynomials(const LinearLayer &layer) {
+  return constantWeights(layer.packing) ? 0 : firstPolynomials(layer).back();
+}
 
 LinearHospital::LinearHospital(Channel &channel, const Seed &seed)
     : channel_(&channel), seed_(seed), publicStream_(seed.derive("rlwe public")), secret_([&] {
@@ -107,81 +122,115 @@ Expected<LinearService> LinearService::setUp(Channel &channel, const Seed &seed)
   return service;
 }
 
-Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
-                                     ThreadPool &threads) {
-  const LinearGeometry &geometry = layer.geometry;
-  const Packing &packing = layer.packing;
-  if (noiseBound(geometry, packing, weights) > kMaxNoise)
-    return fail("the weights of a linear layer are too large to be hidden; compile with a smaller --scale");
-  if (packing.inBlocks() > kMaxProducts)
-    return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
-                packing.inBlocks(), kMaxProducts);
-  const std::int64_t count = uploadCount(layer), blocks = packing.inBlocks(), tiles = packing.tileCount();
-  std::vector<RlwePoly> c0(count), c1(count);
+Expected<LinearService::Uploads> LinearService::receive(const LinearLayer &layer) {
+  const std::int64_t count = uploadCount(layer);
+  Uploads uploads{std::vector<RlwePoly>(count), std::vector<RlwePoly>(count)};
   std::vector<std::uint8_t> message;
   for (std::int64_t first = 0; first < count; first += kUploadsPerMessage) {
     const std::int64_t batch = std::min(kUploadsPerMessage, count - first);
     message.resize(batch * kPackedUploadBytes);
     SD_TRY(channel_->receive(kTagUpload, message));
     for (std::int64_t i = 0; i < batch; ++i) {
-      c0[first + i] = makeRlwePoly();
-      c1[first + i] = makeRlwePoly();
-      SD_TRY(unpackPoly(std::span(message).subspan(i * kPackedUploadBytes, kPackedUploadBytes), c0[first + i]));
-      uniformPoly(publicStream_, c1[first + i]);
+      RlwePoly &c0 = uploads.c0[first + i] = makeRlwePoly(), &c1 = uploads.c1[first + i] = makeRlwePoly();
+      SD_TRY(unpackPoly(std::span(message).subspan(i * kPackedUploadBytes, kPackedUploadBytes), c0));
+      uniformPoly(publicStream_, c1);
     }
   }
+  return uploads;
+}
+
+// The product sums of output block `o`, one a tile.
+std::vector<ReplySums> LinearService::multiply(const ServiceLayer &own, std::int64_t o) const {
+  const LinearGeometry &geometry = own.layer.geometry;
+  const Packing &packing = own.layer.packing;
+  const std::int64_t blocks = packing.inBlocks(), tiles = packing.tileCount();
+  const bool constant = constantWeights(packing);
+  std::vector<ReplySums> sums(tiles);
+  SecretVector<std::int32_t> coefficients(kRlweDegree);
+  const auto transform = [&](std::int64_t b, RlwePoly &poly) {
+    packWeights(geometry, packing, o, b, own.weights, coefficients.span());
+    if (constant)
+      transformConstant(coefficients[0], poly);
+    else
+      transformSigned(coefficients.span(), poly);
+  };
+  std::array<RlwePoly, kTermsAtOnce> passing; // those that are not kept
+  std::vector<std::pair<std::int64_t, const RlwePoly *>> pending;
+  const auto add = [&] {
+    for (std::int64_t t = 0; t < tiles; ++t) {
+      std::vector<RlweTerm> terms;
+      for (const auto &[b, poly] : pending)
+        terms.push_back({poly, &own.uploads.c0[t * blocks + b], &own.uploads.c1[t * blocks + b]});
+      sums[t].add(terms);
+    }
+    pending.clear();
+  };
+  std::size_t index = own.firstPolynomial[o];
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    if (!packing.connected(geometry, o, b)) continue;
+    const RlwePoly *poly = nullptr;
+    if (own.kept)
+      poly = own.kept->find(index++, [&] {
+        RlwePoly made = makeRlwePoly();
+        transform(b, made);
+        return made;
+      });
+    if (!poly) {
+      RlwePoly &made = passing[pending.size()];
+      if (made.empty()) made = makeRlwePoly();
+      transform(b, made);
+      poly = &made;
+    }
+    pending.emplace_back(b, poly);
+    if (pending.size() == kTermsAtOnce) add();
+  }
+  if (!pending.empty()) add();
+  return sums;
+}
+
+// The message about output block `o`.
+std::vector<std::uint8_t> LinearService::reply(const ServiceLayer &own, std::int64_t o, std::span<const Ring> u) const {
+  const LinearLayer &layer = own.layer;
+  const std::vector<ReplySums> sums = multiply(own, o);
+  Prg randomness(seed_.derive(fmt::format("rlwe reply {} {}", layers_, o)));
+  std::vector<std::uint8_t> message(replyBytes(layer, o));
+  std::span<std::uint8_t> left(message);
+  const auto pack = [&](std::span<const std::uint64_t> values, int bits) {
+    const std::size_t bytes = packedBytes(values.size(), bits);
+    packBits(values, bits, left.first(bytes));
+    left = left.subspan(bytes);
+  };
+  for (std::size_t t = 0; t < sums.size(); ++t) {
+    const WantedOutputs outputs = wantedOutputs(layer.geometry, layer.packing, o, static_cast<std::int64_t>(t));
+    SecretVector<Ring> mask(outputs.elements.size());
+    for (std::size_t j = 0; j < mask.size(); ++j)
+      mask[j] = u[outputs.elements[j]];
+    std::vector<std::uint64_t> reply1(kRlweDegree), wanted(mask.size());
+    makeReply(sums[t], key_, {outputs.positions, mask.span()}, randomness, reply1, wanted);
+    pack(reply1, kReplyBits);
+    pack(wanted, kWantedBits);
+  }
+  return message;
+}
+
+Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
+                                     ThreadPool &threads, LayerTransforms *kept) {
+  const Packing &packing = layer.packing;
+  if (noiseBound(layer.geometry, packing, weights) > kMaxNoise)
+    return fail("the weights of a linear layer are too large to be hidden; compile with a smaller --scale");
+  if (packing.inBlocks() > kMaxProducts)
+    return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
+                packing.inBlocks(), kMaxProducts);
+  SD_ASSIGN(const Uploads uploads, receive(layer));
   Prg masks(seed_.derive(fmt::format("rlwe masks {}", layers_)));
   masks.fill(u);
-  const std::int64_t outBlocks = packing.outBlocks(geometry);
-  const bool constant = constantWeights(packing);
+  const ServiceLayer own{layer, weights, uploads, kept, firstPolynomials(layer)};
+  const std::int64_t outBlocks = packing.outBlocks(layer.geometry);
   const auto width = static_cast<std::int64_t>(threads.threads());
   std::vector<std::vector<std::uint8_t>> replies(width);
   for (std::int64_t first = 0; first < outBlocks; first += width) {
     const std::int64_t batch = std::min(width, outBlocks - first);
-    threads.parallelFor(batch, [&](std::int64_t i) {
-      const std::int64_t o = first + i;
-      std::vector<ReplySums> sums(tiles);
-      SecretVector<std::int32_t> coefficients(kRlweDegree);
-      std::vector<RlwePoly> weightPolys;
-      std::vector<std::int64_t> pending; // blocks whose weights are transformed
-      const auto multiply = [&] {
-        for (std::int64_t t = 0; t < tiles; ++t) {
-          std::vector<RlweTerm> terms;
-          for (std::size_t k = 0; k < pending.size(); ++k)
-            terms.push_back({&weightPolys[k], &c0[t * blocks + pending[k]], &c1[t * blocks + pending[k]]});
-          sums[t].add(terms);
-        }
-        pending.clear();
-      };
-      for (std::int64_t b = 0; b < blocks; ++b) {
-        if (!packing.connected(geometry, o, b)) continue;
-        packWeights(geometry, packing, o, b, weights, coefficients.span());
-        if (weightPolys.size() == pending.size()) weightPolys.push_back(makeRlwePoly());
-        RlwePoly &weightPoly = weightPolys[pending.size()];
-        if (constant)
-          transformConstant(coefficients[0], weightPoly);
-        else
-          transformSigned(coefficients.span(), weightPoly);
-        pending.push_back(b);
-        if (pending.size() == kTermsAtOnce) multiply();
-      }
-      if (!pending.empty()) multiply();
-      Prg randomness(seed_.derive(fmt::format("rlwe reply {} {}", layers_, o)));
-      replies[i].resize(replyBytes(layer, o));
-      std::size_t at = 0;
-      for (std::int64_t t = 0; t < tiles; ++t) {
-        const WantedOutputs outputs = wantedOutputs(geometry, packing, o, t);
-        SecretVector<Ring> mask(outputs.elements.size());
-        for (std::size_t j = 0; j < mask.size(); ++j)
-          mask[j] = u[outputs.elements[j]];
-        std::vector<std::uint64_t> reply1(kRlweDegree), wanted(mask.size());
-        makeReply(sums[t], key_, {outputs.positions, mask.span()}, randomness, reply1, wanted);
-        packBits(reply1, kReplyBits, std::span(replies[i]).subspan(at, kPackedReplyBytes));
-        at += kPackedReplyBytes;
-        packBits(wanted, kWantedBits, std::span(replies[i]).subspan(at, packedBytes(wanted.size(), kWantedBits)));
-        at += packedBytes(wanted.size(), kWantedBits);
-      }
-    });
+    threads.parallelFor(batch, [&](std::int64_t i) { replies[i] = reply(own, first + i, u); });
     for (std::int64_t i = 0; i < batch; ++i)
       SD_TRY(channel_->send(kTagReply, replies[i]));
   }

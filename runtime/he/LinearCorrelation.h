@@ -13,7 +13,7 @@
 // same layers in the same order. Packing: ir/core/LinearPacking.h. Privacy of W: docs/protocols.md.
 #pragma once
 
-#include "runtime/he/Rlwe.h"
+#include "runtime/he/WeightTransforms.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/Channel.h"
 
@@ -25,6 +25,9 @@ struct LinearLayer {
   LinearGeometry geometry;
   Packing packing;
 };
+
+// How many transforms of weight polynomials it is worth to keep of a layer. Those of constants cost nothing.
+std::size_t keptPolynomials(const LinearLayer &layer);
 
 inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + kPackedUploadBytes; // one message, P1 to P0
 
@@ -54,10 +57,25 @@ public:
   static Expected<LinearService> setUp(Channel &channel, const Seed &seed);
 
   // Receives one layer's uploads and answers them. Writes u. Error if the weights are larger than the flood covers.
+  // `kept`: this layer's, of these weights.
   Expected<void> answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
-                        ThreadPool &threads);
+                        ThreadPool &threads, LayerTransforms *kept = nullptr);
 
 private:
+  struct Uploads {
+    std::vector<RlwePoly> c0, c1; // by tile, then input block
+  };
+  struct ServiceLayer {
+    const LinearLayer &layer;
+    std::span<const std::int32_t> weights;
+    const Uploads &uploads;
+    LayerTransforms *kept;
+    std::vector<std::size_t> firstPolynomial; // by output block
+  };
+  Expected<Uploads> receive(const LinearLayer &layer);
+  std::vector<ReplySums> multiply(const ServiceLayer &own, std::int64_t outBlock) const;
+  std::vector<std::uint8_t> reply(const ServiceLayer &own, std::int64_t outBlock, std::span<const Ring> u) const;
+
   LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed);
   Channel *channel_;
   Seed seed_;

@@ -91,13 +91,18 @@ Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32>
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
   auto nextSeeds = seeds.begin();
+  std::size_t rlweLayers = 0;
+  const auto answer = [&](const LinearLayer &layer, std::span<const std::int32_t> matrix, std::span<Ring> u) {
+    LayerTransforms *kept = transforms_ ? &transforms_->of(rlweLayers++, keptPolynomials(layer)) : nullptr;
+    return rlwe_->answer(layer, matrix, u, threads, kept);
+  };
   for (const LinearEntry &own : entries_) {
     const PlanEntry &entry = job.plan.entries[own.index];
     const auto &matrix = weights.tensors[entry.weights].data;
     SecretVector<Ring> u(entry.elements);
     const auto *taps = std::get_if<LinearTaps>(&own.method);
     auto done = taps ? answerTransfers(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
-                     : rlwe_->answer(std::get<LinearLayer>(own.method), matrix, u.span(), threads);
+                     : answer(std::get<LinearLayer>(own.method), matrix, u.span());
     if (!done)
       return fail("{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
                   job.program.instructions[entry.instruction].source, done.error().message);

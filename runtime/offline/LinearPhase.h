@@ -23,13 +23,16 @@ struct LinearEntry {
 // P0's side of a session, for each inference of the same program. `seeds`: of the entries by transfers, in order.
 class ServiceLinear {
 public:
-  ServiceLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
+  // `transforms`: of the same program and weights; null: none are kept.
+  ServiceLinear(Channel &channel, const Seed &seed, std::shared_ptr<WeightTransforms> transforms)
+      : channel_(channel), seed_(seed), transforms_(std::move(transforms)) {}
   Expected<void> run(const OfflineJob &job, const WeightSet<Ring32> &weights, std::vector<SenderSeeds> seeds,
                      const Sink<ServiceMaterial> &sink);
 
 private:
   Channel &channel_;
   Seed seed_;
+  std::shared_ptr<WeightTransforms> transforms_;
   std::optional<LinearService> rlwe_; // from the first entry that needs it
   std::vector<LinearEntry> entries_;
 };

@@ -21,8 +21,9 @@ inline constexpr std::uint16_t kForwardOtStream = 0x10, kReverseOtStream = 0x11,
                                kLinearStream = 0x13;
 
 struct TwoPartyOptions {
-  Connection &connection; // outlives the provider
-  Seed seed;              // of this party for this session: fresh, never used before
+  Connection &connection;                                 // outlives the provider
+  Seed seed;                                              // of this party for this session: fresh, never used before
+  std::shared_ptr<WeightTransforms> transforms = nullptr; // P0: kept for the next inferences and sessions, if not null
 };
 
 class TwoPartyService final : public ServiceProvider {

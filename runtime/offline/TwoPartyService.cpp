@@ -133,7 +133,8 @@ Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet<R
   const auto linear = [&](std::vector<SenderSeeds> seeds) -> Expected<void> {
     if (job.plan.totals().linearElements == 0) return {};
     if (!linear_)
-      linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
+      linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"),
+                      options_.transforms);
     return linear_->run(job, weights, std::move(seeds), sink);
   };
   if (layout.transfers.empty()) {

@@ -26,9 +26,10 @@ private:
 
 } // namespace
 
-ProviderFactory<ServiceProvider> twoPartyService() {
-  return [](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider>> {
-    return std::make_unique<TwoPartyService>(TwoPartyOptions{context.peer, context.seed});
+ProviderFactory<ServiceProvider> twoPartyService(std::uint64_t transformBytes) {
+  auto transforms = std::make_shared<WeightTransforms>(transformBytes);
+  return [transforms](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider>> {
+    return std::make_unique<TwoPartyService>(TwoPartyOptions{context.peer, context.seed, transforms});
   };
 }
 

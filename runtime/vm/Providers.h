@@ -1,12 +1,15 @@
 // The offline phases to choose from, as factories for a session.
 #pragma once
 
+#include "runtime/he/WeightTransforms.h"
 #include "runtime/offline/Dealer.h"
 #include "runtime/vm/Session.h"
 
 namespace sd {
 
-ProviderFactory<ServiceProvider> twoPartyService();
+// For sessions of one program and its weights. Its providers share transforms of the weights, of at most so many bytes,
+// which the factory's copies own.
+ProviderFactory<ServiceProvider> twoPartyService(std::uint64_t transformBytes = WeightTransforms::kDefaultBudget);
 ProviderFactory<ClientProvider> twoPartyClient();
 
 // `dealer` is this party's connection to it. All arguments outlive the session.

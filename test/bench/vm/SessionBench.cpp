@@ -1,4 +1,4 @@
-// bench_session M.sdb RECORDS.npy [dealer] [unchecked] [COUNT]
+// bench_session M.sdb RECORDS.npy [dealer] [unchecked] [uncached] [COUNT]
 //
 // Runs the records in one session, both parties as threads of this process over loopback TCP, and prints what one
 // record takes: the median, the least and the largest. Each output is held against the interpreter's: exit code 1 if
@@ -63,6 +63,7 @@ struct Arguments {
   std::string program, records;
   PreprocessMode mode = PreprocessMode::TwoParty;
   bool checked = true;
+  std::uint64_t transformBytes = WeightTransforms::kDefaultBudget;
   std::size_t count = 1000;
 };
 
@@ -78,7 +79,9 @@ Expected<double> run(const Arguments &arguments) {
   ThreadPool pool;
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  LocalOptions options{program, weights, pool, mode, serviceSeed, clientSeed, twoPartyService(), twoPartyClient()};
+  LocalOptions options{
+      program,         weights, pool, mode, serviceSeed, clientSeed, twoPartyService(arguments.transformBytes),
+      twoPartyClient()};
   std::optional<LocalDealer> dealer;
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
@@ -101,7 +104,7 @@ Expected<double> run(const Arguments &arguments) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: bench_session M.sdb RECORDS.npy [dealer] [unchecked] [COUNT]\n");
+    fmt::print(stderr, "usage: bench_session M.sdb RECORDS.npy [dealer] [unchecked] [uncached] [COUNT]\n");
     return 1;
   }
   sd::Arguments arguments{argv[1], argv[2]};
@@ -110,6 +113,8 @@ int main(int argc, char **argv) {
       arguments.mode = sd::PreprocessMode::Dealer;
     else if (word == "unchecked")
       arguments.checked = false;
+    else if (word == "uncached")
+      arguments.transformBytes = 0;
     else
       arguments.count = static_cast<std::size_t>(std::strtoul(word.c_str(), nullptr, 10));
   }

@@ -233,6 +233,69 @@ TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
   EXPECT_DOUBLE_EQ(noiseBound(geometry, packing, single), 21.5 * 1000); // the worst case is the smaller bound here
 }
 
+// Two inferences of one session over two layers, by two sessions at once; transforms kept up to the budget.
+std::vector<std::vector<Ring>> sharesWithTransforms(std::uint64_t budget) {
+  const Layer layers[] = {conv({1, 6, 9, 9}, {10, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2),
+                          {OpKind::ShareMatMul, {1, 300}, {300, 40}, {}}};
+  std::vector<LinearLayer> plans;
+  std::vector<std::vector<std::int32_t>> w;
+  for (const Layer &l : layers) {
+    const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
+    plans.emplace_back(linearGeometry(l.kind, operands, l.attrs, Type::share(outputShape(l), 20)));
+    w.emplace_back(elementCount(l.w));
+    for (std::size_t i = 0; i < w.back().size(); ++i)
+      w.back()[i] = static_cast<std::int32_t>(i * 7919 % 2001) - 1000;
+  }
+  WeightTransforms transforms(budget);
+  std::vector<std::vector<Ring>> shares(2);
+  const auto session = [&](std::vector<Ring> &out) {
+    auto [left, right] = makeMemoryConnections();
+    ThreadPool threads(2);
+    auto hospital = LinearHospital::setUp(left->stream(3), testSeed(1));
+    auto service = LinearService::setUp(right->stream(3), testSeed(2));
+    ASSERT_TRUE(hospital && service);
+    for (int inference = 0; inference < 2; ++inference)
+      for (std::size_t i = 0; i < plans.size(); ++i) {
+        const std::vector<Ring> r(elementCount(layers[i].x), 0x9e3779b9U * (inference + 1));
+        std::vector<Ring> u(elementCount(outputShape(layers[i]))), v(u.size());
+        ASSERT_TRUE(hospital->upload(plans[i], r, threads));
+        ASSERT_TRUE(service->answer(plans[i], w[i], u, threads, &transforms.of(i, keptPolynomials(plans[i]))));
+        ASSERT_TRUE(hospital->collect(plans[i], v, threads));
+        const auto want = schoolbook(layers[i], r, w[i]);
+        for (std::size_t j = 0; j < want.size(); ++j)
+          ASSERT_EQ(u[j] + v[j], want[j]);
+        out.insert(out.end(), v.begin(), v.end());
+      }
+  };
+  std::thread other([&] { session(shares[1]); });
+  session(shares[0]);
+  other.join();
+  return shares;
+}
+
+TEST(LinearCorrelation, KeptTransformsChangeNothing) {
+  const auto none = sharesWithTransforms(0);
+  EXPECT_EQ(none[0], none[1]);
+  constexpr std::uint64_t kPolynomial = kRlwePolyWords * sizeof(std::uint64_t);
+  for (std::uint64_t budget : {3 * kPolynomial, 1000 * kPolynomial})
+    EXPECT_EQ(sharesWithTransforms(budget), none);
+}
+
+TEST(LinearCorrelation, TransformsAreKeptUpToTheBudget) {
+  constexpr std::uint64_t kPolynomial = kRlwePolyWords * sizeof(std::uint64_t);
+  WeightTransforms transforms(5 * kPolynomial + 1);
+  const auto kept = [&](std::size_t layer, std::size_t count) {
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      n += transforms.of(layer, count).find(i, makeRlwePoly) != nullptr;
+    return n;
+  };
+  EXPECT_EQ(kept(0, 3), 3U);
+  EXPECT_EQ(kept(1, 4), 2U);
+  EXPECT_EQ(kept(2, 1), 0U);
+  EXPECT_EQ(transforms.of(0, 3).find(2, makeRlwePoly), transforms.of(0, 3).find(2, makeRlwePoly));
+}
+
 TEST(LinearCorrelation, ShortUploadEndsTheSession) {
   auto [left, right] = makeMemoryConnections();
   const std::vector<std::uint8_t> stray(100);
