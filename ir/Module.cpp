@@ -7,7 +7,7 @@
 namespace sd {
 
 bool Module::operator==(const Module &other) const {
-  if (name != other.name || ops.size() != other.ops.size()) return false;
+  if (name != other.name || ringBits != other.ringBits || ops.size() != other.ops.size()) return false;
   std::vector<ValueId> renamed(types.size(), kNoValue); // our values -> the other's
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const Op &a = ops[i], &b = other.ops[i];
@@ -30,7 +30,7 @@ Expected<ValueId> Builder::add(Op op, const Type *declared) {
   }
   if (op.kind == OpKind::ShareConstant && !op.attrs.has(Attr::Weights))
     return fail("{}: G2: attribute 'weights' is missing", info(op.kind).mnemonic);
-  SD_ASSIGN(Type result, resultType(op.kind, operands, op.attrs, declared));
+  SD_ASSIGN(Type result, resultType(op.kind, operands, op.attrs, declared, module_.ringBits));
   op.result = kNoValue;
   if (info(op.kind).hasResult()) {
     op.result = static_cast<ValueId>(module_.types.size());
@@ -58,8 +58,8 @@ ValueId Builder::constant(Tensor<float> value, std::string source) {
   return create(OpKind::Constant, {}, {{Attr::Value, std::move(shared)}}, std::move(source));
 }
 
-ValueId Builder::weights(Tensor<std::int32_t> value, int scale, std::string source) {
-  auto shared = std::make_shared<const Tensor<std::int32_t>>(std::move(value));
+ValueId Builder::weights(Tensor<std::int64_t> value, int scale, std::string source) {
+  auto shared = std::make_shared<const Tensor<std::int64_t>>(std::move(value));
   const Type type = Type::weight(shared->shape, scale);
   return mustHold(add({OpKind::ShareConstant, {}, kNoValue, {{Attr::Weights, shared}}, std::move(source)}, &type));
 }

@@ -21,8 +21,9 @@ struct Op {
 
 struct Module {
   std::string name;
-  std::vector<Op> ops;     // each operand is defined by an earlier op; nn.return is last
-  std::vector<Type> types; // by ValueId; every value is the result of exactly one op
+  int ringBits = kBitsOf<Ring32>; // isRingBits(): of the integers at share level, or those still to come
+  std::vector<Op> ops;            // each operand is defined by an earlier op; nn.return is last
+  std::vector<Type> types;        // by ValueId; every value is the result of exactly one op
 
   const Type &type(ValueId value) const { return types[value]; }
   bool operator==(const Module &) const; // up to the numbering of values
@@ -31,7 +32,10 @@ struct Module {
 // Appends ops that obey their rules. Passes are written as: walk the old module, build the new one.
 class Builder {
 public:
-  explicit Builder(std::string name) { module_.name = std::move(name); }
+  explicit Builder(std::string name, int ringBits = kBitsOf<Ring32>) {
+    module_.name = std::move(name);
+    module_.ringBits = ringBits;
+  }
 
   // Appends an op; returns its result (kNoValue if it has none) or what its rule says. The fields of Op other than
   // `result` are taken; `declared` is for ops whose type is free.
@@ -40,7 +44,7 @@ public:
   // The same where the rule holds by construction: asserts.
   ValueId create(OpKind kind, std::vector<ValueId> operands, Attrs attrs = {}, std::string source = {});
   ValueId constant(Tensor<float> value, std::string source = {});                  // nn.constant
-  ValueId weights(Tensor<std::int32_t> value, int scale, std::string source = {}); // share.constant
+  ValueId weights(Tensor<std::int64_t> value, int scale, std::string source = {}); // share.constant
 
   const Type &type(ValueId value) const { return module_.types[value]; }
   const Module &module() const { return module_; }

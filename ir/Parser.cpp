@@ -36,6 +36,7 @@ public:
 private:
   bool nextLine(); // false at the end of the text
   void header();
+  bool ring(TextCursor &cursor);
   void opLine();
   bool parseOp(TextCursor &cursor, ParsedOp &parsed);
   bool parseAttrs(TextCursor &cursor, Attrs &attrs);
@@ -73,6 +74,18 @@ bool Parser::nextLine() {
   return true;
 }
 
+// ['ring' bits]
+bool Parser::ring(TextCursor &cursor) {
+  if (!cursor.accept("ring")) return true;
+  const std::size_t begin = cursor.position();
+  const auto bits = cursor.integer();
+  if (!bits) return false;
+  if (*bits != kBitsOf<Ring32> && *bits != kBitsOf<Ring64>)
+    return cursor.fail(begin, cursor.lastEnd() - begin, "a ring has 32 or 64 bits"), false;
+  module_.ringBits = static_cast<int>(*bits);
+  return true;
+}
+
 void Parser::header() {
   while (nextLine()) {
     TextCursor cursor(line_);
@@ -80,7 +93,7 @@ void Parser::header() {
     const std::size_t begin = cursor.position();
     if (cursor.word() != "module") {
       cursor.fail(begin, 1, "expected 'module \"name\" {'");
-    } else if (auto name = cursor.string(); name && cursor.expect("{")) {
+    } else if (auto name = cursor.string(); name && ring(cursor) && cursor.expect("{")) {
       module_.name = *std::move(name);
       if (!cursor.atEnd()) cursor.fail(cursor.position(), 1, "expected the end of the line");
     }
@@ -189,7 +202,8 @@ void Parser::append(ParsedOp &parsed) {
   if (known && op.kind == OpKind::ShareConstant && !parsed.op.attrs.has(Attr::Weights))
     error(parsed.mnemonic, "share.constant: G2: attribute 'weights' is missing");
   Expected<Type> type = Type{};
-  if (known) type = resultType(op.kind, operands, parsed.op.attrs, parsed.type ? &*parsed.type : nullptr);
+  if (known)
+    type = resultType(op.kind, operands, parsed.op.attrs, parsed.type ? &*parsed.type : nullptr, module_.ringBits);
   if (!type) error(parsed.mnemonic, type.error().message);
   const bool good = known && diagnostics_.errors() == before;
   if (op.hasResult() && parsed.result) {

@@ -7,7 +7,8 @@ namespace sd {
 std::string print(const Module &module, PrintOptions options) {
   std::vector<std::size_t> numbers(module.types.size());
   std::size_t next = 0;
-  std::string text = fmt::format("module {} {{\n", printString(module.name));
+  const std::string ring = module.ringBits == kBitsOf<Ring32> ? "" : fmt::format(" ring {}", module.ringBits);
+  std::string text = fmt::format("module {}{} {{\n", printString(module.name), ring);
   for (auto &op : module.ops) {
     text += "  ";
     if (op.result != kNoValue) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
+#include <type_traits>
 
 namespace sd {
 
@@ -12,12 +12,23 @@ namespace {
 constexpr std::int64_t kMaxSplat = std::int64_t{1} << 26;
 
 std::string element(float value) { return printNumber(value); }
-std::string element(std::int32_t value) { return fmt::format("{}", value); }
+std::string element(std::int64_t value) { return fmt::format("{}", value); }
+
+template <class T>
+using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+// Hexadecimal digits of each element: integers that all fit into 32 bits take 8.
+template <class T>
+std::size_t digitsOf(const Tensor<T> &tensor) {
+  if constexpr (std::is_same_v<T, std::int64_t>)
+    if (!std::ranges::all_of(tensor.data, [](T v) { return v == static_cast<std::int32_t>(v); })) return 16;
+  return 8;
+}
 
 template <class T>
 std::string printTensor(std::string_view keyword, const Tensor<T> &tensor, bool elide) {
   std::string text = fmt::format("{}<{}> ", keyword, toString(tensor.shape));
-  auto bits = [](T v) { return std::bit_cast<std::uint32_t>(v); };
+  auto bits = [](T v) { return std::bit_cast<BitsOf<T>>(v); };
   if (tensor.size() <= kListedElements) {
     text += "[";
     for (std::int64_t i = 0; i < tensor.size(); ++i)
@@ -29,10 +40,11 @@ std::string printTensor(std::string_view keyword, const Tensor<T> &tensor, bool 
     return text + "splat " + element(tensor.data[0]);
   if (elide) return text + "elided";
   text += "hex \"";
-  text.reserve(text.size() + 8 * tensor.data.size() + 1);
+  const std::size_t digits = digitsOf(tensor);
+  text.reserve(text.size() + digits * tensor.data.size() + 1);
   for (T v : tensor.data)
-    for (int shift = 28; shift >= 0; shift -= 4)
-      text += "0123456789abcdef"[bits(v) >> shift & 15];
+    for (std::size_t digit = digits; digit-- > 0;)
+      text += "0123456789abcdef"[bits(v) >> 4 * digit & 15];
   return text + '"';
 }
 
@@ -41,12 +53,7 @@ std::optional<T> parseElement(TextCursor &cursor) {
   if constexpr (std::is_same_v<T, float>) {
     return cursor.number<float>();
   } else {
-    const std::size_t begin = cursor.position();
-    const auto value = cursor.integer();
-    if (!value) return std::nullopt;
-    if (*value < std::numeric_limits<T>::min() || *value > std::numeric_limits<T>::max())
-      return cursor.fail(begin, cursor.lastEnd() - begin, "expected an integer of 32 bits");
-    return static_cast<T>(*value);
+    return cursor.integer();
   }
 }
 
@@ -59,20 +66,24 @@ int hexDigit(char c) {
 template <class T>
 std::optional<std::vector<T>> parseHex(TextCursor &cursor, std::int64_t count) {
   const std::size_t begin = cursor.position();
-  const auto digits = cursor.hexString();
-  if (!digits) return std::nullopt;
-  if (static_cast<std::int64_t>(digits->size()) != 8 * count)
-    return cursor.fail(begin, digits->size() + 2,
-                       fmt::format("expected {} digits, 8 an element, not {}", 8 * count, digits->size()));
+  const auto text = cursor.hexString();
+  if (!text) return std::nullopt;
+  const bool wide = sizeof(T) == 8 && count > 0 && static_cast<std::int64_t>(text->size()) == 16 * count;
+  const std::size_t digits = wide ? 16 : 8;
+  if (text->size() != digits * static_cast<std::size_t>(count))
+    return cursor.fail(begin, text->size() + 2,
+                       fmt::format("expected {} digits, {} an element, not {}", 8 * count,
+                                   sizeof(T) == 8 ? "8 (or twice as many, 16)" : "8", text->size()));
   std::vector<T> values(count);
-  for (std::size_t i = 0; i < digits->size(); i += 8) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = i; k < i + 8; ++k) {
-      const int digit = hexDigit((*digits)[k]);
+  for (std::size_t i = 0; i < text->size(); i += digits) {
+    BitsOf<T> bits = 0;
+    for (std::size_t k = i; k < i + digits; ++k) {
+      const int digit = hexDigit((*text)[k]);
       if (digit < 0) return cursor.fail(begin + 1 + k, 1, "expected a digit of 0 to 9 or a to f");
-      bits = bits << 4 | static_cast<std::uint32_t>(digit);
+      bits = bits << 4 | static_cast<BitsOf<T>>(digit);
     }
-    values[i / 8] = std::bit_cast<T>(bits);
+    if (sizeof(T) == 8 && !wide) bits = static_cast<BitsOf<T>>(static_cast<std::int32_t>(bits)); // its sign
+    values[i / digits] = std::bit_cast<T>(bits);
   }
   return values;
 }
@@ -151,8 +162,8 @@ std::string printValue(const AttrValue &value, bool elide) {
     return quoted(std::get<std::vector<std::string>>(value));
   case AttrKind::Floats32:
     return printTensor("floats", *std::get<Floats32>(value), elide);
-  case AttrKind::Ints32:
-    return printTensor("ints", *std::get<Ints32>(value), elide);
+  case AttrKind::Ints64:
+    return printTensor("ints", *std::get<Ints64>(value), elide);
   }
   return {};
 }
@@ -171,8 +182,8 @@ std::optional<AttrValue> parseValue(TextCursor &cursor, AttrKind kind) {
     return wrapped(cursor.strings());
   case AttrKind::Floats32:
     return parseTensor<float>(cursor, "floats");
-  case AttrKind::Ints32:
-    return parseTensor<std::int32_t>(cursor, "ints");
+  case AttrKind::Ints64:
+    return parseTensor<std::int64_t>(cursor, "ints");
   }
   return std::nullopt;
 }

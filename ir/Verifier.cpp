@@ -65,7 +65,7 @@ private:
       return false;
     }
     const Type *declared = wantsResult ? &module_.types[op.result] : nullptr;
-    const auto type = resultType(op.kind, operands, op.attrs, declared);
+    const auto type = resultType(op.kind, operands, op.attrs, declared, module_.ringBits);
     if (!type)
       report(index, "{}", type.error().message);
     else if (op.kind == OpKind::ShareConstant && !op.attrs.has(Attr::Weights))

@@ -25,7 +25,7 @@ void store(Interval &result, std::int64_t i, const Sum &sum) {
 }
 
 Interval conv(const Case &c) {
-  const Tensor<std::int32_t> &w = *c.weights[0]; // [M,C/group,...]
+  const Tensor<std::int64_t> &w = *c.weights[0]; // [M,C/group,...]
   const Shape &shape = c.module.type(c.op.operands[0]).shape;
   Interval x = expanded(perChannel(*c.in[0], shape), [&] {
     Shape channels(shape.size(), 1);
@@ -70,7 +70,7 @@ Interval lastAxis(const Interval &x, std::int64_t size) {
 }
 
 Interval matMul(const Case &c) {
-  const Tensor<std::int32_t> &w = *c.weights[0]; // [K,M]
+  const Tensor<std::int64_t> &w = *c.weights[0]; // [K,M]
   const std::int64_t inputs = w.shape[0], outputs = w.shape[1];
   const Interval x = lastAxis(*c.in[0], inputs);
   std::vector<Sum> sums(outputs);
@@ -85,7 +85,7 @@ Interval matMul(const Case &c) {
   return result;
 }
 
-Interval exactly(const Tensor<std::int32_t> &weights) {
+Interval exactly(const Tensor<std::int64_t> &weights) {
   const Tensor<double> bounds(weights.shape, {weights.data.begin(), weights.data.end()});
   return {bounds, bounds};
 }

@@ -13,7 +13,7 @@ struct Case {
   const Module &module;
   const Op &op;
   std::span<const Interval *const> in;                  // of the share operands, in order
-  std::span<const Tensor<std::int32_t> *const> weights; // the weight operands, in order
+  std::span<const Tensor<std::int64_t> *const> weights; // the weight operands, in order
   bool weightsUnknown;
 };
 

@@ -110,8 +110,8 @@ private:
   void addWeight(const Op &op) {
     const ValueId x = op.operands[0];
     const Op &definition = module_.ops[definitions_[op.operands[1]]];
-    const Tensor<std::int32_t> &weights = definition.attrs.int32s(Attr::Weights);
-    Tensor<std::int32_t> shifted = weights;
+    const Tensor<std::int64_t> &weights = definition.attrs.int64s(Attr::Weights);
+    Tensor<std::int64_t> shifted = weights;
     for (auto &w : shifted.data) {
       const std::int64_t large = std::int64_t{w} << pending_[x];
       w = static_cast<std::int32_t>(large);

@@ -81,7 +81,7 @@ ValueId Quantizer::weights(const Op &op, std::span<const double> values, Shape s
   if (fixed && scale <= s_ && op.kind != OpKind::Add && op.kind != OpKind::Sub &&
       std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(values, isZero))
     complaints_.add(op, "its constants all round to zero at scale 2^{}; compile with a larger --scale", scale);
-  return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int32_t>(std::move(shape)), scale,
+  return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape)), scale,
                                    op.source);
 }
 

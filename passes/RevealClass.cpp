@@ -53,7 +53,7 @@ ValueId indicator(Builder &builder, ValueId scores, std::int64_t axis, const Op 
   largest = gather(builder, largest, axis, std::vector<std::int64_t>(static_cast<std::size_t>(classes), 0), origin);
   const ValueId below = builder.create(OpKind::ShareSub, {scores, largest}, {}, origin.source);
   const ValueId one =
-      builder.weights(Tensor<std::int32_t>({1}, std::vector<std::int32_t>{1}), type.scale, origin.source);
+      builder.weights(Tensor<std::int64_t>({1}, std::vector<std::int64_t>{1}), type.scale, origin.source);
   const ValueId shifted = builder.create(OpKind::ShareAddW, {below, one}, {}, origin.source);
   const ValueId mark =
       builder.create(OpKind::ShareRelu, {shifted},

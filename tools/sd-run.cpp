@@ -36,7 +36,7 @@ Expected<WeightSet<Ring32>> readWeights(const RunOptions &options, const LoadedP
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
                 "place",
                 options.weights);
-  return readWeightsFile(options.weights, program);
+  return readWeightsFile<Ring32>(options.weights, program);
 }
 
 // Before the run, so that no result is lost to a wrong name.
@@ -208,6 +208,9 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
 
 Expected<void> run(const RunOptions &options) {
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
+  if (program.program.ringBits != kBitsOf<Ring32>)
+    return fail("{}: a ring of {} bits; this build runs programs of {}", options.program, program.program.ringBits,
+                kBitsOf<Ring32>);
   ThreadPool pool(options.threads);
   if (options.local) return runLocally(options, program, pool);
   return options.party == 0 ? runParty0(options, program, pool) : runParty1(options, program, pool);

@@ -18,7 +18,8 @@ A module is a flat list of ops in static single assignment: every value is the r
 of earlier ones. There is no control flow. The same ops stand at two levels:
 
 - **nn**: what the model meant, in floats.
-- **share**: what the machine does, in integers mod 2^32. An integer `q` of scale `s` stands for the real `q / 2^s`.
+- **share**: what the machine does, in integers mod 2^L: L is 32 or, in a module of `ring 64`, 64. An integer `q` of scale `s`
+  stands for the real `q / 2^s`.
 
 A module with share ops is *lowered*: its nn ops are the hospital's, before `share.input` and behind `share.output`.
 Every type says who holds the value:
@@ -27,7 +28,7 @@ Every type says who holds the value:
 |---|---|
 | `clear<1x30>` | floats. In a lowered module, the hospital's (P1's) plaintext |
 | `weight<16x30, 2^10>` | integers of scale 10 that the service (P0) alone holds; only `share.constant` gives them |
-| `share<1x16, 2^20>` | `X + r` mod 2^32: P0 holds `X`, P1 the mask `r` |
+| `share<1x16, 2^20>` | `X + r` mod 2^L: P0 holds `X`, P1 the mask `r` |
 
 A shape without dimensions is written `scalar`. What each op means in numbers stands in `ir/core/Reference*.cpp`: nn ops
 add up in double precision; a truncation of `y` by `t` bits gives `y / 2^t` to the nearest integer, half up, in the
@@ -37,7 +38,7 @@ reference, and one of its two neighbours, unbiased, in the protocol.
 
 One op stands on a line; `//` begins a comment. The type may be left out where the op determines it.
 
-    module     = 'module' string '{' newline { op newline } '}'
+    module     = 'module' string [ 'ring' ( '32' | '64' ) ] '{' newline { op newline } '}'
     op         = [ value '=' ] mnemonic [ value { ',' value } ] [ attributes ] [ ':' type ] [ 'loc' '(' string ')' ]
     value      = '%' name                          letters, digits, '_', '.', '$', '-', '+'
     attributes = '{' name '=' datum { ',' name '=' datum } '}'
@@ -48,8 +49,9 @@ One op stands on a line; `//` begins a comment. The type may be left out where t
     tensor     = ( 'floats' | 'ints' ) '<' shape '>' ( '[' elements ']' | 'splat' element | 'hex' '"' digits '"' )
 
 `loc` names the node of the model that the op came from. Tensors of more than 16 elements are written as `splat`, or as
-hexadecimal digits, 8 for the bits of each element. A dump for reading has `elided` in their place, which can't be read
-back. Reading what was printed gives the same module, floats bit for bit. An example:
+hexadecimal digits, 8 for the bits of each element, or 16 if they are integers that do not all fit into 32 bits. A dump
+for reading has `elided` in their place, which can't be read back. A module without `ring` is of 32 bits. Reading what
+was printed gives the same module, floats bit for bit. An example:
 
 )";
 

@@ -20,6 +20,7 @@ public:
     splitClearOps();
     done_.assign(module_.ops.size(), false);
     slots_.assign(module_.types.size(), ~SlotId{0});
+    out_.program.ringBits = module_.ringBits;
     out_.program.name = plainText(module_.name, format::kMaxStringBytes);
 
     emitAll(before_, false);
@@ -29,7 +30,7 @@ public:
     emitAll(after_, false);
 
     SD_ASSIGN(const auto bytes, writeProgram(out_.program));
-    out_.weights.program = digestOf(bytes);
+    withRing(module_.ringBits, [&]<RingWord R>() { out_.weights = weights<R>(digestOf(bytes)); });
     return std::move(out_);
   }
 
@@ -153,7 +154,7 @@ private:
     }
     it.attrs.erase(Attr::Round);
     if (op.kind == OpKind::ShareConstant) {
-      out_.weights.tensors.push_back(op.attrs.int32s(Attr::Weights));
+      weights_.push_back(&op.attrs.int64s(Attr::Weights));
       it.attrs.erase(Attr::Weights);
     }
     if (op.kind == OpKind::Input)
@@ -167,8 +168,18 @@ private:
     out_.program.instructions.push_back(std::move(it));
   }
 
+  // What the program's share.constants stand for; the rule of share.constant says that it fits.
+  template <RingWord R>
+  WeightSet<R> weights(const Digest &program) const {
+    WeightSet<R> set{program, {}};
+    for (const auto *tensor : weights_)
+      set.tensors.push_back({tensor->shape, {tensor->data.begin(), tensor->data.end()}});
+    return set;
+  }
+
   const Module &module_;
-  std::vector<std::size_t> definitions_; // op that defines each value
+  std::vector<const Tensor<std::int64_t> *> weights_; // in the program's order
+  std::vector<std::size_t> definitions_;              // op that defines each value
   std::vector<std::size_t> before_, after_;
   std::vector<bool> done_;    // by op
   std::vector<SlotId> slots_; // by value

@@ -8,7 +8,7 @@ namespace sd {
 
 struct Compiled {
   Program program;
-  WeightSet<Ring32> weights; // with the digest of the program's .sdb
+  AnyWeightSet weights; // of the program's ring, with the digest of its .sdb
 };
 
 // Orders the ops into groups: weights and clear ops; share.inputs; then, turn by turn, every local op that can run and

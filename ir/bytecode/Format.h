@@ -44,7 +44,7 @@ inline constexpr std::uint32_t kMaxInstructions = 1u << 20;
 inline constexpr std::uint32_t kMaxStringBytes = 4096;
 inline constexpr std::uint32_t kMaxListLength = 1u << 24; // integers of one attribute
 inline constexpr std::uint32_t kMaxStrings = 65535;       // strings of one attribute, operands of one instruction
-inline constexpr std::int64_t kMaxSlotElements = std::int64_t{1} << 28;  // of one slot: 1 GiB
+inline constexpr std::int64_t kMaxSlotElements = std::int64_t{1} << 28;  // of one slot
 inline constexpr std::int64_t kMaxTotalElements = std::int64_t{1} << 36; // of all slots
 
 } // namespace sd::format

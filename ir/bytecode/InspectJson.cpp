@@ -33,7 +33,7 @@ struct AttrJson {
     return fmt::format("{}", value);
   }
   Json operator()(const Floats32 &value) const { return {{"shape", value->shape}}; }
-  Json operator()(const Ints32 &value) const { return {{"shape", value->shape}}; }
+  Json operator()(const Ints64 &value) const { return {{"shape", value->shape}}; }
 };
 
 std::string_view name(Holder holder) {
@@ -122,7 +122,7 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded) {
   const Json json{{"name", in.program.name},
                   {"digest", toHex(in.digest)},
                   {"format_version", format::kVersion},
-                  {"ring_bits", kRingBits},
+                  {"ring_bits", in.program.ringBits},
                   {"inputs", portsJson(in, in.io.inputs)},
                   {"outputs", portsJson(in, in.io.outputs)},
                   {"public_preprocessing", listJson(in, in.preprocessing)},

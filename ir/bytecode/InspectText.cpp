@@ -35,7 +35,7 @@ public:
   std::string run() {
     line("program        {}", in_.program.name);
     line("digest         {}", toHex(in_.digest));
-    line("format         version {}, ring of {} bits", format::kVersion, kRingBits);
+    line("format         version {}, ring of {} bits", format::kVersion, in_.program.ringBits);
     ports();
     clearPart("public preprocessing (by the hospital, in floats, before sharing)", in_.preprocessing);
     clearPart("public constants (numbers of the model that both parties see)", in_.constants);

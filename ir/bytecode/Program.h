@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "ir/core/OpRules.h"
@@ -44,6 +45,8 @@ template <RingWord R>
 struct WeightSet {
   Digest program{}; // digest of the .sdb they belong to
   std::vector<Tensor<SignedOf<R>>> tensors;
+  bool operator==(const WeightSet &) const = default;
 };
+using AnyWeightSet = std::variant<WeightSet<Ring32>, WeightSet<Ring64>>;
 
 } // namespace sd

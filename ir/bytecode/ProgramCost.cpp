@@ -56,6 +56,8 @@ private:
     return static_cast<std::uint64_t>(elementCount(program_.slots[slot].shape));
   }
 
+  std::uint64_t wordBytes() const { return static_cast<std::uint64_t>(program_.ringBits) / 8; }
+
   ProtocolCost protocol(const Instruction &it) const {
     const int ring = program_.ringBits;
     const auto schedule = [&] {
@@ -119,7 +121,7 @@ private:
       cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
       cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
     }
-    cost.offline.dealerBytes = 4 * elements(it.result);
+    cost.offline.dealerBytes = wordBytes() * elements(it.result);
     std::uint64_t taps = 1; // products of one output
     if (it.op == OpKind::ShareMatMul) taps = static_cast<std::uint64_t>(program_.slots[it.operands[1]].shape.front());
     if (it.op == OpKind::ShareConv)
@@ -159,7 +161,8 @@ private:
     std::uint64_t alive = 0;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (!info(list[i].op).hasResult()) break;
-      const std::uint64_t bytes = 4 * elements(list[i].result);
+      const bool clear = program_.slots[list[i].result].holder == Holder::Clear;
+      const std::uint64_t bytes = (clear ? sizeof(float) : wordBytes()) * elements(list[i].result);
       if (list[i].op == OpKind::ShareConstant) {
         cost_.weightBytes += bytes;
         continue;

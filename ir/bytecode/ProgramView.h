@@ -7,14 +7,16 @@
 namespace sd {
 
 // Points into both. Weights that are missing make Interpreter::create fail.
-inline ProgramView viewOf(const Program &program, const WeightSet<Ring32> &weights) {
+template <RingWord R>
+ProgramView viewOf(const Program &program, const WeightSet<R> &weights) {
   ProgramView view;
   view.types = program.slots;
+  view.ringBits = program.ringBits;
   std::size_t next = 0;
   for (auto &op : program.instructions) {
     const bool takesWeights = op.op == OpKind::ShareConstant && next < weights.tensors.size();
-    view.ops.push_back(
-        {op.op, op.operands, op.result, &op.attrs, takesWeights ? &weights.tensors[next++] : nullptr, op.source});
+    view.ops.push_back({op.op, op.operands, op.result, &op.attrs,
+                        takesWeights ? WeightsView(&weights.tensors[next++]) : WeightsView(), op.source});
   }
   return view;
 }

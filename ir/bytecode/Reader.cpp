@@ -1,6 +1,7 @@
 #include "ir/bytecode/Reader.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/Format.h"
@@ -25,8 +26,13 @@ constexpr FileKind kProgramFile{format::kProgramMagic, format::kProgramHeaderByt
 constexpr FileKind kWeightsFile{format::kWeightsMagic, format::kWeightsHeaderBytes, format::kMaxWeightsBytes,
                                 "a weights file (.sdw)", "compile the model again"};
 
+struct Content {
+  Bytes bytes;
+  int ringBits;
+};
+
 // The content of a file of that kind, after its header's fields but not its digest are checked.
-Expected<Bytes> contentOf(Bytes bytes, const FileKind &kind) {
+Expected<Content> contentOf(Bytes bytes, const FileKind &kind) {
   if (bytes.size() < kind.magic.size() || !std::ranges::equal(bytes.first(kind.magic.size()), kind.magic))
     return fail("this is not {}: it does not begin with the right eight bytes", kind.name);
   if (bytes.size() > kind.maxBytes)
@@ -36,7 +42,8 @@ Expected<Bytes> contentOf(Bytes bytes, const FileKind &kind) {
   if (version != format::kVersion)
     return fail("format version {}; this build reads version {}: {}", version, format::kVersion, kind.made);
   SD_ASSIGN(const auto ring, in.get<std::uint16_t>("the ring's width"));
-  if (ring != kRingBits) return fail("a ring of {} bits; this build computes with {}", ring, kRingBits);
+  if (!isRingBits(ring))
+    return fail("a ring of {} bits; this build computes with {} or {}", ring, kBitsOf<Ring32>, kBitsOf<Ring64>);
   SD_ASSIGN(const auto flags, in.get<std::uint32_t>("the flags"));
   if (flags != 0) return fail("unknown flags {:#x}", flags);
   SD_ASSIGN(const auto length, in.get<std::uint64_t>("the content's length"));
@@ -44,7 +51,7 @@ Expected<Bytes> contentOf(Bytes bytes, const FileKind &kind) {
   if (length > in.left())
     return fail("the content is {} bytes long, and {} are there: the file is cut off", length, in.left());
   if (length < in.left()) return fail("{} bytes too many after the content", in.left() - length);
-  return bytes.subspan(kind.headerBytes);
+  return Content{bytes.subspan(kind.headerBytes), ring};
 }
 
 Expected<Shape> getShape(ByteReader &in, std::string_view what) {
@@ -61,7 +68,9 @@ Expected<Shape> getShape(ByteReader &in, std::string_view what) {
 
 class ProgramReader {
 public:
-  explicit ProgramReader(Bytes content) : in_(content, format::kProgramHeaderBytes) {}
+  explicit ProgramReader(const Content &content) : in_(content.bytes, format::kProgramHeaderBytes) {
+    program_.ringBits = content.ringBits;
+  }
 
   Expected<Program> run() {
     SD_TRY(section(Section::Totals, "the totals", &ProgramReader::totals));
@@ -218,7 +227,7 @@ private:
       }
       return std::make_shared<const Tensor<float>>(std::move(shape), std::move(data));
     }
-    case AttrKind::Ints32:
+    case AttrKind::Ints64:
       break;
     }
     return fail("byte {}: attribute '{}' does not stand in programs", in.offset(), what);
@@ -251,55 +260,65 @@ private:
   std::uint32_t slotCount_ = 0, instructionCount_ = 0, groupCount_ = 0, inputCount_ = 0, outputCount_ = 0;
 };
 
-Expected<Tensor<std::int32_t>> getTensor(ByteReader &in, const Shape &wanted) {
+template <RingWord R>
+Expected<Tensor<SignedOf<R>>> getTensor(ByteReader &in, const Shape &wanted) {
   SD_ASSIGN(const auto width, in.get<std::uint8_t>("a weight's width"));
-  if (width != 1 && width != 2 && width != 4) return fail("byte {}: weights of {} bytes", in.offset() - 1, width);
+  if (!std::has_single_bit(width) || width > sizeof(R))
+    return fail("byte {}: weights of {} bytes", in.offset() - 1, width);
   SD_ASSIGN(Shape shape, getShape(in, "the shape of weights"));
   if (shape != wanted)
     return fail("byte {}: weights of shape {} where the program wants {}", in.offset(), toString(shape),
                 toString(wanted));
   const auto count = static_cast<std::uint64_t>(elementCount(shape));
   SD_ASSIGN(const Bytes raw, in.take(count * width, "the weights"));
-  Tensor<std::int32_t> tensor(std::move(shape));
+  Tensor<SignedOf<R>> tensor(std::move(shape));
   ByteReader values(raw);
-  for (auto &v : tensor.data) {
-    if (width == 1)
-      v = *values.get<std::int8_t>("");
-    else if (width == 2)
-      v = *values.get<std::int16_t>("");
-    else
-      v = *values.get<std::int32_t>("");
-  }
+  const auto fill = [&]<class Stored>(Stored) {
+    for (auto &v : tensor.data)
+      v = static_cast<SignedOf<R>>(*values.get<Stored>(""));
+  };
+  if (width == 1)
+    fill(std::int8_t{});
+  else if (width == 2)
+    fill(std::int16_t{});
+  else if (width == 4)
+    fill(std::int32_t{});
+  else
+    fill(std::int64_t{});
   return tensor;
 }
 
 } // namespace
 
 Expected<Program> readProgram(Bytes bytes) {
-  SD_ASSIGN(const Bytes content, contentOf(bytes, kProgramFile));
+  SD_ASSIGN(const Content content, contentOf(bytes, kProgramFile));
   if (!std::ranges::equal(digestOf(bytes), bytes.subspan(format::kPrefixBytes, format::kDigestBytes)))
     return fail("the content does not match its digest: the file is corrupt");
   return ProgramReader(content).run();
 }
 
-Expected<WeightSet<Ring32>> readWeights(Bytes bytes, const Program &program, const Digest &digest) {
-  SD_ASSIGN(const Bytes content, contentOf(bytes, kWeightsFile));
+template <RingWord R>
+Expected<WeightSet<R>> readWeights(Bytes bytes, const Program &program, const Digest &digest) {
+  assert(program.ringBits == kBitsOf<R>);
+  SD_ASSIGN(const Content content, contentOf(bytes, kWeightsFile));
   constexpr std::size_t kSignedHeader = format::kPrefixBytes + format::kDigestBytes;
-  if (!std::ranges::equal(sha256({bytes.first(kSignedHeader), content}),
+  if (!std::ranges::equal(sha256({bytes.first(kSignedHeader), content.bytes}),
                           bytes.subspan(kSignedHeader, format::kDigestBytes)))
     return fail("the weights do not match their digest: the file is corrupt");
-  WeightSet<Ring32> weights;
+  WeightSet<R> weights;
   std::ranges::copy(bytes.subspan(format::kPrefixBytes, format::kDigestBytes), weights.program.begin());
   if (weights.program != digest)
     return fail("these weights belong to another program (digest {:.16}..., and the program has {:.16}...): take the "
                 ".sdw that was written with the .sdb",
                 toHex(weights.program), toHex(digest));
-  ByteReader in(content, format::kWeightsHeaderBytes);
+  if (content.ringBits != program.ringBits)
+    return fail("weights in a ring of {} bits, and the program's has {}", content.ringBits, program.ringBits);
+  ByteReader in(content.bytes, format::kWeightsHeaderBytes);
   SD_ASSIGN(const auto count, in.get<std::uint32_t>("the number of weight tensors"));
   for (const auto &it : program.instructions) {
     if (it.op != OpKind::ShareConstant) continue;
     if (weights.tensors.size() == count) return fail("{} weight tensors, and the program wants more", count);
-    SD_ASSIGN(auto tensor, getTensor(in, program.slots[it.result].shape));
+    SD_ASSIGN(auto tensor, getTensor<R>(in, program.slots[it.result].shape));
     weights.tensors.push_back(std::move(tensor));
   }
   if (weights.tensors.size() != count)
@@ -307,6 +326,8 @@ Expected<WeightSet<Ring32>> readWeights(Bytes bytes, const Program &program, con
   SD_TRY(in.end("the weights"));
   return weights;
 }
+template Expected<WeightSet<Ring32>> readWeights(Bytes, const Program &, const Digest &);
+template Expected<WeightSet<Ring64>> readWeights(Bytes, const Program &, const Digest &);
 
 Expected<LoadedProgram> readProgramFile(const std::string &path) {
   SD_ASSIGN(const auto bytes, readFile(path, format::kMaxProgramBytes));
@@ -315,11 +336,14 @@ Expected<LoadedProgram> readProgramFile(const std::string &path) {
   return LoadedProgram{*std::move(program), digestOf(bytes)};
 }
 
-Expected<WeightSet<Ring32>> readWeightsFile(const std::string &path, const LoadedProgram &program) {
+template <RingWord R>
+Expected<WeightSet<R>> readWeightsFile(const std::string &path, const LoadedProgram &program) {
   SD_ASSIGN(const auto bytes, readFile(path, format::kMaxWeightsBytes));
-  auto weights = readWeights(bytes, program.program, program.digest);
+  auto weights = readWeights<R>(bytes, program.program, program.digest);
   if (!weights) return fail("{}: {}", path, weights.error().message);
   return *std::move(weights);
 }
+template Expected<WeightSet<Ring32>> readWeightsFile(const std::string &, const LoadedProgram &);
+template Expected<WeightSet<Ring64>> readWeightsFile(const std::string &, const LoadedProgram &);
 
 } // namespace sd

@@ -16,8 +16,10 @@ struct LoadedProgram {
 };
 Expected<LoadedProgram> readProgramFile(const std::string &path); // messages begin with the path
 
-// The weights of `program`, whose .sdb has the digest `digest`.
-Expected<WeightSet<Ring32>> readWeights(Bytes bytes, const Program &program, const Digest &digest);
-Expected<WeightSet<Ring32>> readWeightsFile(const std::string &path, const LoadedProgram &program);
+// The weights of `program`, whose .sdb has the digest `digest`, and whose ring is R.
+template <RingWord R>
+Expected<WeightSet<R>> readWeights(Bytes bytes, const Program &program, const Digest &digest);
+template <RingWord R>
+Expected<WeightSet<R>> readWeightsFile(const std::string &path, const LoadedProgram &program);
 
 } // namespace sd

@@ -17,6 +17,7 @@ public:
   explicit Verifier(const Program &program) : program_(program) {}
 
   Expected<void> run() {
+    if (!isRingBits(program_.ringBits)) return fail("B8: a ring of {} bits", program_.ringBits);
     SD_TRY(text(program_.name, "the program's name"));
     SD_TRY(slots());
     SD_TRY(instructions());
@@ -136,7 +137,8 @@ private:
     std::vector<Type> operands;
     for (SlotId operand : it.operands)
       operands.push_back(program_.slots[operand]);
-    SD_TRY(resultType(it.op, operands, it.attrs, info(it.op).hasResult() ? &program_.slots[it.result] : nullptr));
+    SD_TRY(resultType(it.op, operands, it.attrs, info(it.op).hasResult() ? &program_.slots[it.result] : nullptr,
+                      program_.ringBits));
     return {};
   }
 

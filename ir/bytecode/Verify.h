@@ -14,7 +14,8 @@ namespace sd {
 // B5 groups: not empty, a partition of the instructions in order; an interactive one holds interactive ops alone, no
 //    one an operand of another, share.input and share.output only with their like; the others hold no interactive op;
 // B6 names of inputs, and of outputs, differ; texts are plain (ByteIo.h) and at most 4096 bytes;
-// B7 the limits of Format.h.
+// B7 the limits of Format.h;
+// B8 the ring is one of Ring.h.
 Expected<void> verifyProgram(const Program &program);
 
 } // namespace sd

@@ -39,7 +39,7 @@ struct ValueWriter {
     for (auto v : tensor->data)
       out.putFloat(v);
   }
-  void operator()(const Ints32 &) const { assert(false && "weights never stand in a program"); }
+  void operator()(const Ints64 &) const { assert(false && "weights never stand in a program"); }
 };
 
 void putInstruction(ByteWriter &out, const Instruction &it) {
@@ -123,20 +123,61 @@ private:
   ByteWriter content_;
 };
 
-void putPrefix(ByteWriter &out, const format::Magic &magic, std::size_t contentBytes) {
+void putPrefix(ByteWriter &out, const format::Magic &magic, int ringBits, std::size_t contentBytes) {
   out.putBytes(magic);
   out.put(format::kVersion);
-  out.put(static_cast<std::uint16_t>(kRingBits));
+  out.put(static_cast<std::uint16_t>(ringBits));
   out.put(std::uint32_t{0});
   out.put(std::uint64_t{contentBytes});
 }
 
-// Bytes of an integer that hold every value of the tensor: 1, 2 or 4.
-unsigned widthOf(const Tensor<std::int32_t> &tensor) {
-  const auto fits = [&](std::int32_t low, std::int32_t high) {
-    return std::ranges::all_of(tensor.data, [=](std::int32_t v) { return v >= low && v <= high; });
-  };
-  return fits(INT8_MIN, INT8_MAX) ? 1 : fits(INT16_MIN, INT16_MAX) ? 2 : 4;
+template <class Stored, class Integer>
+bool fits(const Tensor<Integer> &tensor) {
+  return std::ranges::all_of(tensor.data, [](Integer v) { return v == static_cast<Stored>(v); });
+}
+
+template <class Stored, class Integer>
+void putValues(ByteWriter &out, const Tensor<Integer> &tensor) {
+  out.put(static_cast<std::uint8_t>(sizeof(Stored)));
+  putShape(out, tensor.shape);
+  for (Integer v : tensor.data)
+    out.put(static_cast<Stored>(v));
+}
+
+// In the least width that holds every value: 1, 2, 4 or 8 bytes.
+template <class Integer>
+void putTensor(ByteWriter &out, const Tensor<Integer> &tensor) {
+  if (fits<std::int8_t>(tensor)) return putValues<std::int8_t>(out, tensor);
+  if (fits<std::int16_t>(tensor)) return putValues<std::int16_t>(out, tensor);
+  if (fits<std::int32_t>(tensor)) return putValues<std::int32_t>(out, tensor);
+  return putValues<std::int64_t>(out, tensor);
+}
+
+template <RingWord R>
+Expected<std::vector<std::uint8_t>> write(const WeightSet<R> &weights, const Program &program) {
+  if (program.ringBits != kBitsOf<R>)
+    return fail("weights in a ring of {} bits, and the program's has {}", kBitsOf<R>, program.ringBits);
+  ByteWriter content;
+  content.put(static_cast<std::uint32_t>(weights.tensors.size()));
+  std::size_t next = 0;
+  for (const auto &it : program.instructions) {
+    if (it.op != OpKind::ShareConstant) continue;
+    if (next == weights.tensors.size()) return fail("the program names more weights than the {} given", next);
+    const auto &tensor = weights.tensors[next];
+    const Shape &wanted = program.slots[it.result].shape;
+    if (tensor.shape != wanted)
+      return fail("weight tensor {} is {}, and the program wants {}", next, toString(tensor.shape), toString(wanted));
+    putTensor(content, tensor);
+    ++next;
+  }
+  if (next != weights.tensors.size())
+    return fail("{} weight tensors are given, and the program names {}", weights.tensors.size(), next);
+  ByteWriter out;
+  putPrefix(out, format::kWeightsMagic, program.ringBits, content.size());
+  out.putBytes(weights.program);
+  out.putBytes(sha256({out.bytes(), content.bytes()}));
+  out.putBytes(content.bytes());
+  return out.take();
 }
 
 } // namespace
@@ -157,44 +198,14 @@ Expected<std::vector<std::uint8_t>> writeProgram(const Program &program) {
   if (content.size() > format::kMaxProgramBytes - format::kProgramHeaderBytes)
     return fail("the program has {} bytes; at most {} are allowed", content.size(), format::kMaxProgramBytes);
   ByteWriter out;
-  putPrefix(out, format::kProgramMagic, content.size());
+  putPrefix(out, format::kProgramMagic, program.ringBits, content.size());
   out.putBytes(sha256({out.bytes(), content}));
   out.putBytes(content);
   return out.take();
 }
 
-Expected<std::vector<std::uint8_t>> writeWeights(const WeightSet<Ring32> &weights, const Program &program) {
-  ByteWriter content;
-  content.put(static_cast<std::uint32_t>(weights.tensors.size()));
-  std::size_t next = 0;
-  for (const auto &it : program.instructions) {
-    if (it.op != OpKind::ShareConstant) continue;
-    if (next == weights.tensors.size()) return fail("the program names more weights than the {} given", next);
-    const auto &tensor = weights.tensors[next];
-    const Shape &wanted = program.slots[it.result].shape;
-    if (tensor.shape != wanted)
-      return fail("weight tensor {} is {}, and the program wants {}", next, toString(tensor.shape), toString(wanted));
-    const unsigned width = widthOf(tensor);
-    content.put(static_cast<std::uint8_t>(width));
-    putShape(content, tensor.shape);
-    for (std::int32_t v : tensor.data) {
-      if (width == 1)
-        content.put(static_cast<std::int8_t>(v));
-      else if (width == 2)
-        content.put(static_cast<std::int16_t>(v));
-      else
-        content.put(v);
-    }
-    ++next;
-  }
-  if (next != weights.tensors.size())
-    return fail("{} weight tensors are given, and the program names {}", weights.tensors.size(), next);
-  ByteWriter out;
-  putPrefix(out, format::kWeightsMagic, content.size());
-  out.putBytes(weights.program);
-  out.putBytes(sha256({out.bytes(), content.bytes()}));
-  out.putBytes(content.bytes());
-  return out.take();
+Expected<std::vector<std::uint8_t>> writeWeights(const AnyWeightSet &weights, const Program &program) {
+  return std::visit([&](const auto &set) { return write(set, program); }, weights);
 }
 
 } // namespace sd

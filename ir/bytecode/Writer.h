@@ -13,6 +13,6 @@ Expected<std::vector<std::uint8_t>> writeProgram(const Program &program);
 
 // The bytes of an .sdw: `weights.tensors` fit `program`'s share.constant instructions, in order; `weights.program` is
 // the digest of its .sdb.
-Expected<std::vector<std::uint8_t>> writeWeights(const WeightSet<Ring32> &weights, const Program &program);
+Expected<std::vector<std::uint8_t>> writeWeights(const AnyWeightSet &weights, const Program &program);
 
 } // namespace sd

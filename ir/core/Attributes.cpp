@@ -35,7 +35,7 @@ bool equal(const AttrValue &a, const AttrValue &b) {
     return (*x)->shape == y->shape &&
            std::memcmp((*x)->data.data(), y->data.data(), y->data.size() * sizeof(float)) == 0;
   }
-  if (auto *x = std::get_if<Ints32>(&a)) return **x == *std::get<Ints32>(b);
+  if (auto *x = std::get_if<Ints64>(&a)) return **x == *std::get<Ints64>(b);
   return a == b;
 }
 

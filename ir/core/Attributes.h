@@ -19,7 +19,7 @@ enum class Attr : std::uint16_t {
 #undef SD_ATTR
 };
 
-enum class AttrKind : std::uint8_t { Int, Ints, Float, String, Strings, Floats32, Ints32 };
+enum class AttrKind : std::uint8_t { Int, Ints, Float, String, Strings, Floats32, Ints64 };
 
 struct AttrInfo {
   Attr attr;
@@ -33,10 +33,10 @@ const AttrInfo *findAttr(Attr attr);  // null for an unknown id
 const AttrInfo *findAttr(std::string_view text);
 
 using Floats32 = std::shared_ptr<const Tensor<float>>;
-using Ints32 = std::shared_ptr<const Tensor<std::int32_t>>;
+using Ints64 = std::shared_ptr<const Tensor<std::int64_t>>;
 // Alternatives in the order of AttrKind.
 using AttrValue = std::variant<std::int64_t, std::vector<std::int64_t>, double, std::string, std::vector<std::string>,
-                               Floats32, Ints32>;
+                               Floats32, Ints64>;
 
 inline AttrKind kindOf(const AttrValue &value) { return static_cast<AttrKind>(value.index()); }
 bool equal(const AttrValue &a, const AttrValue &b); // tensors by content; floats by bits
@@ -57,7 +57,7 @@ public:
   const std::string &str(Attr attr) const { return get<std::string>(attr); }
   const std::vector<std::string> &strings(Attr attr) const { return get<std::vector<std::string>>(attr); }
   const Tensor<float> &floats(Attr attr) const { return *get<Floats32>(attr); }
-  const Tensor<std::int32_t> &int32s(Attr attr) const { return *get<Ints32>(attr); }
+  const Tensor<std::int64_t> &int64s(Attr attr) const { return *get<Ints64>(attr); }
   std::int64_t i(Attr attr, std::int64_t otherwise) const { return has(attr) ? i(attr) : otherwise; }
 
   auto begin() const { return values_.begin(); }

@@ -13,13 +13,15 @@ namespace {
 
 using namespace reference;
 
-constexpr double kRingHalf = 2147483648.0;          // integers of this size and beyond wrap
-constexpr double kExactDouble = 9007199254740992.0; // integers below 2^53 are exact in double
+template <RingWord R>
+constexpr double kHalfOf = static_cast<double>(R{1} << (kBitsOf<R> - 1)); // integers of this size and beyond wrap
+constexpr double kExactDouble = 9007199254740992.0;                       // integers below 2^53 are exact in double
 
+template <RingWord R>
 struct Value {
   std::shared_ptr<const Tensor<float>> clear;
-  std::shared_ptr<const Tensor<Ring>> ring; // shares and weights
-  // With RunOptions::observe: the largest integer that this value would have been, were it not mod 2^32, if it wrapped.
+  std::shared_ptr<const Tensor<R>> ring; // shares and weights
+  // With RunOptions::observe: the largest integer that this value would have been outside the ring, if it wrapped.
   double wrapped = 0;
   std::shared_ptr<const Tensor<float>> error; // with RunOptions::errors: of clear values
 };
@@ -33,9 +35,13 @@ std::shared_ptr<const T> borrowed(const T &value) {
   return {std::shared_ptr<void>(), &value};
 }
 
-double real(Ring value) { return static_cast<SignedRing>(value); }
+template <RingWord R>
+double real(R value) {
+  return static_cast<double>(static_cast<SignedOf<R>>(value));
+}
 
-double largestOf(const Tensor<Ring> &values) {
+template <RingWord R>
+double largestOf(const Tensor<R> &values) {
   double largest = 0;
   for (auto v : values.data)
     largest = std::max(largest, std::abs(real(v)));
@@ -59,9 +65,10 @@ Expected<Tensor<float>> takeInput(const OpView &op, const Shape &shape,
 }
 
 // One run: the values so far.
+template <RingWord R>
 class Run {
 public:
-  Run(const ProgramView &program, const std::vector<Tensor<Ring>> &weights, const RunOptions &options)
+  Run(const ProgramView &program, const std::vector<Tensor<R>> &weights, const RunOptions &options)
       : program_(program), weights_(weights), options_(options), rounding_(options.rounding),
         values_(program.types.size()) {}
 
@@ -72,40 +79,41 @@ public:
   RunResult take() { return std::move(result_); }
 
 private:
-  const Value &operand(const OpView &op, std::size_t i) const { return values_[op.operands[i]]; }
+  const Value<R> &operand(const OpView &op, std::size_t i) const { return values_[op.operands[i]]; }
 
   template <class T>
-  std::vector<const T *> all(const OpView &op, std::shared_ptr<const T> Value::*member) const {
+  std::vector<const T *> all(const OpView &op, std::shared_ptr<const T> Value<R>::*member) const {
     std::vector<const T *> pointers;
     for (auto id : op.operands)
       pointers.push_back((values_[id].*member).get());
     return pointers;
   }
 
-  Trace trace() const {
-    Trace trace{program_, {}};
+  Trace<R> trace() const {
+    Trace<R> trace{program_, {}};
     for (auto &value : values_)
       trace.values.push_back(value.ring.get());
     return trace;
   }
 
-  Expected<Value> clearOp(const OpView &op);
-  Expected<Value> shareOp(std::size_t index, const OpView &op);
-  Expected<Value> linearExactly(const OpView &op);
+  Expected<Value<R>> clearOp(const OpView &op);
+  Expected<Value<R>> shareOp(std::size_t index, const OpView &op);
+  Expected<Value<R>> linearExactly(const OpView &op);
   void observe(std::size_t index, const OpView &op);
   void returnOp(const OpView &op);
 
   const ProgramView &program_;
-  const std::vector<Tensor<Ring>> &weights_;
+  const std::vector<Tensor<R>> &weights_;
   const RunOptions &options_;
   Rounding rounding_;
-  std::vector<Value> values_;
+  std::vector<Value<R>> values_;
   RunResult result_;
 };
 
-Expected<Value> Run::clearOp(const OpView &op) {
-  Value value;
-  auto operands = all(op, &Value::clear);
+template <RingWord R>
+Expected<Value<R>> Run<R>::clearOp(const OpView &op) {
+  Value<R> value;
+  auto operands = all(op, &Value<R>::clear);
   if (op.kind == OpKind::Constant)
     value.clear = borrowed(op.attrs->floats(Attr::Value));
   else {
@@ -113,7 +121,7 @@ Expected<Value> Run::clearOp(const OpView &op) {
     value.clear = owned(std::move(result));
   }
   if (!options_.errors) return value;
-  auto errors = all(op, &Value::error);
+  auto errors = all(op, &Value<R>::error);
   auto exact = [](auto *error) { return std::ranges::all_of(error->data, [](float e) { return e == 0; }); };
   value.error =
       owned(std::ranges::all_of(errors, exact) ? Tensor<float>(value.clear->shape)
@@ -121,31 +129,33 @@ Expected<Value> Run::clearOp(const OpView &op) {
   return value;
 }
 
-// Integers as they would be without the ring, to see whether they fit.
-Expected<Value> Run::linearExactly(const OpView &op) {
+// Integers as they would be without the ring, to see whether they fit; as residues too where doubles hold them exactly.
+template <RingWord R>
+Expected<Value<R>> Run<R>::linearExactly(const OpView &op) {
   std::vector<Tensor<double>> wide;
-  for (auto *each : all(op, &Value::ring))
-    wide.push_back(map<double>(*each, real));
+  for (auto *each : all(op, &Value<R>::ring))
+    wide.push_back(map<double>(*each, real<R>));
   std::vector<const Tensor<double> *> pointers;
   for (auto &each : wide)
     pointers.push_back(&each);
   const auto sums = evaluateLinear<double>(op.kind, pointers, *op.attrs, program_.types[op.result].shape);
-  Value value;
+  Value<R> value;
   double largest = 0;
   for (auto v : sums.data)
     largest = std::max(largest, std::abs(v));
-  if (largest < kExactDouble)
-    value.ring = owned(map<Ring>(sums, [](double v) { return static_cast<Ring>(static_cast<std::int64_t>(v)); }));
-  if (largest >= kRingHalf) value.wrapped = largest;
+  if (kBitsOf<R> == 32 && largest < kExactDouble)
+    value.ring = owned(map<R>(sums, [](double v) { return static_cast<R>(static_cast<std::int64_t>(v)); }));
+  if (largest >= kHalfOf<R>) value.wrapped = largest;
   return value;
 }
 
-void Run::observe(std::size_t index, const OpView &op) {
-  const Tensor<Ring> &x = *operand(op, 0).ring;
+template <RingWord R>
+void Run<R>::observe(std::size_t index, const OpView &op) {
+  const Tensor<R> &x = *operand(op, 0).ring;
   const double bound = std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bound)));
   Observation seen{index, largestOf(x), bound - std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bits, 0)))};
   if (op.kind == OpKind::ShareMax) {
-    const Tensor<Ring> &y = *operand(op, 1).ring;
+    const Tensor<R> &y = *operand(op, 1).ring;
     seen.largest = 0;
     for (std::size_t i = 0; i < x.data.size(); ++i)
       seen.largest = std::max(seen.largest, std::abs(real(x.data[i]) - real(y.data[i])));
@@ -155,21 +165,23 @@ void Run::observe(std::size_t index, const OpView &op) {
   result_.observations.push_back(seen);
 }
 
-Expected<Value> Run::shareOp(std::size_t index, const OpView &op) {
-  Value value;
+template <RingWord R>
+Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
+  Value<R> value;
   const Type &type = program_.types[op.result];
   switch (op.kind) {
   case OpKind::ShareConstant:
     value.ring = borrowed(weights_[index]);
     return value;
   case OpKind::ShareInput: {
-    SD_ASSIGN(auto quantized, quantize(*operand(op, 0).clear, type.scale));
+    SD_ASSIGN(auto quantized, quantize<R>(*operand(op, 0).clear, type.scale,
+                                          static_cast<int>(op.attrs->i(Attr::Bound, kBoundBitsOf<R>))));
     value.ring = owned(std::move(quantized));
     return value;
   }
   case OpKind::ShareOutput: {
     const int scale = program_.types[op.operands[0]].scale;
-    value.clear = owned(dequantize(*operand(op, 0).ring, scale));
+    value.clear = owned(dequantize<R>(*operand(op, 0).ring, scale));
     if (options_.errors) value.error = owned(statedErrors(trace(), index));
     return value;
   }
@@ -181,9 +193,9 @@ Expected<Value> Run::shareOp(std::size_t index, const OpView &op) {
   if (options_.observe && isLinear(op.kind)) {
     SD_ASSIGN(value, linearExactly(op));
   }
-  auto operands = all(op, &Value::ring);
+  auto operands = all(op, &Value<R>::ring);
   if (!value.ring) {
-    SD_ASSIGN(auto result, evaluateShare(op.kind, operands, *op.attrs, rounding_));
+    SD_ASSIGN(auto result, evaluateShare<R>(op.kind, operands, *op.attrs, rounding_));
     value.ring = owned(std::move(result));
   }
   if (!bounded) // what wrapped before a bounded op has been reported there
@@ -192,7 +204,8 @@ Expected<Value> Run::shareOp(std::size_t index, const OpView &op) {
   return value;
 }
 
-void Run::returnOp(const OpView &op) {
+template <RingWord R>
+void Run<R>::returnOp(const OpView &op) {
   result_.names = op.attrs->strings(Attr::Names);
   for (auto id : op.operands) {
     result_.outputs.push_back(*values_[id].clear);
@@ -200,14 +213,15 @@ void Run::returnOp(const OpView &op) {
   }
 }
 
-Expected<void> Run::step(std::size_t index, const std::map<std::string, Tensor<float>> &inputs) {
+template <RingWord R>
+Expected<void> Run<R>::step(std::size_t index, const std::map<std::string, Tensor<float>> &inputs) {
   const OpView &op = program_.ops[index];
   if (op.kind == OpKind::Return) {
     returnOp(op);
     return {};
   }
   if (op.kind == OpKind::Input) {
-    Value value;
+    Value<R> value;
     SD_ASSIGN(auto input, takeInput(op, program_.types[op.result].shape, inputs));
     if (options_.errors) value.error = owned(Tensor<float>(input.shape));
     value.clear = owned(std::move(input));
@@ -223,6 +237,17 @@ Expected<void> Run::step(std::size_t index, const std::map<std::string, Tensor<f
   return {};
 }
 
+bool hasShape(const WeightsView &weights, const Shape &shape) {
+  return std::visit(
+      [&]<class Held>(const Held &held) {
+        if constexpr (std::is_pointer_v<Held>)
+          return held && held->shape == shape;
+        else
+          return false;
+      },
+      weights);
+}
+
 Expected<void> checkOp(const ProgramView &program, const OpView &op, std::vector<bool> &defined) {
   std::vector<Type> operands;
   for (auto id : op.operands) {
@@ -231,14 +256,14 @@ Expected<void> checkOp(const ProgramView &program, const OpView &op, std::vector
     operands.push_back(program.types[id]);
   }
   if (!info(op.kind).hasResult()) {
-    SD_TRY(resultType(op.kind, operands, *op.attrs));
+    SD_TRY(resultType(op.kind, operands, *op.attrs, nullptr, program.ringBits));
     return {};
   }
   if (op.result >= defined.size() || defined[op.result])
     return fail("{} defines a value twice, or one without a type", info(op.kind).mnemonic);
   defined[op.result] = true;
-  SD_TRY(resultType(op.kind, operands, *op.attrs, &program.types[op.result]));
-  if (op.kind == OpKind::ShareConstant && (!op.weights || op.weights->shape != program.types[op.result].shape))
+  SD_TRY(resultType(op.kind, operands, *op.attrs, &program.types[op.result], program.ringBits));
+  if (op.kind == OpKind::ShareConstant && !hasShape(op.weights, program.types[op.result].shape))
     return fail("the weights of a share.constant are missing or of another shape");
   return {};
 }
@@ -246,18 +271,26 @@ Expected<void> checkOp(const ProgramView &program, const OpView &op, std::vector
 } // namespace
 
 Expected<Interpreter> Interpreter::create(ProgramView program) {
+  assert(isRingBits(program.ringBits));
   std::vector<bool> defined(program.types.size());
   for (auto &op : program.ops)
     SD_TRY(checkOp(program, op, defined));
   Interpreter interpreter(std::move(program));
-  interpreter.weights_.resize(interpreter.program_.ops.size());
   interpreter.lastUse_.resize(defined.size());
-  for (std::size_t i = 0; i < interpreter.program_.ops.size(); ++i) {
-    const OpView &op = interpreter.program_.ops[i];
-    if (op.weights) interpreter.weights_[i] = toRing(*op.weights);
-    for (auto id : op.operands)
+  const auto &ops = interpreter.program_.ops;
+  for (std::size_t i = 0; i < ops.size(); ++i)
+    for (auto id : ops[i].operands)
       interpreter.lastUse_[id] = i;
-  }
+  withRing(interpreter.program_.ringBits, [&]<RingWord R>() {
+    Weights<R> weights(ops.size());
+    for (std::size_t i = 0; i < ops.size(); ++i)
+      std::visit(
+          [&]<class Held>(const Held &held) {
+            if constexpr (std::is_pointer_v<Held>) weights[i] = toRing<R>(*held);
+          },
+          ops[i].weights);
+    interpreter.weights_ = std::move(weights);
+  });
   return interpreter;
 }
 
@@ -268,7 +301,14 @@ Expected<RunResult> Interpreter::run(const std::map<std::string, Tensor<float>> 
           return op.kind == OpKind::Input && op.attrs->str(Attr::Name) == wanted;
         }))
       return fail("the program has no input '{}'", name);
-  Run run(program_, weights_, options);
+  return std::visit([&]<class R>(const std::vector<Tensor<R>> &weights) { return runIn<R>(weights, inputs, options); },
+                    weights_);
+}
+
+template <RingWord R>
+Expected<RunResult> Interpreter::runIn(const Weights<R> &weights, const std::map<std::string, Tensor<float>> &inputs,
+                                       const RunOptions &options) const {
+  Run<R> run(program_, weights, options);
   for (std::size_t i = 0; i < program_.ops.size(); ++i) {
     SD_TRY(run.step(i, inputs));
     for (auto id : program_.ops[i].operands)

@@ -3,10 +3,14 @@
 
 #include <map>
 #include <string>
+#include <variant>
 
 #include "ir/core/Reference.h"
 
 namespace sd {
+
+// Weights as they stand: a module's are 64 bits wide, a program's as wide as its ring.
+using WeightsView = std::variant<std::monostate, const Tensor<std::int32_t> *, const Tensor<std::int64_t> *>;
 
 // What the interpreter needs of an op list; a module and a program both give one (ir/Run.h, ir/bytecode/ProgramView.h).
 // It points into them.
@@ -15,12 +19,13 @@ struct OpView {
   std::span<const std::uint32_t> operands; // indices into ProgramView::types, defined by earlier ops
   std::uint32_t result = 0;                // likewise; unused for nn.return
   const Attrs *attrs = nullptr;
-  const Tensor<std::int32_t> *weights = nullptr; // of share.constant
+  WeightsView weights; // of share.constant
   std::string_view source;
 };
 struct ProgramView {
   std::vector<OpView> ops;
   std::span<const Type> types;
+  int ringBits = kBitsOf<Ring32>; // isRingBits()
 };
 
 struct RunOptions {
@@ -53,11 +58,18 @@ public:
   Expected<RunResult> run(const std::map<std::string, Tensor<float>> &inputs, const RunOptions &options = {}) const;
 
 private:
+  // By op; empty for others than share.constant.
+  template <RingWord R>
+  using Weights = std::vector<Tensor<R>>;
+
   explicit Interpreter(ProgramView program) : program_(std::move(program)) {}
+  template <RingWord R>
+  Expected<RunResult> runIn(const Weights<R> &weights, const std::map<std::string, Tensor<float>> &inputs,
+                            const RunOptions &options) const;
 
   ProgramView program_;
-  std::vector<Tensor<Ring>> weights_; // by op; empty for others than share.constant
-  std::vector<std::size_t> lastUse_;  // by value: the op after which it is dropped
+  std::variant<Weights<Ring32>, Weights<Ring64>> weights_; // of the program's ring
+  std::vector<std::size_t> lastUse_;                       // by value: the op after which it is dropped
 };
 
 } // namespace sd

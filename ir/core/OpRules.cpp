@@ -37,13 +37,14 @@ Expected<void> checkAttrs(const OpInfo &op, const Attrs &attrs) {
       return fail("G2: attribute '{}' is not one of the op's", known ? known->text : "?");
     if (kindOf(value) != known->kind) return fail("G3: attribute '{}' is of the wrong kind", known->text);
     if (std::holds_alternative<Floats32>(value) ? !std::get<Floats32>(value)
-                                                : std::holds_alternative<Ints32>(value) && !std::get<Ints32>(value))
+                                                : std::holds_alternative<Ints64>(value) && !std::get<Ints64>(value))
       return fail("G3: attribute '{}' holds no tensor", known->text);
   }
   return {};
 }
 
-Expected<Type> checked(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type *declared) {
+Expected<Type> checked(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type *declared,
+                       int ringBits) {
   const OpInfo &op = info(kind);
   if (operands.size() < op.minOperands || operands.size() > op.maxOperands) {
     if (op.minOperands == op.maxOperands) return fail("G1: takes {} operands, not {}", op.minOperands, operands.size());
@@ -57,7 +58,7 @@ Expected<Type> checked(OpKind kind, std::span<const Type> operands, const Attrs 
       return fail("G5: operand {} must be a {} value, not {}", i, text(wanted), toString(operands[i]));
   if (declared)
     if (auto ok = checkType(*declared); !ok) return fail("G6: {}", ok.error().message);
-  SD_ASSIGN(Type result, kRules[static_cast<std::size_t>(kind)]({operands, attrs, declared}));
+  SD_ASSIGN(Type result, kRules[static_cast<std::size_t>(kind)]({operands, attrs, declared, ringBits}));
   if (!op.hasResult()) {
     if (declared) return fail("G7: gives no result, so has no type");
     return Type{};
@@ -80,8 +81,10 @@ Expected<void> checkType(const Type &type) {
   return {};
 }
 
-Expected<Type> resultType(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type *declared) {
-  auto type = checked(kind, operands, attrs, declared);
+Expected<Type> resultType(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type *declared,
+                          int ringBits) {
+  assert(isRingBits(ringBits));
+  auto type = checked(kind, operands, attrs, declared, ringBits);
   if (!type) return fail("{}: {}", info(kind).mnemonic, type.error().message);
   return type;
 }

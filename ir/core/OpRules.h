@@ -4,6 +4,7 @@
 #include <span>
 
 #include "ir/core/OpKind.h"
+#include "ir/core/Ring.h"
 #include "ir/core/Type.h"
 
 namespace sd {
@@ -11,10 +12,10 @@ namespace sd {
 // The type of the op's result from its operands' types and its attributes, or what is wrong with them, naming the
 // violated constraint ("nn.conv: C2: ..."; G for those of all ops; docs/ir.md lists them). For ops whose result type is
 // not determined (share.constant, share.input: the scale is free) `declared` supplies it and is checked; for others it
-// must be null or equal. Ops without a result give Type{}. Never reads outside `operands`, never overflows, whatever
-// the attributes hold.
+// must be null or equal. Ops without a result give Type{}. Limits of bounds and integers are those of the ring of
+// `ringBits` bits. Never reads outside `operands`, never overflows, whatever the attributes hold.
 Expected<Type> resultType(OpKind kind, std::span<const Type> operands, const Attrs &attrs,
-                          const Type *declared = nullptr);
+                          const Type *declared = nullptr, int ringBits = kBitsOf<Ring32>);
 
 // Dimensions of at least 1, limits of rank, size and scale.
 Expected<void> checkType(const Type &type);

@@ -17,7 +17,8 @@ struct Rounding {
 
   static Rounding nearest() { return {}; }
   static Rounding seeded(std::uint64_t seed) { return {true, seed}; }
-  SignedRing truncate(SignedRing y, int bits);
+  template <std::signed_integral Centred>
+  Centred truncate(Centred y, int bits); // a residue of either ring
 };
 
 // The result of a nn op (not nn.input or nn.return) on floats; sums are accumulated in double. Error if the operands
@@ -27,18 +28,25 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
 // nn.relu, nn.sigmoid, nn.tanh, nn.erf, nn.elu, nn.softplus, nn.softsign of one number.
 double evaluateScalar(OpKind kind, double x);
 
-// The result of a share op (not share.constant, share.input, share.output) on residues mod 2^32; weights likewise.
-// Truncations take their operand centred, in [-2^31, 2^31).
-Expected<Tensor<Ring>> evaluateShare(OpKind kind, std::span<const Tensor<Ring> *const> operands, const Attrs &attrs,
-                                     Rounding &rounding);
+// The result of a share op (not share.constant, share.input, share.output) on residues of R; weights likewise.
+// Truncations take their operand centred.
+template <RingWord R>
+Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs,
+                                  Rounding &rounding);
 
-// share.input: the nearest integer to x 2^scale, half away from zero. Refuses NaN, infinity and |q| >= 2^30, naming the
-// element.
-Expected<Tensor<Ring>> quantize(const Tensor<float> &x, int scale);
+// share.input: the nearest integer to x 2^scale, half away from zero. Refuses NaN, infinity and |q| >= 2^bound, naming
+// the element; bound is the instruction's own, or what every value obeys.
+template <RingWord R>
+Expected<Tensor<R>> quantize(const Tensor<float> &x, int scale, int bound = kBoundBitsOf<R>);
 
 // share.output: q / 2^scale, q centred.
-Tensor<float> dequantize(const Tensor<Ring> &q, int scale);
+template <RingWord R>
+Tensor<float> dequantize(const Tensor<R> &q, int scale);
 
-Tensor<Ring> toRing(const Tensor<std::int32_t> &weights);
+// Weights as residues.
+template <RingWord R, std::signed_integral Integer>
+Tensor<R> toRing(const Tensor<Integer> &weights) {
+  return {weights.shape, {weights.data.begin(), weights.data.end()}};
+}
 
 } // namespace sd

@@ -24,7 +24,8 @@ double sumOfSquares(const Tensor<float> &g) {
 }
 
 // Second moment of one element's deviation, in squared units of its integers.
-double secondMoment(const Trace &trace, std::size_t output, std::int64_t element) {
+template <RingWord R>
+double secondMoment(const Trace<R> &trace, std::size_t output, std::int64_t element) {
   const auto &ops = trace.program.ops;
   std::vector<Tensor<float>> gradients(trace.program.types.size());
   const std::uint32_t opened = ops[output].operands[0];
@@ -51,7 +52,8 @@ double secondMoment(const Trace &trace, std::size_t output, std::int64_t element
 
 } // namespace
 
-Tensor<float> statedErrors(const Trace &trace, std::size_t op) {
+template <RingWord R>
+Tensor<float> statedErrors(const Trace<R> &trace, std::size_t op) {
   const Type &type = trace.program.types[trace.program.ops[op].operands[0]];
   Tensor<float> errors(type.shape);
   for (std::int64_t i = 0; i < errors.size(); ++i)
@@ -59,6 +61,8 @@ Tensor<float> statedErrors(const Trace &trace, std::size_t op) {
         static_cast<float>(std::ldexp(kDeviations * std::sqrt(secondMoment(trace, op, i)) + 1, -type.scale));
   return errors;
 }
+template Tensor<float> statedErrors(const Trace<Ring32> &, std::size_t);
+template Tensor<float> statedErrors(const Trace<Ring64> &, std::size_t);
 
 namespace {
 

@@ -342,8 +342,10 @@ Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, 
 
 template Tensor<float> evaluateLayout(OpKind, Operands<float>, const Attrs &, const Shape &, float);
 template Tensor<double> evaluateLayout(OpKind, Operands<double>, const Attrs &, const Shape &, double);
-template Tensor<Ring> evaluateLayout(OpKind, Operands<Ring>, const Attrs &, const Shape &, Ring);
+template Tensor<Ring32> evaluateLayout(OpKind, Operands<Ring32>, const Attrs &, const Shape &, Ring32);
+template Tensor<Ring64> evaluateLayout(OpKind, Operands<Ring64>, const Attrs &, const Shape &, Ring64);
 template Tensor<double> evaluateLinear(OpKind, Operands<double>, const Attrs &, const Shape &);
-template Tensor<Ring> evaluateLinear(OpKind, Operands<Ring>, const Attrs &, const Shape &);
+template Tensor<Ring32> evaluateLinear(OpKind, Operands<Ring32>, const Attrs &, const Shape &);
+template Tensor<Ring64> evaluateLinear(OpKind, Operands<Ring64>, const Attrs &, const Shape &);
 
 } // namespace sd::reference

@@ -12,14 +12,14 @@ namespace sd::reference {
 template <class T>
 using Operands = std::span<const Tensor<T> *const>;
 
-// reshape, transpose, concat, gather of both levels, and pad with `fill`. T: float, double, Ring.
+// reshape, transpose, concat, gather of both levels, and pad with `fill`. T: float, double, Ring32, Ring64.
 template <class T>
 Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape, T fill);
 
 bool isLayout(OpKind kind);
 
-// conv, matmul, add, sub, mul of both levels, and share.scale, share.addw, share.mulc, share.addc, share.rescale, share.sumpool.
-// T: double, Ring.
+// conv, matmul, add, sub, mul of both levels, and share.scale, share.addw, share.mulc, share.addc, share.rescale,
+// share.sumpool. T: double, Ring32, Ring64.
 template <class T>
 Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape);
 

@@ -11,8 +11,10 @@ namespace {
 
 using namespace reference;
 
-SignedRing centred(Ring value) { return static_cast<SignedRing>(value); }
-Ring residue(std::int64_t value) { return static_cast<Ring>(value); }
+template <RingWord R>
+SignedOf<R> centred(R value) {
+  return static_cast<SignedOf<R>>(value);
+}
 
 // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 std::uint64_t nextRandom(std::uint64_t &state) {
@@ -23,13 +25,14 @@ std::uint64_t nextRandom(std::uint64_t &state) {
 }
 
 // Types that let the rule check shapes; scales fit whatever they are.
-Expected<Shape> resultShape(OpKind kind, Operands<Ring> operands, const Attrs &attrs) {
+template <RingWord R>
+Expected<Shape> resultShape(OpKind kind, Operands<R> operands, const Attrs &attrs) {
   const bool takesWeights = kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale ||
                             kind == OpKind::ShareAddW || kind == OpKind::ShareRelu;
   std::vector<Type> types;
   for (auto *operand : operands)
     types.push_back(takesWeights && !types.empty() ? Type::weight(operand->shape, 0) : Type::share(operand->shape, 0));
-  SD_ASSIGN(Type type, resultType(kind, types, attrs));
+  SD_ASSIGN(Type type, resultType(kind, types, attrs, nullptr, kBitsOf<R>));
   return std::move(type.shape);
 }
 
@@ -42,64 +45,75 @@ std::string elementName(const Shape &shape, std::int64_t index) {
 
 } // namespace
 
-SignedRing Rounding::truncate(SignedRing y, int bits) {
+template <std::signed_integral Centred>
+Centred Rounding::truncate(Centred y, int bits) {
   if (bits == 0) return y;
   const std::int64_t low = y & ((std::int64_t{1} << bits) - 1);
   const std::int64_t threshold =
       stochastic ? static_cast<std::int64_t>(nextRandom(state) >> (64 - bits)) : (std::int64_t{1} << (bits - 1)) - 1;
-  return (y >> bits) + (low > threshold ? 1 : 0);
+  return static_cast<Centred>((y >> bits) + (low > threshold ? 1 : 0));
 }
 
-Expected<Tensor<Ring>> evaluateShare(OpKind kind, std::span<const Tensor<Ring> *const> operands, const Attrs &attrs,
-                                     Rounding &rounding) {
+template <RingWord R>
+Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs,
+                                  Rounding &rounding) {
   if (info(kind).level != Level::Share || kind == OpKind::ShareConstant || kind == OpKind::ShareInput ||
       kind == OpKind::ShareOutput)
     return fail("{} does not map shares to shares", info(kind).mnemonic);
-  SD_ASSIGN(const Shape shape, resultShape(kind, operands, attrs));
+  SD_ASSIGN(const Shape shape, resultShape<R>(kind, operands, attrs));
   if (isLayout(kind))
-    return evaluateLayout(kind, operands, attrs, shape,
-                          kind == OpKind::SharePad ? residue(attrs.i(Attr::IntFill)) : Ring{0});
-  if (isLinear(kind)) return evaluateLinear(kind, operands, attrs, shape);
-  const Tensor<Ring> &x = *operands[0];
+    return evaluateLayout<R>(kind, operands, attrs, shape,
+                             kind == OpKind::SharePad ? static_cast<R>(attrs.i(Attr::IntFill)) : R{0});
+  if (isLinear(kind)) return evaluateLinear<R>(kind, operands, attrs, shape);
+  const Tensor<R> &x = *operands[0];
   const int bits = static_cast<int>(attrs.i(Attr::Bits, 0));
-  if (kind == OpKind::ShareTruncate)
-    return map<Ring>(x, [&](Ring y) { return residue(rounding.truncate(centred(y), bits)); });
+  const auto truncated = [&](R y) { return rounding.truncate(centred(y), bits); };
+  constexpr SignedOf<R> kZero = 0;
+  if (kind == OpKind::ShareTruncate) return map<R>(x, [&](R y) { return static_cast<R>(truncated(y)); });
   if (kind == OpKind::ShareRelu && operands.size() == 1)
-    return map<Ring>(x, [&](Ring y) { return residue(std::max(rounding.truncate(centred(y), bits), 0)); });
+    return map<R>(x, [&](R y) { return static_cast<R>(std::max(truncated(y), kZero)); });
   if (kind == OpKind::ShareRelu) {
-    Tensor<Ring> result(shape);
+    Tensor<R> result(shape);
     forEachBroadcast(shape, shape, operands[1]->shape, [&](auto i, auto, auto turned) {
-      const SignedRing y = rounding.truncate(centred(x.data[i]), bits);
-      result.data[i] = residue(operands[1]->data[turned] ? std::min(y, 0) : std::max(y, 0));
+      const SignedOf<R> y = truncated(x.data[i]);
+      result.data[i] = static_cast<R>(operands[1]->data[turned] ? std::min(y, kZero) : std::max(y, kZero));
     });
     return result;
   }
   assert(kind == OpKind::ShareMax);
-  Tensor<Ring> result = *operands[1];
+  Tensor<R> result = *operands[1];
   for (std::size_t i = 0; i < result.data.size(); ++i)
-    result.data[i] += residue(std::max(centred(x.data[i] - result.data[i]), 0));
+    result.data[i] += static_cast<R>(std::max(centred(static_cast<R>(x.data[i] - result.data[i])), kZero));
   return result;
 }
 
-Expected<Tensor<Ring>> quantize(const Tensor<float> &x, int scale) {
-  Tensor<Ring> result(x.shape);
+template <RingWord R>
+Expected<Tensor<R>> quantize(const Tensor<float> &x, int scale, int bound) {
+  assert(bound <= kBoundBitsOf<R>);
+  Tensor<R> result(x.shape);
   for (std::int64_t i = 0; i < x.size(); ++i) {
     const double q = std::round(std::ldexp(static_cast<double>(x.data[i]), scale));
-    if (!(std::abs(q) < std::ldexp(1.0, kBoundBits)))
+    if (!(std::abs(q) < std::ldexp(1.0, bound)))
       return fail("element {} of the input is {}, which does not fit at scale 2^{}: it must be a number below {:g}; "
                   "check the record's units, or compile with a smaller scale",
-                  elementName(x.shape, i), x.data[i], scale, std::ldexp(1.0, kBoundBits - scale));
-    result.data[i] = residue(static_cast<std::int64_t>(q));
+                  elementName(x.shape, i), x.data[i], scale, std::ldexp(1.0, bound - scale));
+    result.data[i] = static_cast<R>(static_cast<std::int64_t>(q));
   }
   return result;
 }
 
-Tensor<float> dequantize(const Tensor<Ring> &q, int scale) {
-  return map<float>(q, [&](Ring v) { return static_cast<float>(std::ldexp(static_cast<double>(centred(v)), -scale)); });
+template <RingWord R>
+Tensor<float> dequantize(const Tensor<R> &q, int scale) {
+  return map<float>(q, [&](R v) { return static_cast<float>(std::ldexp(static_cast<double>(centred(v)), -scale)); });
 }
 
-Tensor<Ring> toRing(const Tensor<std::int32_t> &weights) {
-  return map<Ring>(weights, [](std::int32_t v) { return static_cast<Ring>(v); });
-}
+#define SD_INSTANTIATE(R)                                                                                              \
+  template SignedOf<R> Rounding::truncate(SignedOf<R>, int);                                                           \
+  template Expected<Tensor<R>> evaluateShare(OpKind, std::span<const Tensor<R> *const>, const Attrs &, Rounding &);    \
+  template Expected<Tensor<R>> quantize(const Tensor<float> &, int, int);                                              \
+  template Tensor<float> dequantize(const Tensor<R> &, int);
+SD_INSTANTIATE(Ring32)
+SD_INSTANTIATE(Ring64)
+#undef SD_INSTANTIATE
 
 } // namespace sd

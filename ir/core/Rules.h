@@ -10,6 +10,10 @@ struct Case {
   std::span<const Type> in;
   const Attrs &attrs;
   const Type *declared;
+  int ringBits;
+
+  int boundBits() const { return ringBits - 2; }                                        // kBoundBitsOf the ring
+  std::int64_t mostInteger() const { return (std::uint64_t{1} << (ringBits - 1)) - 1; } // centred
 };
 
 using Rule = Expected<Type> (*)(const Case &);

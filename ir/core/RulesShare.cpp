@@ -1,14 +1,15 @@
 // Rules of the share ops.
+#include <algorithm>
 #include <limits>
 
-#include "ir/core/Ring.h"
+#include "ir/core/ProtocolCost.h"
 #include "ir/core/Rules.h"
 
 namespace sd::rules {
 
 namespace {
 
-constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxRound = std::numeric_limits<std::int32_t>::max();
 
 Expected<Type> share(Expected<Shape> shape, int scale) {
   SD_ASSIGN(Shape dims, std::move(shape));
@@ -46,7 +47,7 @@ Expected<void> broadcastsTo(const Case &c, std::size_t operand, int constraint =
 }
 
 Expected<void> checkRound(const Case &c, int constraint) {
-  if (auto round = c.attrs.i(Attr::Round, 0); !within(round, 0, kMaxInt32))
+  if (auto round = c.attrs.i(Attr::Round, 0); !within(round, 0, kMaxRound))
     return broken(constraint, "round is {}", round);
   return {};
 }
@@ -62,9 +63,10 @@ Expected<void> checkSchedule(const Case &c, int constraint) {
 
 Expected<Type> truncation(const Case &c) {
   const std::int64_t bits = c.attrs.i(Attr::Bits), bound = c.attrs.i(Attr::Bound);
-  if (!within(bits, 0, 24)) return broken(1, "bits is {}; it must be from 0 to 24", bits);
-  if (!within(bound, bits + 1, kBoundBits))
-    return broken(2, "bound is {}; it must be from {} to {}", bound, bits + 1, kBoundBits);
+  if (const int most = maxTruncation(c.ringBits); !within(bits, 0, most))
+    return broken(1, "bits is {}; it must be from 0 to {}", bits, most);
+  if (!within(bound, bits + 1, c.boundBits()))
+    return broken(2, "bound is {}; it must be from {} to {}", bound, bits + 1, c.boundBits());
   SD_TRY(checkRound(c, 3));
   return Type::share(c.in[0].shape, c.in[0].scale - static_cast<int>(bits));
 }
@@ -75,9 +77,12 @@ Expected<Type> ruleShareConstant(const Case &c) {
   if (!c.declared) return fail("G7: needs a type");
   if (c.declared->holder != Holder::Weight) return broken(1, "the type is {}, not a weight's", toString(*c.declared));
   if (c.attrs.has(Attr::Weights)) {
-    auto &weights = c.attrs.int32s(Attr::Weights);
+    auto &weights = c.attrs.int64s(Attr::Weights);
     if (weights.shape != c.declared->shape || weights.size() != elementCount(c.declared->shape))
       return broken(1, "{} weights of shape {} for {}", weights.size(), toString(weights.shape), toString(*c.declared));
+    for (auto w : weights.data)
+      if (!within(w, -c.mostInteger() - 1, c.mostInteger()))
+        return broken(2, "the weight {} does not fit into the ring of {} bits", w, c.ringBits);
   }
   return *c.declared;
 }
@@ -86,6 +91,8 @@ Expected<Type> ruleShareInput(const Case &c) {
   if (!c.declared) return fail("G7: needs a type");
   if (c.declared->holder != Holder::Share || c.declared->shape != c.in[0].shape)
     return broken(1, "the type is {}, not a share of {}", toString(*c.declared), toString(c.in[0].shape));
+  if (auto bound = c.attrs.i(Attr::Bound, 1); !within(bound, 1, c.boundBits()))
+    return broken(2, "bound is {}; it must be from 1 to {}", bound, c.boundBits());
   return *c.declared;
 }
 
@@ -101,7 +108,7 @@ Expected<Type> ruleShareScale(const Case &c) {
 Expected<Type> ruleShareAddW(const Case &c) {
   SD_TRY(broadcastsTo(c, 1));
   SD_TRY(sameScale(c, 2));
-  if (auto bound = c.attrs.i(Attr::Bound, 0); !within(bound, 0, kBoundBits)) return broken(3, "bound is {}", bound);
+  if (auto bound = c.attrs.i(Attr::Bound, 0); !within(bound, 0, c.boundBits())) return broken(3, "bound is {}", bound);
   return c.in[0];
 }
 
@@ -114,13 +121,13 @@ Expected<Type> ruleShareAdd(const Case &c) {
 Expected<Type> ruleShareSub(const Case &c) { return ruleShareAdd(c); }
 
 Expected<Type> ruleShareMulC(const Case &c) {
-  if (auto factor = c.attrs.i(Attr::Factor); !within(factor, -kMaxInt32, kMaxInt32))
+  if (auto factor = c.attrs.i(Attr::Factor); !within(factor, -c.mostInteger(), c.mostInteger()))
     return broken(1, "factor is {}", factor);
   return c.in[0];
 }
 
 Expected<Type> ruleShareAddC(const Case &c) {
-  if (auto addend = c.attrs.i(Attr::Addend); !within(addend, -kMaxInt32, kMaxInt32))
+  if (auto addend = c.attrs.i(Attr::Addend); !within(addend, -c.mostInteger(), c.mostInteger()))
     return broken(1, "addend is {}", addend);
   return c.in[0];
 }
@@ -144,7 +151,7 @@ Expected<Type> ruleShareConcat(const Case &c) {
 
 Expected<Type> ruleSharePad(const Case &c) {
   SD_ASSIGN(Shape shape, padShape(c));
-  if (auto fill = c.attrs.i(Attr::IntFill); !within(fill, -kMaxInt32, kMaxInt32))
+  if (auto fill = c.attrs.i(Attr::IntFill); !within(fill, -c.mostInteger(), c.mostInteger()))
     return broken(2, "int_fill is {}", fill);
   return Type::share(std::move(shape), c.in[0].scale);
 }
@@ -164,8 +171,8 @@ Expected<Type> ruleShareRelu(const Case &c) {
 Expected<Type> ruleShareMax(const Case &c) {
   SD_TRY(sameShape(c, 1));
   SD_TRY(sameScale(c, 2));
-  if (auto bound = c.attrs.i(Attr::Bound); !within(bound, 1, kBoundBits))
-    return broken(3, "bound is {}; it must be from 1 to {}", bound, kBoundBits);
+  if (auto bound = c.attrs.i(Attr::Bound); !within(bound, 1, c.boundBits()))
+    return broken(3, "bound is {}; it must be from 1 to {}", bound, c.boundBits());
   SD_TRY(checkRound(c, 4));
   SD_TRY(checkSchedule(c, 5));
   return c.in[0];

@@ -10,7 +10,7 @@ namespace sd {
 enum class Holder : std::uint8_t {
   Clear,  // floats. At nn level the meaning of the model; in a lowered module, the hospital's (P1's) plaintext
   Weight, // quantised integers that P0 alone holds
-  Share,  // X + r mod 2^32: P0 holds X, P1 the mask r
+  Share,  // X + r in the ring: P0 holds X, P1 the mask r
 };
 
 // An integer q of scale s stands for the real q / 2^s. A scale may be negative. Clear values have scale 0.

@@ -36,7 +36,9 @@ Expected<void> ClearPart::run(std::uint32_t begin, std::uint32_t end, const Name
 }
 
 Expected<SecretVector<Ring>> ClearPart::quantized(const Instruction &input) const {
-  SD_ASSIGN(Tensor<Ring> integers, quantize(values_[input.operands[0]], program_->slots[input.result].scale));
+  const auto bound = static_cast<int>(input.attrs.i(Attr::Bound, kBoundBits));
+  SD_ASSIGN(Tensor<Ring> integers,
+            quantize<Ring>(values_[input.operands[0]], program_->slots[input.result].scale, bound));
   SecretVector<Ring> secret(integers.data.size());
   std::ranges::copy(integers.data, secret.data());
   OPENSSL_cleanse(integers.data.data(), integers.data.size() * sizeof(Ring));
@@ -46,7 +48,7 @@ Expected<SecretVector<Ring>> ClearPart::quantized(const Instruction &input) cons
 void ClearPart::setOpened(const Instruction &output, const SecretVector<Ring> &values) {
   const int scale = program_->slots[output.operands[0]].scale;
   const Shape &shape = program_->slots[output.result].shape;
-  values_[output.result] = dequantize(Tensor<Ring>(shape, {values.span().begin(), values.span().end()}), scale);
+  values_[output.result] = dequantize<Ring>(Tensor<Ring>(shape, {values.span().begin(), values.span().end()}), scale);
 }
 
 Expected<std::vector<Tensor<float>>> ClearPart::finish() {

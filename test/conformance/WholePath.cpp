@@ -104,7 +104,7 @@ Expected<void> reload(const Compiled &compiled, Built &built) {
   SD_ASSIGN(const auto weights, writeWeights(compiled.weights, compiled.program));
   SD_ASSIGN(built.program.program, readProgram(program));
   built.program.digest = digestOf(program);
-  SD_ASSIGN(built.weights, readWeights(weights, built.program.program, built.program.digest));
+  SD_ASSIGN(built.weights, readWeights<Ring32>(weights, built.program.program, built.program.digest));
   return {};
 }
 

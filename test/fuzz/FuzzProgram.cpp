@@ -41,6 +41,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   for (const Type &slot : program->slots)
     elements += elementCount(slot.shape);
   if (elements < (1 << 20)) (void)inspectText({*program, digestOf(file)}); // pricing a layer takes memory by its size
-  (void)readWeights({data, size}, *program, digestOf(file));
+  withRing(program->ringBits, [&]<RingWord R>() { (void)readWeights<R>({data, size}, *program, digestOf(file)); });
   return 0;
 }

@@ -71,7 +71,7 @@ Expected<double> run(const Arguments &arguments) {
   const PreprocessMode mode = arguments.mode;
   SD_ASSIGN(const LoadedProgram program, readProgramFile(arguments.program));
   const auto weightsPath = std::filesystem::path(arguments.program).replace_extension(".sdw");
-  SD_ASSIGN(const WeightSet<Ring32> weights, readWeightsFile(weightsPath.string(), program));
+  SD_ASSIGN(const WeightSet<Ring32> weights, readWeightsFile<Ring32>(weightsPath.string(), program));
   SD_ASSIGN(Tensor<float> tensor, readTensor(arguments.records));
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program.program, {{"", std::move(tensor)}}));
   if (records.size() > arguments.count) records.resize(arguments.count);

@@ -18,22 +18,35 @@ using File = std::vector<std::uint8_t>;
 
 struct Files {
   Sample sample;
+  Digest digest;
   File program, weights;
 };
 
 Files filesOf(Sample sample) {
   File program = *writeProgram(sample.program);
-  sample.weights.program = digestOf(program);
+  const Digest digest = digestOf(program);
+  sample.bind(digest);
   File weights = *writeWeights(sample.weights, sample.program);
-  return {std::move(sample), std::move(program), std::move(weights)};
+  return {std::move(sample), digest, std::move(program), std::move(weights)};
 }
 
 class Corruption : public testing::TestWithParam<Sample (*)()> {
 protected:
   const Files files = filesOf(GetParam()());
 
-  Expected<WeightSet<Ring32>> weightsOf(const File &bytes) const {
-    return readWeights(bytes, files.sample.program, files.sample.weights.program);
+  Expected<AnyWeightSet> weightsOf(const File &bytes) const {
+    return readAnyWeights(bytes, files.sample.program, files.digest);
+  }
+
+  static std::vector<Shape> shapesOf(const AnyWeightSet &weights) {
+    std::vector<Shape> shapes;
+    std::visit(
+        [&](const auto &set) {
+          for (const auto &tensor : set.tensors)
+            shapes.push_back(tensor.shape);
+        },
+        weights);
+    return shapes;
   }
 
   // True if it was accepted.
@@ -85,9 +98,7 @@ TEST_P(Corruption, EveryByteOfWeightsBehindTheDigestGivesAnErrorOrWeights) {
       bytes[i] = static_cast<std::uint8_t>(value);
       const auto read = weightsOf(withWeightsDigest(bytes));
       if (!read) continue;
-      ASSERT_EQ(read->tensors.size(), files.sample.weights.tensors.size());
-      for (std::size_t t = 0; t < read->tensors.size(); ++t)
-        EXPECT_EQ(read->tensors[t].shape, files.sample.weights.tensors[t].shape);
+      EXPECT_EQ(shapesOf(*read), shapesOf(files.sample.weights));
     }
   }
 }
@@ -147,7 +158,7 @@ TEST_P(Corruption, RandomDamageBehindTheDigestGivesAnErrorOrAValidProgram) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, Corruption, testing::Values(&smallest, &tinyMlp, &branches));
+INSTANTIATE_TEST_SUITE_P(Samples, Corruption, testing::Values(&smallest, &tinyMlp, &branches, &wide));
 
 // One field of the header each, and what the message says.
 TEST(HeaderTest, EachBadFieldIsNamed) {
@@ -159,11 +170,21 @@ TEST(HeaderTest, EachBadFieldIsNamed) {
   };
   EXPECT_THAT(messageWith(0, 'P'), HasSubstr("not a compiled program (.sdb)"));
   EXPECT_THAT(messageWith(8, 2), HasSubstr("format version 2; this build reads version 1: compile the model again"));
-  EXPECT_THAT(messageWith(10, 64), HasSubstr("a ring of 64 bits"));
+  EXPECT_THAT(messageWith(10, 48), HasSubstr("a ring of 48 bits"));
   EXPECT_THAT(messageWith(12, 1), HasSubstr("unknown flags 0x1"));
   EXPECT_THAT(messageWith(23, 1), HasSubstr("the file is cut off"));
   EXPECT_THAT(messageWith(16, 0), HasSubstr("bytes too many after the content"));
   EXPECT_THAT(messageWith(56, 9), HasSubstr("section 9 where the totals (section 1) was due"));
+}
+
+TEST(HeaderTest, EightByteWeightsAreForTheRingOfSixtyFourBits) {
+  const Files files = filesOf(smallest()); // one weight, of two bytes
+  File bytes = files.weights;
+  bytes[92] = 8;
+  bytes.insert(bytes.end(), 6, 0);
+  bytes[16] = static_cast<std::uint8_t>(bytes[16] + 6);
+  EXPECT_THAT(readWeights<Ring32>(withWeightsDigest(bytes), files.sample.program, files.digest).error().message,
+              HasSubstr("byte 92: weights of 8 bytes"));
 }
 
 TEST(HeaderTest, HugeCountsAreRefusedBeforeAnythingIsAllocated) {
@@ -182,7 +203,7 @@ TEST(HeaderTest, HugeCountsAreRefusedBeforeAnythingIsAllocated) {
 TEST(HeaderTest, AProgramIsNotTakenForWeightsNorTheOtherWayRound) {
   const Files files = filesOf(tinyMlp());
   EXPECT_THAT(readProgram(files.weights).error().message, HasSubstr("this is not a compiled program"));
-  EXPECT_THAT(readWeights(files.program, files.sample.program, {}).error().message,
+  EXPECT_THAT(readWeights<Ring32>(files.program, files.sample.program, {}).error().message,
               HasSubstr("this is not a weights file"));
 }
 

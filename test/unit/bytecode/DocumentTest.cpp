@@ -47,7 +47,7 @@ TEST(DocumentTest, TablesListEveryNumber) {
     if (op.opcode == 0) continue;
     EXPECT_THAT(text, HasSubstr(fmt::format("\n| {} | `{}` |\n", op.opcode, op.mnemonic)));
   }
-  constexpr std::string_view kKinds[] = {"Int", "Ints", "Float", "String", "Strings", "Floats32", "Ints32"};
+  constexpr std::string_view kKinds[] = {"Int", "Ints", "Float", "String", "Strings", "Floats32", "Ints64"};
   for (const AttrInfo &attr : allAttrs())
     EXPECT_THAT(text, HasSubstr(fmt::format("\n| {} | `{}` | {} |\n", static_cast<int>(attr.attr), attr.text,
                                             kKinds[static_cast<std::size_t>(attr.kind)])));

@@ -27,6 +27,7 @@ TEST_P(RoundTrip, ProgramComesBackAndIsWrittenTheSame) {
   const auto again = readProgram(*bytes);
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->name, sample.program.name);
+  EXPECT_EQ(again->ringBits, sample.program.ringBits);
   EXPECT_EQ(again->slots, sample.program.slots);
   ASSERT_EQ(again->instructions.size(), sample.program.instructions.size());
   for (std::size_t i = 0; i < again->instructions.size(); ++i) {
@@ -41,16 +42,17 @@ TEST_P(RoundTrip, ProgramComesBackAndIsWrittenTheSame) {
 
 TEST_P(RoundTrip, WeightsComeBackAndAreWrittenTheSame) {
   Sample sample = GetParam()();
-  sample.weights.program = digestOf(*writeProgram(sample.program));
+  const Digest digest = digestOf(*writeProgram(sample.program));
+  sample.bind(digest);
   const auto bytes = writeWeights(sample.weights, sample.program);
   ASSERT_TRUE(bytes) << bytes.error().message;
-  const auto again = readWeights(*bytes, sample.program, sample.weights.program);
+  const auto again = readAnyWeights(*bytes, sample.program, digest);
   ASSERT_TRUE(again) << again.error().message;
-  EXPECT_EQ(again->tensors, sample.weights.tensors);
+  EXPECT_TRUE(*again == sample.weights);
   EXPECT_EQ(*writeWeights(*again, sample.program), *bytes);
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, testing::Values(&smallest, &tinyMlp, &branches));
+INSTANTIATE_TEST_SUITE_P(Samples, RoundTrip, testing::Values(&smallest, &tinyMlp, &branches, &wide));
 
 TEST(ProgramIoTest, NamesInputsOutputsAndTheSecurePart) {
   const ProgramIo io = ioOf(tinyMlp().program);
@@ -73,7 +75,7 @@ TEST(DigestTest, CoversTheHeaderAndTheContentButNotItsOwnCopy) {
 TEST(WeightsTest, TakeTheNarrowestWidthThatHoldsThem) {
   Sample sample = branches();
   const auto bytesFor = [&](std::int32_t value) {
-    sample.weights.tensors[0].data.assign(4, value);
+    std::get<WeightSet<Ring32>>(sample.weights).tensors[0].data.assign(4, value);
     return writeWeights(sample.weights, sample.program)->size();
   };
   const std::size_t wide = bytesFor(32768);
@@ -81,12 +83,28 @@ TEST(WeightsTest, TakeTheNarrowestWidthThatHoldsThem) {
   EXPECT_EQ(bytesFor(32767), wide - 8);
   EXPECT_EQ(bytesFor(-129), wide - 8);
   EXPECT_EQ(bytesFor(-128), wide - 12);
+  Sample larger = sd::wide();
+  const auto bytesFor64 = [&](std::int64_t value) {
+    std::get<WeightSet<Ring64>>(larger.weights).tensors[0].data.assign(2, value);
+    return writeWeights(larger.weights, larger.program)->size();
+  };
+  EXPECT_EQ(bytesFor64(INT32_MIN), bytesFor64(std::int64_t{1} << 31) - 8);
+  EXPECT_EQ(bytesFor64(INT32_MIN), bytesFor64(std::int64_t{INT32_MIN} - 1) - 8);
+}
+
+TEST(WeightsTest, OfAnotherRingAreRefused) {
+  Sample narrow = branches();
+  Program program = narrow.program;
+  program.ringBits = kBitsOf<Ring64>;
+  EXPECT_THAT(writeWeights(narrow.weights, program).error().message, HasSubstr("a ring of 32 bits"));
+  const auto bytes = *writeWeights(narrow.weights, narrow.program);
+  EXPECT_THAT(readWeights<Ring64>(bytes, program, {}).error().message, HasSubstr("a ring of 32 bits"));
 }
 
 TEST(WeightsTest, OfAnotherProgramAreRefused) {
   Sample sample = tinyMlp();
   const auto bytes = *writeWeights(sample.weights, sample.program); // digest all zero
-  const auto read = readWeights(bytes, sample.program, digestOf(*writeProgram(sample.program)));
+  const auto read = readWeights<Ring32>(bytes, sample.program, digestOf(*writeProgram(sample.program)));
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message, HasSubstr("belong to another program"));
 }

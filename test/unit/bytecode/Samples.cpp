@@ -12,7 +12,11 @@ namespace {
 // Adds instructions whose result slots follow each other.
 class Maker {
 public:
-  explicit Maker(std::string name) { sample_.program.name = std::move(name); }
+  explicit Maker(std::string name, int ringBits = kBitsOf<Ring32>) {
+    sample_.program.name = std::move(name);
+    sample_.program.ringBits = ringBits;
+    if (ringBits == kBitsOf<Ring64>) sample_.weights = WeightSet<Ring64>{};
+  }
 
   SlotId add(OpKind op, std::vector<SlotId> operands, Attrs attrs, Type type, std::string source = {}) {
     sample_.program.slots.push_back(std::move(type));
@@ -20,9 +24,13 @@ public:
     sample_.program.instructions.push_back({op, std::move(operands), result, std::move(attrs), std::move(source)});
     return result;
   }
-  SlotId weight(Tensor<std::int32_t> values, int scale, std::string source) {
+  SlotId weight(Tensor<std::int64_t> values, int scale, std::string source) {
     const SlotId slot = add(OpKind::ShareConstant, {}, {}, Type::weight(values.shape, scale), std::move(source));
-    sample_.weights.tensors.push_back(std::move(values));
+    std::visit(
+        [&](auto &set) {
+          set.tensors.push_back({values.shape, {values.data.begin(), values.data.end()}});
+        },
+        sample_.weights);
     return slot;
   }
   void group(bool interactive) {
@@ -88,7 +96,7 @@ Sample smallest() {
                           {Attr::Low, -1.0},
                           {Attr::High, 1.0}},
                          Type::clear({1}));
-  const SlotId bias = m.weight({{1}, std::vector{-300}}, 8, "Add_1");
+  const SlotId bias = m.weight({{1}, std::vector<std::int64_t>{-300}}, 8, "Add_1");
   m.group(false);
   const SlotId shared = m.add(OpKind::ShareInput, {x}, {}, Type::share({1}, 8));
   m.group(true);
@@ -131,6 +139,39 @@ Sample branches() {
   const SlotId second = m.add(OpKind::ShareOutput, {larger}, {}, clear);
   m.group(true);
   return m.finish({first, second}, {"product", "larger"});
+}
+
+Sample wide() {
+  Maker m("wide", kBitsOf<Ring64>);
+  const Type clear = Type::clear({1, 2});
+  const SlotId x =
+      m.add(OpKind::Input, {}, {{Attr::Name, std::string("x")}, {Attr::Dims, std::vector<std::int64_t>{1, 2}}}, clear);
+  const SlotId gain = m.weight({{2}, {std::int64_t{1} << 40, -3}}, 10, "Mul_1");
+  const SlotId bias = m.weight({{2}, {std::int64_t{-1} << 45, (std::int64_t{1} << 62) + 1}}, 20, "Mul_1");
+  m.group(false);
+  const SlotId shared = m.add(OpKind::ShareInput, {x}, {{Attr::Bound, std::int64_t{46}}}, Type::share({1, 2}, 10));
+  m.group(true);
+  const SlotId raised =
+      m.add(OpKind::ShareMulC, {shared}, {{Attr::Factor, std::int64_t{1} << 33}}, Type::share({1, 2}, 10), "Mul_0");
+  const SlotId product = m.add(OpKind::ShareScale, {raised, gain, bias}, {}, Type::share({1, 2}, 20), "Mul_1");
+  m.group(false);
+  const SlotId positive = m.add(OpKind::ShareRelu, {product},
+                                {{Attr::Bits, std::int64_t{10}},
+                                 {Attr::Bound, std::int64_t{62}},
+                                 {Attr::Digit, std::int64_t{4}},
+                                 {Attr::Radix, std::int64_t{4}}},
+                                Type::share({1, 2}, 10), "Relu_2");
+  m.group(true);
+  const SlotId opened = m.add(OpKind::ShareOutput, {positive}, {}, clear);
+  m.group(true);
+  return m.finish({opened}, {"y"});
+}
+
+Expected<AnyWeightSet> readAnyWeights(Bytes bytes, const Program &program, const Digest &digest) {
+  return withRing(program.ringBits, [&]<RingWord R>() -> Expected<AnyWeightSet> {
+    SD_ASSIGN(WeightSet<R> weights, readWeights<R>(bytes, program, digest));
+    return AnyWeightSet(std::move(weights));
+  });
 }
 
 std::string withoutOfflineCost(const std::string &text) {

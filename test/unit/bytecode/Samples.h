@@ -1,13 +1,17 @@
 // Small programs for the tests of the bytecode.
 #pragma once
 
-#include "ir/bytecode/Program.h"
+#include "ir/bytecode/Reader.h"
 
 namespace sd {
 
 struct Sample {
   Program program;
-  WeightSet<Ring32> weights; // without the program's digest
+  AnyWeightSet weights; // without the program's digest
+
+  void bind(const Digest &digest) { // the weights to the program
+    std::visit([&](auto &set) { set.program = digest; }, weights);
+  }
 };
 
 // x -> (x - mean) -> share -> matmul, relu, matmul -> output -> softmax: 2 features, 3 hidden units, 2 classes.
@@ -18,6 +22,12 @@ Sample smallest();
 
 // Two branches whose comparisons share a round group, a maximum, a truncation and a product; two inputs, two outputs.
 Sample branches();
+
+// In the ring of 64 bits: x 2^33 times a weight, plus one, of which no 32 bits hold any, truncated and compared.
+Sample wide();
+
+// The weights of a program of either ring.
+Expected<AnyWeightSet> readAnyWeights(Bytes bytes, const Program &program, const Digest &digest);
 
 // An inspection's text without its lines about the offline phase, whose cost is no part of the format.
 std::string withoutOfflineCost(const std::string &text);

@@ -38,6 +38,7 @@ const Broken kBroken[] = {
        p.slots[3].shape = {0, 3};
      },
      "B1: slot 3"},
+    {"B8NoRing", [](Program &p) { p.ringBits = 48; }, "B8: a ring of 48 bits"},
     {"B1BadScale", [](Program &p) { p.slots[3].scale = 63; }, "B1: slot 3"},
     {"B1WrittenTwice", [](Program &p) { p.instructions[4].result = 3; }, "B1: slot 3 is written a second time"},
     {"B1NeverWritten", [](Program &p) { p.slots.push_back(Type::clear({1})); }, "B1: slot 12 is never written"},
@@ -57,7 +58,7 @@ const Broken kBroken[] = {
     {"B2ResultOfReturn", [](Program &p) { p.instructions[12].result = 1; }, "B2: it has no result"},
     {"B2WeightsInside",
      [](Program &p) {
-       p.instructions[3].attrs.set(Attr::Weights, std::make_shared<const Tensor<std::int32_t>>(Shape{2, 3}, 0));
+       p.instructions[3].attrs.set(Attr::Weights, std::make_shared<const Tensor<std::int64_t>>(Shape{2, 3}, 0));
      },
      "B2: attribute 'weights'"},
     {"B2Round", [](Program &p) { p.instructions[8].attrs.set(Attr::Round, std::int64_t{0}); }, "B2: attribute 'round'"},

@@ -15,9 +15,10 @@ Bytes bytesOf(const std::string &text) { return {reinterpret_cast<const std::uin
 
 Expected<void> writeAll(const std::string &stem, Sample sample) {
   SD_ASSIGN(const auto program, writeProgram(sample.program));
-  sample.weights.program = digestOf(program);
+  const Digest digest = digestOf(program);
+  sample.bind(digest);
   SD_ASSIGN(const auto weights, writeWeights(sample.weights, sample.program));
-  const LoadedProgram loaded{std::move(sample.program), sample.weights.program};
+  const LoadedProgram loaded{std::move(sample.program), digest};
   SD_ASSIGN(const auto text, inspectText(loaded));
   SD_TRY(writeFileAtomically(stem + ".sdb", program, FileMode::Public));
   SD_TRY(writeFileAtomically(stem + ".sdw", weights, FileMode::Public));
@@ -33,8 +34,8 @@ int main(int argc, char **argv) {
     return 1;
   }
   const std::string stem = fmt::format("{}/v{}-", argv[1], sd::format::kVersion);
-  for (auto &[name, sample] :
-       {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()}, std::pair{"branches", sd::branches()}}) {
+  for (auto &[name, sample] : {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()},
+                               std::pair{"branches", sd::branches()}, std::pair{"wide", sd::wide()}}) {
     if (auto written = sd::writeAll(stem + name, sample); !written) {
       std::fprintf(stderr, "write-golden: %s\n", written.error().message.c_str());
       return 1;

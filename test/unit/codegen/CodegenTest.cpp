@@ -45,6 +45,8 @@ std::string shapeOf(const Program &program) {
   return text;
 }
 
+const WeightSet<Ring32> &weightsOf(const Compiled &compiled) { return std::get<WeightSet<Ring32>>(compiled.weights); }
+
 // Two branches, written one after the other, whose comparisons are in one round.
 Module twoBranches(std::int64_t roundOfSecond) {
   Builder b("two branches");
@@ -77,20 +79,33 @@ TEST(CodegenTest, KeepsRoundsOfOtherNumbersApart) {
 TEST(CodegenTest, MovesWeightsOutOfTheProgram) {
   const auto compiled = generate(twoBranches(0));
   ASSERT_TRUE(compiled) << compiled.error().message;
-  EXPECT_THAT(compiled->weights.tensors, ElementsAre(Tensor<std::int32_t>({2}, {3, 4})));
+  EXPECT_THAT(weightsOf(*compiled).tensors, ElementsAre(Tensor<std::int32_t>({2}, {3, 4})));
   for (const auto &it : compiled->program.instructions) {
     EXPECT_FALSE(it.attrs.has(Attr::Weights));
     EXPECT_FALSE(it.attrs.has(Attr::Round));
   }
 }
 
+TEST(CodegenTest, KeepsTheModulesRing) {
+  Builder b("wide", kBitsOf<Ring64>);
+  const ValueId x = share(b, input(b, "x"), 10);
+  const ValueId y = b.create(OpKind::ShareScale, {x, b.weights({{2}, {std::int64_t{1} << 40, -4}}, 10)});
+  finish(b, {b.create(OpKind::ShareOutput, {y})}, {"y"});
+  const auto compiled = generate(b.module());
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  EXPECT_EQ(compiled->program.ringBits, kBitsOf<Ring64>);
+  EXPECT_THAT(std::get<WeightSet<Ring64>>(compiled->weights).tensors,
+              ElementsAre(Tensor<std::int64_t>({2}, {std::int64_t{1} << 40, -4})));
+}
+
 TEST(CodegenTest, ProgramDoesNotDependOnTheWeights) {
   Module other = twoBranches(0);
   for (Op &op : other.ops) {
     if (op.kind == OpKind::ShareConstant)
-      op.attrs.set(Attr::Weights, std::make_shared<const Tensor<std::int32_t>>(Shape{2}, std::vector{-7, 1 << 30}));
+      op.attrs.set(Attr::Weights,
+                   std::make_shared<const Tensor<std::int64_t>>(Shape{2}, std::vector<std::int64_t>{-7, 1 << 30}));
   }
-  EXPECT_EQ(generate(other)->weights.program, generate(twoBranches(0))->weights.program);
+  EXPECT_EQ(weightsOf(*generate(other)).program, weightsOf(*generate(twoBranches(0))).program);
 }
 
 TEST(CodegenTest, CleansNamesOfControlCharacters) {
@@ -131,10 +146,10 @@ TEST(CodegenTest, FilesBelongTogether) {
   ASSERT_TRUE(writeCompiled(*compiled, folder / "m.sdb", folder / "m.sdw"));
   const auto program = readProgramFile(folder / "m.sdb");
   ASSERT_TRUE(program) << program.error().message;
-  EXPECT_EQ(program->digest, compiled->weights.program);
-  const auto weights = readWeightsFile(folder / "m.sdw", *program);
+  EXPECT_EQ(program->digest, weightsOf(*compiled).program);
+  const auto weights = readWeightsFile<Ring32>(folder / "m.sdw", *program);
   ASSERT_TRUE(weights) << weights.error().message;
-  EXPECT_EQ(weights->tensors, compiled->weights.tensors);
+  EXPECT_EQ(weights->tensors, weightsOf(*compiled).tensors);
   std::filesystem::remove_all(folder);
 }
 

@@ -9,7 +9,8 @@ namespace {
 // Tries random ops with random attributes, and keeps those that their rules accept.
 class Generator {
 public:
-  explicit Generator(std::uint32_t seed) : random_(seed), builder_("random " + std::to_string(seed) + " \"\\\n") {}
+  Generator(std::uint32_t seed, int ringBits)
+      : random_(seed), builder_("random " + std::to_string(seed) + " \"\\\n", ringBits) {}
 
   Module run(bool lowered) {
     const Level level = lowered ? Level::Share : Level::Nn;
@@ -48,10 +49,10 @@ private:
                           {Attr::Dilations, dims({2, 1})},
                           {Attr::Group, std::int64_t{2}}};
     if (lowered) {
-      auto w = builder_.weights(Tensor<std::int32_t>({6, 2, 2, 3}, -5), 4);
-      add(OpKind::ShareConv, {x, w, builder_.weights(Tensor<std::int32_t>({6}), 14)}, window);
-      add(OpKind::ShareAddW, {x, builder_.weights(Tensor<std::int32_t>({5}, 9), 10)}, {});
-      add(OpKind::ShareMatMul, {x, builder_.weights(Tensor<std::int32_t>({5, 3}), 2)}, {});
+      auto w = builder_.weights(Tensor<std::int64_t>({6, 2, 2, 3}, -5), 4);
+      add(OpKind::ShareConv, {x, w, builder_.weights(Tensor<std::int64_t>({6}), 14)}, window);
+      add(OpKind::ShareAddW, {x, builder_.weights(Tensor<std::int64_t>({5}, 9), 10)}, {});
+      add(OpKind::ShareMatMul, {x, builder_.weights(Tensor<std::int64_t>({5, 3}), 2)}, {});
     } else {
       auto w = builder_.constant(Tensor<float>({6, 2, 2, 3}, 0.1F)), c = builder_.constant(Tensor<float>({4}, 2));
       add(OpKind::Conv, {x, w}, window);
@@ -104,11 +105,13 @@ private:
           v = std::bit_cast<float>(static_cast<std::uint32_t>(random_()));
       return std::make_shared<const Tensor<float>>(std::move(tensor));
     }
-    case AttrKind::Ints32: {
-      Tensor<std::int32_t> tensor(someShape());
+    case AttrKind::Ints64: {
+      Tensor<std::int64_t> tensor(someShape());
+      const bool wide = builder_.module().ringBits == kBitsOf<Ring64> && below(2);
       for (auto &v : tensor.data)
-        v = static_cast<std::int32_t>(random_());
-      return std::make_shared<const Tensor<std::int32_t>>(std::move(tensor));
+        v = wide ? static_cast<std::int64_t>(std::uint64_t{random_()} << 32 | random_())
+                 : static_cast<std::int32_t>(random_());
+      return std::make_shared<const Tensor<std::int64_t>>(std::move(tensor));
     }
     }
     return {};
@@ -125,7 +128,7 @@ private:
       next.attrs.set(attr, value(attr, findAttr(attr)->kind, x));
     if (kind == OpKind::Input) next.attrs.set(Attr::Name, "input_" + std::to_string(builder_.module().ops.size()));
     if (kind == OpKind::ShareConstant) {
-      const Type type = Type::weight(next.attrs.int32s(Attr::Weights).shape, static_cast<int>(below(20)) - 4);
+      const Type type = Type::weight(next.attrs.int64s(Attr::Weights).shape, static_cast<int>(below(20)) - 4);
       return *builder_.add(std::move(next), &type);
     }
     auto added = builder_.add(std::move(next));
@@ -138,6 +141,6 @@ private:
 
 } // namespace
 
-Module randomModule(std::uint32_t seed, bool lowered) { return Generator(seed).run(lowered); }
+Module randomModule(std::uint32_t seed, bool lowered, int ringBits) { return Generator(seed, ringBits).run(lowered); }
 
 } // namespace sd::test

@@ -23,7 +23,7 @@ std::string errorsOf(std::string_view text) {
 TEST(Text, ParseOfPrintIsTheModule) {
   std::set<OpKind> seen;
   for (std::uint32_t seed = 0; seed < 200; ++seed) {
-    const Module module = test::randomModule(seed, seed % 2 != 0);
+    const Module module = test::randomModule(seed, seed % 2 != 0, seed % 4 < 2 ? kBitsOf<Ring32> : kBitsOf<Ring64>);
     ASSERT_TRUE(verify(module)) << verify(module).error().message;
     Diagnostics diagnostics;
     const std::string text = print(module);
@@ -52,6 +52,25 @@ TEST(Text, FloatsAreKeptBitForBit) {
   ASSERT_TRUE(again) << diagnostics.render();
   for (std::size_t i = 0; i < bits.size(); ++i)
     EXPECT_EQ(std::bit_cast<std::uint32_t>(again->ops[0].attrs.floats(Attr::Value).data[i]), bits[i]);
+}
+
+TEST(Text, IntegersTakeEightDigitsOrSixteen) {
+  for (const std::int64_t extreme : {std::int64_t{-1} << 31, std::int64_t{1} << 31, std::int64_t{-1} << 63}) {
+    Builder builder("m", kBitsOf<Ring64>);
+    Tensor<std::int64_t> value(Shape{40}, -5);
+    value.data[7] = extreme;
+    builder.weights(value, 3);
+    auto x = builder.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Shape{1}}});
+    builder.create(OpKind::Return, {x}, {{Attr::Names, std::vector<std::string>{"y"}}});
+    const std::string text = print(builder.module());
+    const std::size_t digits = extreme == static_cast<std::int32_t>(extreme) ? 8 : 16;
+    EXPECT_NE(text.find(fmt::format("hex \"{}{}", std::string(digits - 1, 'f') + 'b', 'f')), std::string::npos) << text;
+    EXPECT_EQ(text.find("\"}", text.find("hex")) - text.find("hex"), 5 + 40 * digits);
+    Diagnostics diagnostics;
+    auto again = parse(text, "t", diagnostics);
+    ASSERT_TRUE(again) << diagnostics.render();
+    EXPECT_EQ(again->ops[0].attrs.int64s(Attr::Weights), value);
+  }
 }
 
 TEST(Text, TypesMayBeLeftOut) {

@@ -13,38 +13,40 @@ using Ints = std::vector<std::int64_t>;
 
 std::mt19937 random(11);
 
-Tensor<std::int32_t> small(Shape shape) {
-  Tensor<std::int32_t> tensor(std::move(shape));
+Tensor<std::int64_t> small(Shape shape) {
+  Tensor<std::int64_t> tensor(std::move(shape));
   for (auto &v : tensor.data)
     v = static_cast<int>(random() % 41) - 20;
   return tensor;
 }
 
-double dot(const Tensor<float> &a, const Tensor<Ring> &b) {
+template <RingWord R>
+double dot(const Tensor<float> &a, const Tensor<R> &b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.data.size(); ++i)
-    sum += double{a.data[i]} * static_cast<SignedRing>(b.data[i]);
+    sum += double{a.data[i]} * static_cast<double>(static_cast<SignedOf<R>>(b.data[i]));
   return sum;
 }
 
 // <g, f(x + d) - f(x)> = <pullBack(g), d>: what must hold of a transpose. The op's share operands get x, its weights w.
-void expectTranspose(OpKind kind, const std::vector<Shape> &shares, const std::vector<Shape> &weights,
-                     const Attrs &attrs) {
-  SCOPED_TRACE(info(kind).mnemonic);
-  Builder b("m");
+template <RingWord R>
+void expectTransposeIn(OpKind kind, const std::vector<Shape> &shares, const std::vector<Shape> &weights,
+                       const Attrs &attrs) {
+  SCOPED_TRACE(fmt::format("{} of {} bits", info(kind).mnemonic, kBitsOf<R>));
+  Builder b("m", kBitsOf<R>);
   std::vector<ValueId> operands;
-  std::vector<Tensor<Ring>> x, moved;
+  std::vector<Tensor<R>> x, moved;
   const std::size_t count = shares.size();
   for (auto &shape : shares) {
     const Type type = Type::share(shape, 0);
     auto input = b.create(OpKind::Input, {}, {{Attr::Name, fmt::format("x{}", x.size())}, {Attr::Dims, shape}});
     operands.push_back(*b.add({OpKind::ShareInput, {input}, kNoValue, {}, ""}, &type));
-    x.push_back(toRing(small(shape)));
+    x.push_back(toRing<R>(small(shape)));
   }
   for (auto &shape : weights) {
     const auto w = small(shape);
     operands.push_back(b.weights(w, 0));
-    x.push_back(toRing(w));
+    x.push_back(toRing<R>(w));
   }
   b.create(kind, operands, attrs);
   const Module module = b.take();
@@ -52,25 +54,25 @@ void expectTranspose(OpKind kind, const std::vector<Shape> &shares, const std::v
   const OpView &op = view.ops.back();
 
   moved = x;
-  std::vector<Tensor<Ring>> d(x.size());
+  std::vector<Tensor<R>> d(x.size());
   for (std::size_t k = 0; k < count; ++k) {
-    d[k] = toRing(small(x[k].shape));
+    d[k] = toRing<R>(small(x[k].shape));
     for (std::size_t i = 0; i < d[k].data.size(); ++i)
       moved[k].data[i] += d[k].data[i];
   }
-  auto evaluate = [&](const std::vector<Tensor<Ring>> &values) {
-    std::vector<const Tensor<Ring> *> pointers;
+  auto evaluate = [&](const std::vector<Tensor<R>> &values) {
+    std::vector<const Tensor<R> *> pointers;
     for (auto &each : values)
       pointers.push_back(&each);
     Rounding rounding = Rounding::nearest();
-    return *evaluateShare(kind, pointers, attrs, rounding);
+    return *evaluateShare<R>(kind, pointers, attrs, rounding);
   };
-  Tensor<Ring> difference = evaluate(moved);
-  const Tensor<Ring> before = evaluate(x);
+  Tensor<R> difference = evaluate(moved);
+  const Tensor<R> before = evaluate(x);
   for (std::size_t i = 0; i < before.data.size(); ++i)
     difference.data[i] -= before.data[i];
 
-  reference::Trace trace{view, std::vector<const Tensor<Ring> *>(view.types.size())};
+  reference::Trace<R> trace{view, std::vector<const Tensor<R> *>(view.types.size())};
   for (std::size_t k = 0; k < x.size(); ++k)
     trace.values[operands[k]] = &x[k];
   Tensor<float> g(before.shape);
@@ -84,6 +86,12 @@ void expectTranspose(OpKind kind, const std::vector<Shape> &shares, const std::v
     back += dot(gradients[operands[k]], d[k]);
   }
   EXPECT_EQ(back, dot(g, difference));
+}
+
+void expectTranspose(OpKind kind, const std::vector<Shape> &shares, const std::vector<Shape> &weights,
+                     const Attrs &attrs) {
+  expectTransposeIn<Ring32>(kind, shares, weights, attrs);
+  expectTransposeIn<Ring64>(kind, shares, weights, attrs);
 }
 
 TEST(Adjoint, IsTheTransposeOfEachLinearOp) {

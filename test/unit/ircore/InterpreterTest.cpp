@@ -14,17 +14,17 @@ using Names = std::vector<std::string>;
 
 Attrs relu(std::int64_t bits) { return {{Attr::Bits, bits}, {Attr::Bound, std::int64_t{30}}}; }
 
-Tensor<std::int32_t> randomWeights(Shape shape, int size, std::mt19937 &random) {
-  Tensor<std::int32_t> tensor(std::move(shape));
+Tensor<std::int64_t> randomWeights(Shape shape, int size, std::mt19937 &random) {
+  Tensor<std::int64_t> tensor(std::move(shape));
   for (auto &v : tensor.data)
     v = static_cast<int>(random() % (2 * size + 1)) - size;
   return tensor;
 }
 
 // x [1,3,8,8] -> conv, relu -> conv, relu -> global sum -> matmul -> output.
-Module network(std::uint32_t seed) {
+Module network(std::uint32_t seed, int ringBits = kBitsOf<Ring32>) {
   std::mt19937 random(seed);
-  Builder b("net");
+  Builder b("net", ringBits);
   auto x = b.create(OpKind::Input, {},
                     {{Attr::Name, "x"}, {Attr::Dims, Ints{1, 3, 8, 8}}, {Attr::Low, -1.0}, {Attr::High, 1.0}});
   const Type type = Type::share({1, 3, 8, 8}, 10);
@@ -105,7 +105,7 @@ TEST(Interpreter, RefusesAViewThatBreaksRules) {
   EXPECT_FALSE(Interpreter::create(view));
   view = viewOf(module);
   for (auto &op : view.ops)
-    op.weights = nullptr;
+    op.weights = {};
   EXPECT_FALSE(Interpreter::create(view));
 }
 
@@ -179,10 +179,51 @@ TEST(Interpreter, ObservesTheLargestBeforeEachBoundedOp) {
 }
 
 TEST(Interpreter, ObservingChangesNoResult) {
-  const Module module = network(3);
+  for (int ringBits : {kBitsOf<Ring32>, kBitsOf<Ring64>}) {
+    const Module module = network(3, ringBits);
+    auto interpreter = Interpreter::create(viewOf(module));
+    const std::map<std::string, Tensor<float>> inputs = {{"x", record(3)}};
+    EXPECT_EQ(interpreter->run(inputs)->outputs[0], interpreter->run(inputs, {.observe = true})->outputs[0]);
+  }
+}
+
+TEST(Interpreter, WhatFitsIsTheSameInEitherRing) {
+  const Module narrow = network(4), wide = network(4, kBitsOf<Ring64>);
+  const std::map<std::string, Tensor<float>> inputs = {{"x", record(4)}};
+  const RunOptions options = {.rounding = Rounding::seeded(9), .observe = true, .errors = true};
+  auto a = Interpreter::create(viewOf(narrow))->run(inputs, options);
+  auto b = Interpreter::create(viewOf(wide))->run(inputs, options);
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->outputs, b->outputs);
+  EXPECT_EQ(a->errors, b->errors);
+  for (std::size_t i = 0; i < a->observations.size(); ++i)
+    EXPECT_EQ(a->observations[i].largest, b->observations[i].largest);
+}
+
+// (x 2^50 + 1) - x 2^50: what doubles would lose; and a product beyond 2^63.
+TEST(Interpreter, SixtyFourBitsAreExactAndWrappingIsSeen) {
+  Builder b("m", kBitsOf<Ring64>);
+  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1}}});
+  const Type type = Type::share({1}, 10);
+  auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {{Attr::Bound, std::int64_t{20}}}, ""}, &type);
+  auto big = b.create(OpKind::ShareMulC, {s}, {{Attr::Factor, std::int64_t{1} << 50}});
+  auto more = b.create(OpKind::ShareAddC, {big}, {{Attr::Addend, std::int64_t{1}}});
+  auto one = b.create(OpKind::ShareMul, {b.create(OpKind::ShareSub, {more, big}), s});
+  auto r = b.create(OpKind::ShareRelu, {one}, relu(0));
+  auto wraps = b.create(OpKind::ShareTruncate, {b.create(OpKind::ShareMul, {big, s})},
+                        {{Attr::Bits, std::int64_t{24}}, {Attr::Bound, std::int64_t{62}}});
+  b.create(OpKind::Return, {b.create(OpKind::ShareOutput, {r}), b.create(OpKind::ShareOutput, {wraps})},
+           {{Attr::Names, Names{"r", "w"}}});
+  const Module module = b.take();
   auto interpreter = Interpreter::create(viewOf(module));
-  const std::map<std::string, Tensor<float>> inputs = {{"x", record(3)}};
-  EXPECT_EQ(interpreter->run(inputs)->outputs[0], interpreter->run(inputs, {.observe = true})->outputs[0]);
+  ASSERT_TRUE(interpreter);
+  auto result = interpreter->run({{"x", Tensor<float>({1}, 3)}}, {.observe = true});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->outputs[0].data[0], 3.0F / 1024); // at scale 2^20
+  ASSERT_EQ(result->observations.size(), 2U);
+  EXPECT_EQ(result->observations[0].largest, 3072);
+  EXPECT_EQ(result->observations[1].largest, std::ldexp(3072.0 * 3072.0, 50));
+  EXPECT_FALSE(interpreter->run({{"x", Tensor<float>({1}, 1024)}})) << "the input's own bound";
 }
 
 } // namespace

@@ -70,7 +70,7 @@ TEST(LocalOps, PartsAddUpToTheReference) {
     }
     for (const Shape &shape : c.weights) {
       operands.push_back(builder.weights(shape, 0, rng()));
-      value.push_back(toRing(builder.weightSet().tensors.back()));
+      value.push_back(toRing<Ring>(builder.weightSet().tensors.back()));
       sum.push_back(value.back());
     }
     const SlotId result = builder.add(c.op, operands, c.attrs);
@@ -97,7 +97,7 @@ TEST(LocalOps, PartsAddUpToTheReference) {
     for (const Tensor<Ring> &tensor : sum)
       pointers.push_back(&tensor);
     Rounding rounding;
-    const auto expected = evaluateShare(c.op, pointers, c.attrs, rounding);
+    const auto expected = evaluateShare<Ring>(c.op, pointers, c.attrs, rounding);
     ASSERT_TRUE(expected) << expected.error().message;
     for (std::size_t i = 0; i < size; ++i)
       ASSERT_EQ(x[i] + r[i], expected->data[i]) << i;
