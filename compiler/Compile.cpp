@@ -9,6 +9,7 @@
 
 #include "compiler/onnx/Import.h"
 #include "ir/Parser.h"
+#include "ir/Verifier.h"
 
 namespace sd {
 
@@ -75,10 +76,19 @@ Expected<double> parseNumber(std::string_view text, std::string_view what) {
 
 Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options) {
   const auto ending = path.extension();
-  if (ending == ".onnx" || ending == ".onnxtext" || (ending != ".sdir" && !looksLikeIr(path)))
-    return loadOnnx(path, options);
+  if (ending == ".onnx" || ending == ".onnxtext" || (ending != ".sdir" && !looksLikeIr(path))) {
+    SD_ASSIGN(Module module, loadOnnx(path, options));
+    module.ringBits = options.ringBits.value_or(module.ringBits);
+    return module;
+  }
   if (options.batch) return fail("--batch is for ONNX models; '{}' has fixed shapes", path.string());
   SD_ASSIGN(Module module, loadText(path));
+  if (options.ringBits && *options.ringBits != module.ringBits) {
+    if (isLowered(module))
+      return fail("--ring {}: '{}' is lowered for a ring of {} bits already", *options.ringBits, path.string(),
+                  module.ringBits);
+    module.ringBits = *options.ringBits;
+  }
   if (options.inputRange)
     for (auto &op : module.ops)
       if (op.kind == OpKind::Input) {

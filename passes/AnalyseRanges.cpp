@@ -15,12 +15,12 @@ namespace sd {
 namespace {
 
 // The least k with `magnitude` within the op's limit at bound k, or the op's own.
-std::int64_t publicBound(const Op &op, double magnitude) {
+std::int64_t publicBound(const Module &module, const Op &op, double magnitude) {
   Op trial = op;
   const std::int64_t own = op.attrs.i(Attr::Bound);
   for (std::int64_t k = op.attrs.i(Attr::Bits, 0) + 1; k < own; ++k) {
     trial.attrs.set(Attr::Bound, k);
-    if (magnitude <= limitOf(trial)) return k;
+    if (magnitude <= limitOf(trial, module.ringBits)) return k;
   }
   return own;
 }
@@ -33,7 +33,8 @@ void tightenBounds(Module &module) {
     walkIntervals(module, Knowledge::Public, [&](std::size_t i, double magnitude) {
       const Op &op = module.ops[i];
       if (!op.attrs.has(Attr::Bound)) return;
-      if (const auto bound = publicBound(op, magnitude); bound < op.attrs.i(Attr::Bound)) bounds.emplace_back(i, bound);
+      if (const auto bound = publicBound(module, op, magnitude); bound < op.attrs.i(Attr::Bound))
+        bounds.emplace_back(i, bound);
     });
     for (auto &[i, bound] : bounds) {
       module.ops[i].attrs.set(Attr::Bound, bound);
@@ -93,17 +94,24 @@ std::string describeUnknown(const RangeFact &fact) {
       fact.where, bits(fact.proved), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
 }
 
-constexpr std::string_view kWaysOut =
-    "a smaller --scale, a tighter --input-range LO,HI, or --calibrate X.npy to measure "
-    "the values on records";
+// Flags that leave larger values room, if there are any.
+std::string moreRoom(const Module &module, const PassOptions &options) {
+  if (const int k = boundBitsOf(module, options); k < module.ringBits - 2)
+    return fmt::format("a --bound above {}, up to {}", k, module.ringBits - 2);
+  return module.ringBits == kBitsOf<Ring32> ? "--ring 64" : "";
+}
 
-std::string waysOut(const Module &module) {
+std::string waysOut(const Module &module, const PassOptions &options) {
+  std::string ways;
   for (auto &op : module.ops)
-    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low))
-      return fmt::format("--input-range LO,HI (the range of input '{}' is not declared), a smaller --scale, or "
+    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low) && ways.empty())
+      ways = fmt::format("--input-range LO,HI (the range of input '{}' is not declared), a smaller --scale, or "
                          "--calibrate X.npy to measure the values on records",
                          op.attrs.str(Attr::Name));
-  return std::string(kWaysOut);
+  if (ways.empty())
+    ways = "a smaller --scale, a tighter --input-range LO,HI, or --calibrate X.npy to measure the values on records";
+  const std::string room = moreRoom(module, options);
+  return room.empty() ? ways : ways + "; and where the values need it, " + room;
 }
 
 // One op of the model may have become many, such as the maxima of a pool: the worst stands for all.
@@ -119,11 +127,12 @@ std::vector<RangeFact> worstOfEach(const std::vector<RangeFact> &facts) {
   return worst;
 }
 
-Expected<void> judgeMeasured(const RangeFact &fact, PassContext &context) {
+Expected<void> judgeMeasured(const RangeFact &fact, const std::string &room, PassContext &context) {
   if (fact.measured > fact.limit)
     return fail("{}: a calibration record gives |y| = 2^{:.1f}, above the limit of 2^{:.1f} (as a real: {:.4g}); "
-                "compile with a smaller --scale",
-                fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
+                "compile with a smaller --scale{}",
+                fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale),
+                room.empty() ? "" : ", or with " + room);
   if (fact.measured * 2 > fact.limit)
     context.warnings.push_back(
         fmt::format("{}: on the calibration records |y| reaches 2^{:.2f}, less than one bit below the limit of "
@@ -139,7 +148,7 @@ Expected<void> judge(const Module &module, PassContext &context) {
       fact.basis = RangeFact::Basis::Proved;
     } else if (fact.wasMeasured) {
       fact.basis = RangeFact::Basis::Measured;
-      SD_TRY(judgeMeasured(fact, context));
+      SD_TRY(judgeMeasured(fact, moreRoom(module, context.options), context));
     } else {
       unknown.push_back(fact);
     }
@@ -150,8 +159,9 @@ Expected<void> judge(const Module &module, PassContext &context) {
     refusal += describeUnknown(fact) + "\n";
     if (context.options.ranges == RangePolicy::Warn) context.warnings.push_back(describeUnknown(fact));
   }
-  if (context.options.ranges == RangePolicy::Require) return fail("{}Ways out: {}", refusal, waysOut(module));
-  context.warnings.push_back("ways out: " + waysOut(module));
+  if (context.options.ranges == RangePolicy::Require)
+    return fail("{}Ways out: {}", refusal, waysOut(module, context.options));
+  context.warnings.push_back("ways out: " + waysOut(module, context.options));
   return {};
 }
 
@@ -166,7 +176,7 @@ Expected<Module> analyseRanges(const Module &module, PassContext &context) {
     const Op &op = result.ops[i];
     RangeFact fact;
     fact.where = describe(op);
-    fact.limit = limitOf(op);
+    fact.limit = limitOf(op, result.ringBits);
     fact.proved = magnitude;
     fact.scale = result.type(op.operands[0]).scale;
     facts[i] = fact;

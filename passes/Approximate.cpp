@@ -209,6 +209,7 @@ private:
     FitOptions options;
     options.error = context_.options.approximationError;
     options.scale = context_.options.scaleBits;
+    options.boundBits = boundBitsOf(graph_.module, context_.options);
     return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, options)).first->second;
   }
 

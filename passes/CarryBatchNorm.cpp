@@ -95,7 +95,8 @@ void scaleLinear(LinearParts &parts, const Carried &carried) {
 
 Expected<Module> carryBatchNorm(const Module &module, PassContext &context) {
   const Graph graph(module);
-  const double limit = std::ldexp(1.0, turnedSummandBits(context.options.scaleBits));
+  const double limit =
+      std::ldexp(1.0, turnedSummandBits(boundBitsOf(module, context.options), context.options.scaleBits));
   Rewriter rewriter(module);
   std::map<std::size_t, Carried> relus;             // by the ReLU's index
   std::map<std::size_t, const Carried *> linearOps; // by the linear op's

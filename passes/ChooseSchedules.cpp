@@ -13,8 +13,8 @@ Expected<Module> chooseSchedules(const Module &module, PassContext &context) {
     }
     const auto elements = static_cast<std::uint64_t>(elementCount(module.type(op.result).shape));
     const CompareSchedule schedule =
-        bestSchedule(kRingBits, static_cast<int>(op.attrs.i(Attr::Bits, 0)), static_cast<int>(op.attrs.i(Attr::Bound)),
-                     elements, context.options.network);
+        bestSchedule(module.ringBits, static_cast<int>(op.attrs.i(Attr::Bits, 0)),
+                     static_cast<int>(op.attrs.i(Attr::Bound)), elements, context.options.network);
     Attrs attrs = op.attrs;
     attrs.set(Attr::Digit, std::int64_t{schedule.digit});
     attrs.set(Attr::Radix, std::int64_t{schedule.radix});

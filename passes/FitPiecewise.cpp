@@ -212,7 +212,7 @@ Expected<Fit> fitPiecewise(const std::function<double(double)> &f, const FitOpti
     const auto path = shortest(problem, error * part);
     if (path.empty() || path.size() > options.maxKnots) break;
     Fit fit;
-    fit.function = rounded(through(problem, path), options.scale).reals();
+    fit.function = rounded(through(problem, path), options.scale, options.boundBits).reals();
     fit.slopeError = std::max(std::abs(fit.function.slopes.front() - problem.left.slope),
                               std::abs(fit.function.slopes.back() - problem.right.slope));
     fit.error = measured(f, problem, fit);

@@ -10,6 +10,7 @@ namespace sd {
 
 struct FitOptions {
   double error = 0x1p-8; // wanted: |f(x) - fit(x)| <= error for all real x
+  int boundBits = 30;    // integers stay below 2^boundBits
   int scale = 10;        // knots are multiples of 2^-scale, slopes of 2^-slopeBitsOf
   std::size_t maxKnots = 256;
 };

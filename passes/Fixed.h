@@ -5,8 +5,7 @@
 
 namespace sd {
 
-// round(v 2^scale), half away from zero. Error naming the largest element if one does not fit into 32 bits.
-Expected<Tensor<std::int64_t>> toFixed(const Tensor<float> &tensor, int scale);
-Expected<Tensor<std::int64_t>> toFixed(std::span<const double> values, Shape shape, int scale);
+// round(v 2^scale), half away from zero. Error naming an element that does not fit into the ring.
+Expected<Tensor<std::int64_t>> toFixed(std::span<const double> values, Shape shape, int scale, int ringBits);
 
 } // namespace sd

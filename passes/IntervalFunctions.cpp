@@ -8,6 +8,16 @@ namespace sd::intervals {
 
 namespace {
 constexpr std::size_t kMaxKnots = 1024;
+
+// At least the largest number that the evaluation of f between `low` and `high` meets.
+double sizeOf(const PiecewiseLinear &f, double low, double high) {
+  double slope = 0, run = std::max(std::abs(low), std::abs(high));
+  for (double m : f.slopes)
+    slope = std::max(slope, std::abs(m));
+  for (double k : f.knots)
+    run = std::max(run, std::abs(k));
+  return std::abs(f.offset) + 2 * slope * run;
+}
 } // namespace
 
 std::optional<Functions::Function> Functions::functionOf(const Case &c, std::size_t i) const {
@@ -58,9 +68,11 @@ std::optional<Interval> Functions::follow(const Case &c) {
   if (!function) return std::nullopt;
   Interval result = *function->of;
   for (std::size_t i = 0; i < result.low.data.size(); ++i) {
-    const auto [low, high] = function->f.range(result.low.data[i], result.high.data[i]);
-    result.low.data[i] = std::floor(low);
-    result.high.data[i] = std::ceil(high);
+    const double from = result.low.data[i], to = result.high.data[i];
+    const auto [low, high] = function->f.range(from, to);
+    const double slack = slackOf(sizeOf(function->f, from, to));
+    result.low.data[i] = std::floor(low) - slack;
+    result.high.data[i] = std::ceil(high) + slack;
   }
   return result;
 }

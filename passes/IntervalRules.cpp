@@ -10,8 +10,6 @@ namespace sd::intervals {
 
 namespace {
 
-constexpr double kUnknown = 0x1p31; // any residue, centred
-
 template <class F>
 Interval mapBounds(const Interval &x, F f) {
   Interval result = x;
@@ -122,7 +120,7 @@ Interval sumPool(const Case &c) {
   double least = 1, most = 1; // taps that hit the input
   const auto axes = windowAxes(shape, c.op.attrs.ints(Attr::Kernel), c.op.attrs);
   for (std::size_t axis = 0; axis < axes.size(); ++axis) {
-    double fewest = kUnknown, largest = 0;
+    double fewest = HUGE_VAL, largest = 0;
     for (std::int64_t o = 0; o < result[axis + 2]; ++o) {
       const auto taps = windowTaps(axes[axis], o);
       fewest = std::min(fewest, static_cast<double>(taps.end - taps.begin));
@@ -181,7 +179,15 @@ Interval perChannel(const Interval &x, const Shape &shape) {
   return result;
 }
 
-Interval shareOp(const Case &c) {
+namespace {
+
+// Any residue, centred.
+Interval unknown(const Case &c) {
+  const double half = std::ldexp(1.0, c.module.ringBits - 1);
+  return Interval::uniform(-half, half);
+}
+
+Interval inDoubles(const Case &c) {
   const Attrs &attrs = c.op.attrs;
   switch (c.op.kind) {
   case OpKind::ShareAddW:
@@ -193,7 +199,7 @@ Interval shareOp(const Case &c) {
   case OpKind::ShareConv:
   case OpKind::ShareMatMul:
   case OpKind::ShareScale:
-    return c.weightsUnknown ? Interval::uniform(-kUnknown, kUnknown) : linearOp(c);
+    return c.weightsUnknown ? unknown(c) : linearOp(c);
   case OpKind::ShareAdd:
     return combine(*c.in[0], *c.in[1], std::plus<>());
   case OpKind::ShareSub:
@@ -223,6 +229,12 @@ Interval shareOp(const Case &c) {
   default:
     return layoutOp(c);
   }
+}
+
+} // namespace
+
+Interval shareOp(const Case &c) {
+  return mapBounds(inDoubles(c), [](double v, bool high) { return v + (high ? slackOf(v) : -slackOf(v)); });
 }
 
 std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in) {

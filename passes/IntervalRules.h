@@ -1,6 +1,7 @@
 // Intervals of each op's result from those of its operands; between the files of the analysis.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -8,6 +9,9 @@
 #include "passes/PiecewiseLinear.h"
 
 namespace sd::intervals {
+
+// What doubles may have lost of a value, and of the few operations that made it: nothing below 2^52.
+inline double slackOf(double value) { return std::abs(value) < 0x1p52 ? 0 : std::abs(value) * 0x1p-48; }
 
 struct Case {
   const Module &module;
@@ -17,7 +21,7 @@ struct Case {
   bool weightsUnknown;
 };
 
-// A share op, not share.input or share.output.
+// A share op, not share.input or share.output; rounded outwards where doubles are not exact.
 Interval shareOp(const Case &);
 
 // Values that are a piecewise linear function of an earlier one: their interval is that function's range.

@@ -15,19 +15,17 @@ double Interval::least() const { return *std::ranges::min_element(low.data); }
 double Interval::most() const { return *std::ranges::max_element(high.data); }
 double Interval::magnitude() const { return std::max(std::abs(least()), std::abs(most())); }
 
-double limitOf(const Op &op) {
-  switch (op.kind) {
-  case OpKind::ShareTruncate:
-  case OpKind::ShareRelu:
-    return std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bound))) -
-           std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bits)));
-  case OpKind::ShareMax:
-    return std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bound))) - 1;
-  case OpKind::ShareOutput:
-    return std::ldexp(1.0, kRingBits - 1) - 1;
-  default:
-    return std::numeric_limits<double>::infinity();
-  }
+double limitOf(const Op &op, int ringBits) {
+  const auto power = [&](Attr attr) { return std::ldexp(1.0, static_cast<int>(op.attrs.i(attr))); };
+  double limit = std::numeric_limits<double>::infinity();
+  if (op.kind == OpKind::ShareTruncate || op.kind == OpKind::ShareRelu)
+    limit = power(Attr::Bound) - power(Attr::Bits);
+  else if (op.kind == OpKind::ShareMax)
+    limit = power(Attr::Bound) - 1;
+  else if (op.kind == OpKind::ShareOutput)
+    limit = std::ldexp(1.0, ringBits - 1) - 1;
+  // Where doubles would round it up, a little less.
+  return std::isfinite(limit) ? limit - intervals::slackOf(limit) : limit;
 }
 
 namespace {
@@ -51,7 +49,8 @@ Interval clipped(const Interval &x, double limit) {
 
 Interval entered(const Module &module, const Op &op, const Interval *clear) {
   const int scale = module.type(op.result).scale;
-  const double most = std::ldexp(1.0, kBoundBits) - 1; // share.input refuses larger ones
+  // share.input refuses larger ones.
+  const double most = std::ldexp(1.0, static_cast<int>(op.attrs.i(Attr::Bound, module.ringBits - 2))) - 1;
   if (!clear) return Interval::uniform(-most, most);
   Interval result = *clear;
   for (auto *side : {&result.low, &result.high})
@@ -98,7 +97,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
       values[op.result] = entered(module, op, known ? in[0] : nullptr);
     } else {
       assert(known);
-      const double limit = limitOf(op);
+      const double limit = limitOf(op, module.ringBits);
       if (std::isfinite(limit)) {
         const double magnitude = magnitudeBefore(op, in);
         visit(i, magnitude);
@@ -107,7 +106,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
             functions.drop(operand);
         if (op.kind != OpKind::ShareMax)
           for (auto &x : in) {
-            bounded.push_back(clipped(*x, limitOf(op)));
+            bounded.push_back(clipped(*x, limitOf(op, module.ringBits)));
             x = &bounded.back();
           }
       }

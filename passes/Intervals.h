@@ -24,8 +24,9 @@ enum class Knowledge : std::uint8_t {
   Weights, // the service's proof
 };
 
-// |y| that op takes: 2^k - 2^t of a truncation, ReLU; 2^k - 1 of the difference of a maximum; 2^31 - 1 of an output.
-double limitOf(const Op &op);
+// |y| that op takes: 2^k - 2^t of a truncation, ReLU; 2^k - 1 of the difference of a maximum; 2^(ringBits - 1) - 1 of
+// an output.
+double limitOf(const Op &op, int ringBits);
 
 // Called before each op with a limit, with the largest |y| that the intervals of its operands admit.
 using LimitVisitor = std::function<void(std::size_t op, double magnitude)>;

@@ -81,8 +81,8 @@ Cover bestCover(const WindowAxis &axis, std::int64_t outputs) {
 // Builds the maxima along one dimension of a value.
 class AxisMaxima {
 public:
-  AxisMaxima(Builder &builder, std::int64_t dimension, const std::string &source)
-      : builder_(builder), dimension_(dimension), source_(source) {}
+  AxisMaxima(Builder &builder, std::int64_t dimension, int boundBits, const std::string &source)
+      : builder_(builder), dimension_(dimension), boundBits_(boundBits), source_(source) {}
 
   ValueId cover(ValueId x, const WindowAxis &axis, const Cover &cover) const {
     Positions held(static_cast<std::size_t>(axis.size));
@@ -121,22 +121,23 @@ private:
   }
 
   ValueId maximum(ValueId a, ValueId b) const {
-    return builder_.create(OpKind::ShareMax, {a, b}, {{Attr::Bound, std::int64_t{kBoundBits}}}, source_);
+    return builder_.create(OpKind::ShareMax, {a, b}, {{Attr::Bound, std::int64_t{boundBits_}}}, source_);
   }
 
   Builder &builder_;
   std::int64_t dimension_;
+  int boundBits_;
   const std::string &source_;
 };
 
 } // namespace
 
-ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool) {
+ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, int boundBits) {
   const auto axes = windowAxes(builder.type(x).shape, pool.attrs.ints(Attr::Kernel), pool.attrs);
   for (std::size_t i = axes.size(); i-- > 0;) { // rows are contiguous: last axis first
     const auto outputs = windowOutputs(axes[i]);
     assert(outputs); // the pool's rule
-    const AxisMaxima maxima(builder, static_cast<std::int64_t>(i) + 2, pool.source);
+    const AxisMaxima maxima(builder, static_cast<std::int64_t>(i) + 2, boundBits, pool.source);
     x = maxima.cover(x, axes[i], bestCover(axes[i], *outputs));
   }
   return x;

@@ -1,7 +1,9 @@
 // What a pass is: a named function from a module to a module.
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,11 +20,12 @@ enum class RangePolicy : std::uint8_t { Warn, Require };
 
 struct PassOptions {
   int scaleBits = 10;                // s: activations hold round(v 2^s)
+  std::optional<int> boundBits;      // k where no bound is known: of truncations, comparisons and inputs
   bool privateNormalization = false; // a leading normalisation of an input is the service's secret
   bool revealClass = false;          // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
   NetworkProfile network = NetworkProfile::lan();
-  double approximationError = 0x1p-8; // of smooth activations, over all real numbers
+  double approximationError = 0x1p-8;                                // of smooth activations, over all real numbers
   std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name
 };
 
@@ -49,13 +52,24 @@ struct Approximation {
 struct PassContext {
   PassOptions options;
   std::vector<std::string> warnings;
-  std::vector<RangeFact> ranges; // of the last run of analyse-ranges
+  std::vector<RangeFact> ranges;             // of the last run of analyse-ranges
   std::vector<Approximation> approximations; // of the last run of approximate
 };
 
-// log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm), at the scale 2^scaleBits: a
-// quarter of what a truncated product may reach.
-inline int turnedSummandBits(int scaleBits) { return kBoundBits - 2 - 2 * scaleBits; }
+// k if none is asked for: all that 32 bits have; of 64 bits as many as leave comparisons narrow.
+constexpr int defaultBoundBits(int ringBits) { return ringBits == kBitsOf<Ring32> ? kBoundBitsOf<Ring32> : 46; }
+inline int boundBitsOf(const Module &module, const PassOptions &options) {
+  return options.boundBits.value_or(defaultBoundBits(module.ringBits));
+}
+
+// t of a truncation: at least 6 bits of k are left.
+inline int maxTruncationOf(const Module &module, const PassOptions &options) {
+  return std::min(maxTruncation(module.ringBits), boundBitsOf(module, options) - 6);
+}
+
+// log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm): a quarter of what a truncated
+// product may reach.
+inline int turnedSummandBits(int boundBits, int scaleBits) { return boundBits - 2 - 2 * scaleBits; }
 
 using PassFunction = Expected<Module> (*)(const Module &, PassContext &);
 

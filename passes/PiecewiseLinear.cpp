@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ir/core/Ring.h"
-
 namespace sd {
 
 namespace {
@@ -126,7 +124,7 @@ PiecewiseLinear IntegerPieces::reals() const {
   return f;
 }
 
-int slopeBitsOf(const PiecewiseLinear &f, int scale) {
+int slopeBitsOf(const PiecewiseLinear &f, int scale, int boundBits) {
   if (f.knots.empty() || f.slopes.front() != 0 || f.slopes.back() != 0) return scale;
   double longest = 1; // run between knots, over which an error of the slope grows
   for (std::size_t i = 1; i < f.knots.size(); ++i)
@@ -134,12 +132,12 @@ int slopeBitsOf(const PiecewiseLinear &f, int scale) {
   const int wanted = scale + 3 + static_cast<int>(std::ceil(std::log2(longest)));
   const auto [low, high] = f.range(f.knots.front(), f.knots.back());
   const double most = 1.25 * std::max({std::abs(low), std::abs(high), 1.0}); // the same once rounded
-  const int room = kBoundBits - 1 - scale - static_cast<int>(std::ceil(std::log2(most)));
+  const int room = boundBits - 1 - scale - static_cast<int>(std::ceil(std::log2(most)));
   return std::clamp(room, scale, std::min(wanted, scale + 10));
 }
 
-IntegerPieces rounded(const PiecewiseLinear &f, int scale) {
-  const int slopeBits = slopeBitsOf(f, scale);
+IntegerPieces rounded(const PiecewiseLinear &f, int scale, int boundBits) {
+  const int slopeBits = slopeBitsOf(f, scale, boundBits);
   IntegerPieces result;
   result.scale = scale;
   result.slopeBits = slopeBits;

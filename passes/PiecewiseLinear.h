@@ -36,8 +36,11 @@ struct IntegerPieces {
 
   PiecewiseLinear reals() const;
 };
-// Bits of slopes: as many as the scale has; a few more where f is constant on either side, so that results stay small.
-int slopeBitsOf(const PiecewiseLinear &f, int scale);
-IntegerPieces rounded(const PiecewiseLinear &f, int scale);
+// Knots and slopes of this size and beyond are refused.
+inline constexpr int kIntegerPieceBits = 30;
+// Bits of slopes: as many as the scale has; a few more where f is constant on either side, so that results stay small,
+// and where the values of f then stay below 2^boundBits.
+int slopeBitsOf(const PiecewiseLinear &f, int scale, int boundBits);
+IntegerPieces rounded(const PiecewiseLinear &f, int scale, int boundBits);
 
 } // namespace sd

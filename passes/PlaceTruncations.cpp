@@ -21,13 +21,14 @@ namespace sd {
 
 namespace {
 
-// A sum of a window is carried at the product's scale only up to here: 2^24 leaves |y| < 64 below 2^30.
-constexpr int kMaxPooledScale = 24;
+// A sum of a window is carried at the product's scale only if that leaves |y| < 64 below the bound.
+constexpr int kPooledBits = 6;
 
 class TruncationPlacer {
 public:
-  TruncationPlacer(const Module &module, const NetworkProfile &network)
-      : module_(module), network_(network), rewriter_(module), pending_(module.types.size(), 0),
+  TruncationPlacer(const Module &module, const PassOptions &options)
+      : module_(module), network_(options.network), k_(boundBitsOf(module, options)),
+        mostBits_(maxTruncationOf(module, options)), rewriter_(module), pending_(module.types.size(), 0),
         landed_(module.types.size(), kNoValue) {}
 
   Module run() {
@@ -43,7 +44,7 @@ private:
     if (landed_[value] == kNoValue)
       landed_[value] = rewriter_.builder.create(
           OpKind::ShareTruncate, {rewriter_[value]},
-          {{Attr::Bits, std::int64_t{pending_[value]}}, {Attr::Bound, std::int64_t{kBoundBits}}}, user.source);
+          {{Attr::Bits, std::int64_t{pending_[value]}}, {Attr::Bound, std::int64_t{k_}}}, user.source);
     return landed_[value];
   }
 
@@ -86,7 +87,7 @@ private:
   void truncate(const Op &op) {
     const ValueId x = op.operands[0];
     const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
-    if (bits > maxTruncation(kRingBits)) {
+    if (bits > mostBits_) {
       rewriter_.map(op.result, landed(op, x));
       pending_[op.result] = bits - pending_[x];
       return;
@@ -98,7 +99,7 @@ private:
   void relu(const Op &op) {
     const ValueId x = op.operands[0];
     const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
-    if (bits > maxTruncation(kRingBits)) return land(op);
+    if (bits > mostBits_) return land(op);
     Attrs attrs = op.attrs;
     attrs.set(Attr::Bits, std::int64_t{bits});
     std::vector<ValueId> operands = op.operands;
@@ -112,16 +113,15 @@ private:
     const Op &definition = module_.ops[definitions_[op.operands[1]]];
     const Tensor<std::int64_t> &weights = definition.attrs.int64s(Attr::Weights);
     Tensor<std::int64_t> shifted = weights;
+    const std::int64_t most = std::int64_t{1} << (module_.ringBits - 1 - pending_[x]);
     for (auto &w : shifted.data) {
-      const std::int64_t large = std::int64_t{w} << pending_[x];
-      w = static_cast<std::int32_t>(large);
-      if (w != large) return land(op); // as an integer it would be another one
+      if (w >= most || w < -most) return land(op); // as an integer it would be another one
+      w *= std::int64_t{1} << pending_[x];
     }
     const int scale = module_.type(op.operands[1]).scale + pending_[x];
     const ValueId constant = rewriter_.builder.weights(std::move(shifted), scale, definition.source);
     Attrs attrs = op.attrs;
-    if (attrs.has(Attr::Bound))
-      attrs.set(Attr::Bound, std::min<std::int64_t>(attrs.i(Attr::Bound) + pending_[x], kBoundBits));
+    if (attrs.has(Attr::Bound)) attrs.set(Attr::Bound, std::min<std::int64_t>(attrs.i(Attr::Bound) + pending_[x], k_));
     append(op, {rewriter_[x], constant}, std::move(attrs), pending_[x]);
   }
 
@@ -152,10 +152,10 @@ private:
     case OpKind::ShareMax:
       return equalPending(op) ? carry(op, most, op.attrs) : land(op);
     case OpKind::SharePad: {
-      const std::int64_t fill = op.attrs.i(Attr::IntFill) << most;
-      if (std::abs(fill) >= std::int64_t{1} << 31) return land(op);
+      const std::int64_t fill = op.attrs.i(Attr::IntFill);
+      if (std::abs(fill) >= std::int64_t{1} << (module_.ringBits - 1 - most)) return land(op);
       Attrs attrs = op.attrs;
-      attrs.set(Attr::IntFill, fill);
+      attrs.set(Attr::IntFill, fill * (std::int64_t{1} << most));
       return carry(op, most, std::move(attrs));
     }
     case OpKind::ShareSumPool: {
@@ -165,7 +165,7 @@ private:
       const ValueId x = op.operands[0];
       const int scale =
           rewriter_.builder.type(rewriter_[x]).scale + std::bit_width(static_cast<std::uint64_t>(taps) - 1);
-      return scale <= kMaxPooledScale ? carry(op, most, op.attrs) : land(op);
+      return scale <= k_ - kPooledBits ? carry(op, most, op.attrs) : land(op);
     }
     default:
       return land(op);
@@ -182,7 +182,8 @@ private:
   double compareSeconds(int truncation, int bound, ValueId result) const {
     const auto elements = static_cast<std::uint64_t>(elementCount(module_.type(result).shape));
     return seconds(
-        compareCost(kRingBits, {truncation, bound, bestSchedule(kRingBits, truncation, bound, elements, network_)}),
+        compareCost(module_.ringBits,
+                    {truncation, bound, bestSchedule(module_.ringBits, truncation, bound, elements, network_)}),
         result);
   }
 
@@ -194,19 +195,19 @@ private:
     std::set<std::size_t> reached;
     bool ends = false; // without a ReLU that would truncate for nothing
     collectPool(value, reached, ends);
-    double carried = 0, landedSeconds = seconds(truncateCost(kRingBits, bits), value), lastTruncation = 0;
+    double carried = 0, landedSeconds = seconds(truncateCost(module_.ringBits, bits), value), lastTruncation = 0;
     bool compares = false;
     for (auto i : reached) {
       const Op &op = module_.ops[i];
       if (op.kind == OpKind::ShareMax) {
         compares = true;
-        carried += compareSeconds(0, kBoundBits, op.result);
-        landedSeconds += compareSeconds(0, kBoundBits + 1 - bits, op.result);
-        lastTruncation = seconds(truncateCost(kRingBits, bits), op.result);
-      } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= maxTruncation(kRingBits)) {
+        carried += compareSeconds(0, k_, op.result);
+        landedSeconds += compareSeconds(0, k_ + 1 - bits, op.result);
+        lastTruncation = seconds(truncateCost(module_.ringBits, bits), op.result);
+      } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= mostBits_) {
         const int own = static_cast<int>(op.attrs.i(Attr::Bits));
-        carried += compareSeconds(own + bits, kBoundBits, op.result);
-        landedSeconds += compareSeconds(own, std::max(kBoundBits - bits, own + 1), op.result);
+        carried += compareSeconds(own + bits, k_, op.result);
+        landedSeconds += compareSeconds(own, std::max(k_ - bits, own + 1), op.result);
       }
     }
     if (ends) carried += lastTruncation;
@@ -227,6 +228,7 @@ private:
 
   const Module &module_;
   const NetworkProfile &network_;
+  const int k_, mostBits_; // the bound of what nothing is known of; of a truncation
   std::vector<std::size_t> definitions_ = definitionsOf(module_);
   std::vector<std::vector<std::size_t>> users_ = usersOf(module_);
   std::map<ValueId, bool> pools_; // landsBeforePool, once asked
@@ -238,7 +240,7 @@ private:
 } // namespace
 
 Expected<Module> placeTruncations(const Module &module, PassContext &context) {
-  return TruncationPlacer(module, context.options.network).run();
+  return TruncationPlacer(module, context.options).run();
 }
 
 } // namespace sd

@@ -51,7 +51,10 @@ Shared Quantizer::share(ValueId value) {
     if (const Op &in = graph_.definition(input); in.attrs.has(Attr::Low)) shared.finer = integerBits(in);
   }
   const Type type = Type::share(module_.type(value).shape, std::max(s_ - shared.finer, 0));
-  auto entered = rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, {}, op.source}, &type);
+  Attrs attrs; // the ring's own bound goes without saying
+  if (k_ < module_.ringBits - 2) attrs.set(Attr::Bound, std::int64_t{k_});
+  auto entered =
+      rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, std::move(attrs), op.source}, &type);
   assert(entered);
   shared.value = *entered;
   return shared;
@@ -74,7 +77,7 @@ void Quantizer::lowerClear(const Op &op) {
 }
 
 ValueId Quantizer::weights(const Op &op, std::span<const double> values, Shape shape, int scale) {
-  auto fixed = toFixed(values, shape, scale);
+  auto fixed = toFixed(values, shape, scale, module_.ringBits);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
   // Without its factors, which have no more than s bits of fraction, the layer would do nothing; summands may vanish.
   const auto isZero = [](auto v) { return v == 0; };
@@ -91,9 +94,9 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale)
 
 ValueId Quantizer::truncated(const Op &op, ValueId value, int scale) {
   while (scaleOf(value) > scale) {
-    const int bits = std::min(scaleOf(value) - scale, maxTruncation(kRingBits));
-    value = append(op, OpKind::ShareTruncate, {value},
-                   {{Attr::Bits, std::int64_t{bits}}, {Attr::Bound, std::int64_t{kBoundBits}}});
+    const int bits = std::min(scaleOf(value) - scale, maxTruncationOf(module_, context_.options));
+    value =
+        append(op, OpKind::ShareTruncate, {value}, {{Attr::Bits, std::int64_t{bits}}, {Attr::Bound, std::int64_t{k_}}});
   }
   return value;
 }
@@ -168,7 +171,7 @@ void Quantizer::lowerRelu(const Op &op) {
   if (op.operands.size() > 1) operands.push_back(weights(op, *graph_.constant(op.operands[1]), 0));
   define(op,
          append(op, OpKind::ShareRelu, std::move(operands),
-                {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}),
+                {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{k_}}}),
          x.finer);
 }
 
@@ -176,7 +179,7 @@ void Quantizer::lowerRelu(const Op &op) {
 // other and share their messages.
 void Quantizer::lowerPiecewise(const Op &op) {
   const ValueId x = raised(op, truncated(op, share(op.operands[0]).value, s_), s_);
-  const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_);
+  const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_, k_);
   auto times = [&](ValueId value, std::int64_t factor) {
     return factor == 1 ? value : append(op, OpKind::ShareMulC, {value}, {{Attr::Factor, factor}});
   };
@@ -188,7 +191,7 @@ void Quantizer::lowerPiecewise(const Op &op) {
     const std::int64_t change = f.slopes[i + 1] - f.slopes[i];
     if (change == 0) continue;
     const ValueId above = append(op, OpKind::ShareRelu, {plus(x, -f.knots[i])},
-                                 {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}});
+                                 {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{k_}}});
     const ValueId term = times(above, change);
     sum = sum == kNoValue ? term : append(op, OpKind::ShareAdd, {sum, term});
   }
@@ -269,12 +272,12 @@ void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float
   const auto &users = graph_.users[op.result];
   if (users.size() == 1 && module_.ops[users[0]].kind == OpKind::Relu && !isPlainRelu(module_.ops[users[0]])) {
     // A public bound, so that the comparison behind stays narrow.
-    const int bits = turnedSummandBits(s_) + scaleOf(x);
+    const int bits = turnedSummandBits(k_, s_) + scaleOf(x);
     for (float v : constant.data)
       if (!(std::abs(std::ldexp(v, scaleOf(x))) <= std::ldexp(1.0, bits)))
         return complaints_.add(op, "adds {:g} before a ReLU with turned channels, where at most 2^{} is possible", v,
-                               turnedSummandBits(s_));
-    attrs.set(Attr::Bound, std::int64_t{std::clamp(bits, 0, kBoundBits)});
+                               turnedSummandBits(k_, s_));
+    attrs.set(Attr::Bound, std::int64_t{std::clamp(bits, 0, k_)});
   }
   define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}, std::move(attrs)));
 }
@@ -297,7 +300,7 @@ void Quantizer::lowerProduct(const Op &op) {
 
 void Quantizer::lowerMaxPool(const Op &op) {
   const Shared x = share(op.operands[0]);
-  define(op, appendMaxPool(rewriter_.builder, x.value, op), x.finer);
+  define(op, appendMaxPool(rewriter_.builder, x.value, op, k_), x.finer);
 }
 
 void Quantizer::lowerAvgPool(const Op &op) {

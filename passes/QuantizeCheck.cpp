@@ -90,10 +90,10 @@ void Quantizer::checkPrivate(const Op &op) {
   case OpKind::Softsign:
     return complaints_.add(op, "has no fixed-point form; run approximate before quantize");
   case OpKind::Piecewise: {
-    const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_);
-    constexpr std::int64_t kMost = std::int64_t{1} << kBoundBits;
-    auto fits = [](std::int64_t v) { return -kMost < v && v < kMost; };
-    if (!std::ranges::all_of(f.knots, fits) || !std::ranges::all_of(f.slopes, fits) || !fits(f.constant))
+    const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_, k_);
+    const auto below = [](int bits) { return [=](std::int64_t v) { return std::abs(v) < std::int64_t{1} << bits; }; };
+    const auto fits = below(kIntegerPieceBits);
+    if (!std::ranges::all_of(f.knots, fits) || !std::ranges::all_of(f.slopes, fits) || !below(k_)(f.constant))
       complaints_.add(op, "its knots or slopes do not fit at scale 2^{}; compile with a smaller --scale", s_);
     return;
   }
@@ -106,7 +106,7 @@ void Quantizer::checkPrivate(const Op &op) {
       if (constant(i)) complaints_.add(op, "joins a constant with the record's values, which is not supported");
     return;
   case OpKind::Pad:
-    if (!(std::abs(std::ldexp(op.attrs.f(Attr::Fill), 2 * s_)) < 1 << kBoundBits))
+    if (!(std::abs(std::ldexp(op.attrs.f(Attr::Fill), 2 * s_)) < std::ldexp(1.0, k_)))
       complaints_.add(op, "a padding of {:g} does not fit at scale 2^{}", op.attrs.f(Attr::Fill), s_);
     return;
   default:

@@ -17,8 +17,8 @@ class Quantizer {
 public:
   Quantizer(const Module &module, PassContext &context)
       : module_(module), graph_(module), rewriter_(module), context_(context), s_(context.options.scaleBits),
-        places_(partition(graph_, context.options.privateNormalization)), shares_(module.types.size()),
-        opened_(module.types.size(), kNoValue) {}
+        k_(boundBitsOf(module, context.options)), places_(partition(graph_, context.options.privateNormalization)),
+        shares_(module.types.size()), opened_(module.types.size(), kNoValue) {}
 
   Expected<Module> run();
 
@@ -70,6 +70,7 @@ private:
   Rewriter rewriter_;
   PassContext &context_;
   int s_;
+  int k_; // the bound of what nothing is known of
   std::vector<Place> places_;
   std::vector<Shared> shares_;  // by value of the nn module
   std::vector<ValueId> opened_; // likewise, of the new module
@@ -78,7 +79,7 @@ private:
 
 // max over the windows of share x [N,C,...] as a separable tournament, along each spatial axis in turn: gathers, and
 // maxima of pairs. Wide windows that overlap share maxima of 2, 4, ... elements. A window over the border is covered by
-// elements inside it alone.
-ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool);
+// elements inside it alone. Differences are promised to be below 2^boundBits.
+ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, int boundBits);
 
 } // namespace sd

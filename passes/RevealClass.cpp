@@ -34,22 +34,22 @@ std::vector<std::int64_t> range(std::int64_t first, std::int64_t count) {
   return v;
 }
 
-ValueId maximumAlong(Builder &builder, ValueId x, std::int64_t axis, const Op &origin) {
+ValueId maximumAlong(Builder &builder, ValueId x, std::int64_t axis, int boundBits, const Op &origin) {
   // Halves overlap by one where their number is odd: a maximum does not mind.
   for (std::int64_t size; (size = builder.type(x).shape[static_cast<std::size_t>(axis)]) > 1;) {
     const std::int64_t half = (size + 1) / 2;
     const ValueId left = gather(builder, x, axis, range(0, half), origin);
     const ValueId right = gather(builder, x, axis, range(size - half, half), origin);
-    x = builder.create(OpKind::ShareMax, {left, right}, {{Attr::Bound, std::int64_t{kBoundBits}}}, origin.source);
+    x = builder.create(OpKind::ShareMax, {left, right}, {{Attr::Bound, std::int64_t{boundBits}}}, origin.source);
   }
   return x;
 }
 
 // 1 at the largest scores along `axis`, 0 elsewhere, at scale 0.
-ValueId indicator(Builder &builder, ValueId scores, std::int64_t axis, const Op &origin) {
+ValueId indicator(Builder &builder, ValueId scores, std::int64_t axis, int boundBits, const Op &origin) {
   const Type type = builder.type(scores);
   const std::int64_t classes = type.shape[static_cast<std::size_t>(axis)];
-  ValueId largest = maximumAlong(builder, scores, axis, origin);
+  ValueId largest = maximumAlong(builder, scores, axis, boundBits, origin);
   largest = gather(builder, largest, axis, std::vector<std::int64_t>(static_cast<std::size_t>(classes), 0), origin);
   const ValueId below = builder.create(OpKind::ShareSub, {scores, largest}, {}, origin.source);
   const ValueId one =
@@ -57,7 +57,7 @@ ValueId indicator(Builder &builder, ValueId scores, std::int64_t axis, const Op 
   const ValueId shifted = builder.create(OpKind::ShareAddW, {below, one}, {}, origin.source);
   const ValueId mark =
       builder.create(OpKind::ShareRelu, {shifted},
-                     {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{kBoundBits}}}, origin.source);
+                     {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{boundBits}}}, origin.source);
   if (type.scale == 0) return mark;
   return builder.create(OpKind::ShareRescale, {mark}, {{Attr::Shift, std::int64_t{-type.scale}}}, origin.source);
 }
@@ -66,6 +66,7 @@ ValueId indicator(Builder &builder, ValueId scores, std::int64_t axis, const Op 
 
 Expected<Module> revealClass(const Module &module, PassContext &context) {
   if (!context.options.revealClass) return module;
+  const int boundBits = boundBitsOf(module, context.options);
   const Graph graph(module);
   Rewriter rewriter(module);
   Complaints complaints;
@@ -82,7 +83,8 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
         rewriter.clone(op);
         continue;
       }
-      rewriter.replace(op, OpKind::ShareOutput, {indicator(rewriter.builder, rewriter[op.operands[0]], axis, op)});
+      rewriter.replace(op, OpKind::ShareOutput,
+                       {indicator(rewriter.builder, rewriter[op.operands[0]], axis, boundBits, op)});
       marks.insert(op.result);
     } else if (!op.operands.empty() && marks.contains(op.operands[0]) && isNormalizer(op.kind)) {
       rewriter.map(op.result, rewriter[op.operands[0]]); // the class stays the class

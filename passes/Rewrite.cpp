@@ -53,6 +53,7 @@ Module withoutDeadOps(const Module &module) {
 
   Module result;
   result.name = module.name;
+  result.ringBits = module.ringBits;
   std::vector<ValueId> renamed(module.types.size(), kNoValue);
   for (auto &op : module.ops) {
     if (!isLive(op)) continue;

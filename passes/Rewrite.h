@@ -11,6 +11,11 @@ namespace sd {
 // "Conv_0 (nn.conv)", or "nn.conv" for an op without a source.
 std::string describe(const Op &op);
 
+// What to say where 32 bits are too few; nothing in the larger ring.
+inline std::string_view orTheLargerRing(int ringBits) {
+  return ringBits == kBitsOf<Ring32> ? ", or with --ring 64" : "";
+}
+
 // max(x, 0) everywhere.
 inline bool isPlainRelu(const Op &op) { return op.kind == OpKind::Relu && op.operands.size() == 1; }
 
@@ -47,7 +52,7 @@ public:
 // Builds a new module from an old one; values of the old one are mapped as they are defined.
 class Rewriter {
 public:
-  explicit Rewriter(const Module &old) : builder(old.name), old_(old), map_(old.types.size(), kNoValue) {}
+  explicit Rewriter(const Module &old) : builder(old.name, old.ringBits), old_(old), map_(old.types.size(), kNoValue) {}
 
   ValueId operator[](ValueId oldValue) const {
     assert(map_[oldValue] != kNoValue);

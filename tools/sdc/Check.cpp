@@ -164,7 +164,8 @@ std::string rangeTable(const Job &job, const std::vector<Outcome> &outcomes) {
   walkIntervals(job.module, Knowledge::Weights, [&](std::size_t i, double proved) {
     const Op &op = job.module.ops[i];
     text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), op.attrs.has(Attr::Bound) ? power(seen[i]) : "-",
-                        power(proved), power(limitOf(op)), proved <= limitOf(op) ? "" : "  NOT PROVED");
+                        power(proved), power(limitOf(op, job.module.ringBits)),
+                        proved <= limitOf(op, job.module.ringBits) ? "" : "  NOT PROVED");
   });
   return text;
 }

@@ -11,6 +11,15 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")
       ->type_name("N")
       ->capture_default_str();
+  command.add_option("--ring", flags.ring, "bits of the integers: 32, or 64 for values that 32 bits can't hold")
+      ->type_name("BITS")
+      ->check(CLI::IsMember({32, 64}))
+      ->default_str("32");
+  command
+      .add_option("--bound", flags.bound, "values before comparisons and truncations stay below 2^K; less is cheaper")
+      ->type_name("K")
+      ->check(CLI::Range(8, 62))
+      ->default_str("30, with --ring 64 46");
   command
       .add_option("--input-range", flags.inputRange, "every input value lies in LO..HI; others are refused at run time")
       ->type_name("LO,HI");
@@ -77,7 +86,12 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
   options.privateNormalization = flags.privateNormalization;
   options.revealClass = flags.reveal == "class";
   options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
+  if (flags.ring) model.ringBits = flags.ring;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
+  if (flags.bound > job.imported.ringBits - 2)
+    return fail("--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
+                job.imported.ringBits);
+  if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
     SD_ASSIGN(const Tensor<float> records, readTensor(flags.calibrate));
     SD_ASSIGN(job.calibration, splitRecords(job.imported, records));

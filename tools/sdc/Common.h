@@ -23,7 +23,8 @@ void addEstimate(CLI::App &app, Action &action);
 struct ModelFlags {
   std::string model;
   std::int64_t scale = 1024;
-  std::int64_t batch = 0; // 0: not given
+  std::int64_t batch = 0;  // 0: not given
+  int ring = 0, bound = 0; // likewise
   std::string inputRange, calibrate, network = "lan", ranges = "warn", reveal = "scores";
   double approximationError = 0x1p-8;
   bool privateNormalization = false;

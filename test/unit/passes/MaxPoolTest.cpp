@@ -19,7 +19,7 @@ void expectSame(const Op &pool, const Tensor<float> &x) {
   const ValueId in = builder.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, x.shape}});
   const Type type = Type::share(x.shape, 4);
   const ValueId share = *builder.add({OpKind::ShareInput, {in}, kNoValue, {}, {}}, &type);
-  const ValueId out = builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool)});
+  const ValueId out = builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool, kBoundBits)});
   builder.create(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
   const Module module = builder.take();
   auto interpreter = Interpreter::create(viewOf(module));

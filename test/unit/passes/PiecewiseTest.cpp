@@ -63,7 +63,7 @@ TEST(IntegerPieces, ErrorsOfSlopesDoNotAddUp) {
     f.knots.push_back(i);
     f.slopes.push_back(i < 100 ? 0.53 : 1);
   }
-  const PiecewiseLinear g = rounded(f, 4).reals();
+  const PiecewiseLinear g = rounded(f, 4, 30).reals();
   for (double x = -5; x < 105; x += 0.125)
     EXPECT_NEAR(g(x), f(x), 0.07) << x;
   EXPECT_EQ(g.slopes.front(), 0);
@@ -72,7 +72,7 @@ TEST(IntegerPieces, ErrorsOfSlopesDoNotAddUp) {
 
 TEST(IntegerPieces, AreTheFunctionInIntegers) {
   const PiecewiseLinear f{{-2.5, 0, 3}, {0.25, -1, 2, 0.5}, 1};
-  const IntegerPieces pieces = rounded(f, 10);
+  const IntegerPieces pieces = rounded(f, 10, 30);
   const PiecewiseLinear g = pieces.reals();
   for (std::int64_t x = -8000; x < 8000; x += 37) {
     std::int64_t y = pieces.constant + pieces.slopes[0] * x;
@@ -86,7 +86,7 @@ TEST(IntegerPieces, AreTheFunctionInIntegers) {
 
 TEST(IntegerPieces, HugeFunctionsDoNotOverflow) {
   const PiecewiseLinear f{{-1e30, 1e30}, {-1e30, 1e30, 1e30}, 1e30};
-  EXPECT_EQ(rounded(f, 16).knots.size(), 2U);
+  EXPECT_EQ(rounded(f, 16, 30).knots.size(), 2U);
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
