@@ -49,6 +49,11 @@ std::vector<Place> partition(const Graph &graph, bool privateNormalization) {
     reaches[i] = std::ranges::any_of(graph.users[op.result], [&](std::size_t user) { return reaches[user]; });
     if (reaches[i]) places[i] = Place::Private;
   }
+  // What else takes a value from such a chain takes it from the shares: opening it is not the hospital's to do.
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (places[i] == Place::Prefix)
+      for (auto operand : module.ops[i].operands)
+        if (places[graph.definitions[operand]] == Place::Private) places[i] = Place::Private;
   return places;
 }
 
