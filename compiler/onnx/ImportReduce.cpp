@@ -9,8 +9,9 @@ namespace sd {
 namespace {
 
 struct Reduction {
-  std::vector<std::int64_t> axes; // sorted; empty: nothing is reduced
+  std::vector<std::int64_t> axes; // sorted
   bool keepDims = true;
+  bool isNothing = false; // noop_with_empty_axes; a scalar has no axes, but still an absolute value and a square
 };
 
 Expected<Reduction> readReduction(Node &node) {
@@ -25,6 +26,7 @@ Expected<Reduction> readReduction(Node &node) {
     SD_ASSIGN(reduction.axes, node.constantInts(1, "axes"));
   }
   SD_ASSIGN(const bool noneMeansNone, axesAreInput ? node.integer("noop_with_empty_axes", 0) : 0);
+  reduction.isNothing = reduction.axes.empty() && noneMeansNone;
   if (reduction.axes.empty() && !noneMeansNone)
     for (std::int64_t axis = 0; axis < rank; ++axis)
       reduction.axes.push_back(axis);
@@ -74,7 +76,7 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Reduction reduction, readReduction(node));
   const Value &x = node.input(0);
   Value result = x;
-  if (!reduction.axes.empty()) {
+  if (!reduction.isNothing) {
     const bool isMin = node.op() == "ReduceMin", isMax = node.op() == "ReduceMax" || isMin;
     SD_ASSIGN(Value rows, inRows(emitter, x, reduction.axes));
     if (rows.size() == 0) return fail("reduces an axis without elements");
