@@ -5,6 +5,7 @@
 //   before the next product, where it must;
 //   before a concatenation whose operands are used elsewhere too, or each user would truncate them again;
 //   before a sum with a public number, which comes from a piecewise linear function: its many comparisons get narrower;
+//   before a gather that repeats elements for products alone: the factors of channels, and not of all their places;
 //   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
 //   nowhere, before an output: the hospital divides after opening.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
@@ -142,7 +143,7 @@ private:
     case OpKind::ShareConcat:
       return joinsSharedValues(op) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareGather:
-      return landsBeforePool(op.operands[0]) ? land(op) : carry(op, most, op.attrs);
+      return landsBeforePool(op.operands[0]) || repeatsForProducts(op) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareAdd:
     case OpKind::ShareSub:
     case OpKind::ShareReshape:
@@ -170,6 +171,20 @@ private:
     default:
       return land(op);
     }
+  }
+
+  bool repeatsForProducts(const Op &gather) const {
+    const auto count = [&](ValueId v) { return elementCount(module_.type(v).shape); };
+    return count(gather.result) > count(gather.operands[0]) && reachesProductsAlone(gather.result);
+  }
+  bool reachesProductsAlone(ValueId value) const {
+    return std::ranges::all_of(users_[value], [&](std::size_t user) {
+      const Op &op = module_.ops[user];
+      const bool moves = op.kind == OpKind::ShareGather || op.kind == OpKind::ShareReshape;
+      return moves ? reachesProductsAlone(op.result)
+                   : op.kind == OpKind::ShareMul || op.kind == OpKind::ShareScale || op.kind == OpKind::ShareConv ||
+                         op.kind == OpKind::ShareMatMul;
+    });
   }
 
   bool joinsSharedValues(const Op &concat) const {
