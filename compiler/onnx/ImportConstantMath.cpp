@@ -49,19 +49,30 @@ Expected<void> importEqual(Node &node, Emitter &emitter) {
   return {};
 }
 
+namespace {
+
+template <class T>
+Value chosen(const Tensor<std::int64_t> &condition, const Tensor<T> &yes, const Tensor<T> &no) {
+  Tensor<T> out(condition.shape);
+  for (std::size_t i = 0; i < out.data.size(); ++i)
+    out.data[i] = condition.data[i] ? yes.data[i] : no.data[i];
+  return Value::of(std::move(out));
+}
+
+} // namespace
+
 Expected<void> importWhere(Node &node, Emitter &emitter) {
   SD_TRY(expectConstants(node));
   const Value &condition = node.input(0), &a = node.input(1), &b = node.input(2);
-  if (!condition.isInteger() || !a.isInteger() || !b.isInteger()) return fail("is supported for integers only");
+  if (!condition.isInteger() || a.isInteger() != b.isInteger())
+    return fail("chooses by {} between {} and {}", describe(condition), describe(a), describe(b));
   SD_ASSIGN(Shape shape, broadcastShapes(a.shape(), b.shape()));
   SD_ASSIGN(shape, broadcastShapes(shape, condition.shape()));
   SD_ASSIGN(const Value choose, emitter.broadcast(condition, shape));
   SD_ASSIGN(const Value yes, emitter.broadcast(a, shape));
   SD_ASSIGN(const Value no, emitter.broadcast(b, shape));
-  Tensor<std::int64_t> out(shape);
-  for (std::size_t i = 0; i < out.data.size(); ++i)
-    out.data[i] = choose.ints()->data[i] ? yes.ints()->data[i] : no.ints()->data[i];
-  node.setOutput(0, Value::of(std::move(out)));
+  node.setOutput(0, yes.isInteger() ? chosen(*choose.ints(), *yes.ints(), *no.ints())
+                                    : chosen(*choose.ints(), *yes.floats(), *no.floats()));
   return {};
 }
 

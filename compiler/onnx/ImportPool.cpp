@@ -10,6 +10,13 @@ Expected<Window> poolWindow(Node &node) {
   SD_ASSIGN(Window window, readWindow(node, x));
   if (window.kernel.empty()) return fail("the attribute 'kernel_shape' is missing");
   SD_TRY(complete(window, x));
+  // With ceil_mode one window may be larger than its axis: what lies beyond the padding never counts.
+  const std::size_t axes = window.kernel.size();
+  for (std::size_t i = 0; i < axes && window.ceilMode; ++i) {
+    const std::int64_t padded = x[i + 2] + window.pads[i] + window.pads[axes + i];
+    const bool isRoundedUp = window.kernel[i] > padded && window.kernel[i] - padded < window.strides[i];
+    if (isRoundedUp && window.dilations[i] == 1) window.kernel[i] = padded;
+  }
   return window;
 }
 
