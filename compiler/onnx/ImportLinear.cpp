@@ -24,40 +24,76 @@ Expected<void> expectOneConstant(const Value &a, const Value &b) {
   return fail("multiplies two computed matrices; one must be constant (attention is not supported)");
 }
 
-// x [...,K] or [K] times a constant w whose leading dimensions are 1.
+// x [...,M,K] times a batch of constant matrices w [...,K,N]: a convolution over M places with a group for each matrix.
+// Leading axes of x that w lacks are the convolution's batch.
+Expected<Value> timesBatch(Emitter &emitter, const Value &x, const Value &w) {
+  const auto places = x.shape().end()[-2], from = w.shape().end()[-2], to = w.shape().back();
+  if (x.shape().back() != from) return fail("multiplies {} by {}", describe(x), describe(w));
+  Shape matrices(w.shape().begin(), w.shape().end() - 2), outer(x.shape().begin(), x.shape().end() - 2);
+  while (matrices.front() == 1 && matrices.size() <= outer.size())
+    matrices.erase(matrices.begin());
+  const std::size_t shared = std::min(matrices.size(), outer.size());
+  const Shape inner(outer.end() - static_cast<std::ptrdiff_t>(shared), outer.end());
+  outer.resize(outer.size() - shared);
+  const auto with = [](Shape shape, const Shape &more) {
+    shape.insert(shape.end(), more.begin(), more.end());
+    return shape;
+  };
+  SD_ASSIGN(Value weights, emitter.reshape(w, with(matrices, {from, to})));
+  SD_ASSIGN(matrices, broadcastShapes(matrices, inner));
+  const std::int64_t batch = elementCount(outer), groups = elementCount(matrices);
+  const Shape leading = with(outer, matrices);
+  SD_ASSIGN(Value value, emitter.broadcast(x, with(leading, {places, from})));
+  SD_ASSIGN(value, emitter.reshape(value, {batch, groups, places, from}));
+  SD_ASSIGN(value, swapLastTwo(emitter, value));
+  SD_ASSIGN(value, emitter.reshape(value, {batch, groups * from, places}));
+  SD_ASSIGN(weights, emitter.broadcast(weights, with(matrices, {from, to})));
+  SD_ASSIGN(weights, swapLastTwo(emitter, weights));
+  SD_ASSIGN(weights, emitter.reshape(weights, {groups * to, from, 1}));
+  Attrs attrs = windowAttrs({.kernel = {1}, .strides = {1}, .pads = {0, 0}, .dilations = {1}});
+  attrs.erase(Attr::Kernel);
+  attrs.set(Attr::Group, groups);
+  SD_ASSIGN(value, emitter.compute(OpKind::Conv, {value, weights}, std::move(attrs)));
+  SD_ASSIGN(value, emitter.reshape(value, {batch, groups, to, places}));
+  SD_ASSIGN(value, swapLastTwo(emitter, value));
+  return emitter.reshape(value, with(leading, {places, to}));
+}
+
+// x [...,K] or [K] times a constant w.
 Expected<Value> timesConstant(Emitter &emitter, const Value &x, const Value &w) {
   if (x.rank() == 0 || w.rank() == 0) return fail("multiplies {} by {}", describe(x), describe(w));
   Shape left = x.shape(), right = w.shape();
   if (x.rank() == 1) left.insert(left.begin(), 1);
   if (w.rank() == 1) right.push_back(1);
   const Shape matrix(right.end() - 2, right.end());
-  if (elementCount(right) != elementCount(matrix))
-    return fail("the constant factor of shape {} is a batch of matrices; split it into one MatMul each",
-                toString(w.shape()));
   Shape result(right.size() > left.size() ? right.size() - left.size() : 0, 1);
   result.insert(result.end(), left.begin(), left.end() - 1);
   if (x.rank() == 1) result.pop_back();
   if (w.rank() > 1) result.push_back(matrix[1]);
   SD_ASSIGN(const Value rows, emitter.reshape(x, left));
+  if (elementCount(right) != elementCount(matrix)) {
+    SD_ASSIGN(const Value product, timesBatch(emitter, rows, w));
+    if (x.rank() > 1) return product;
+    Shape squeezed = product.shape();
+    squeezed.erase(squeezed.end() - 2);
+    return emitter.reshape(product, squeezed);
+  }
   SD_ASSIGN(const Value weights, emitter.reshape(w, matrix));
   SD_ASSIGN(const Value product, emitter.compute(OpKind::MatMul, {rows, weights}));
   return emitter.reshape(product, result);
 }
 
-// A constant a [M,K] or [K] times x [...,K,N] or [K]: the transposed product of transposes.
+// A constant a [...,M,K] or [K] times x [...,K,N] or [K]: the transposed product of transposes.
 Expected<Value> constantTimes(Emitter &emitter, const Value &a, const Value &x) {
-  if (a.rank() > 2 || a.rank() == 0 || x.rank() == 0)
-    return fail("the constant factor of shape {} is a batch of matrices; split it into one MatMul each",
-                toString(a.shape()));
   Value weights = a, columns = x;
-  if (a.rank() == 2) {
+  if (a.rank() > 1) {
     SD_ASSIGN(weights, swapLastTwo(emitter, a));
   }
   if (x.rank() > 1) {
     SD_ASSIGN(columns, swapLastTwo(emitter, x));
   }
   SD_ASSIGN(const Value product, timesConstant(emitter, columns, weights));
-  return a.rank() == 2 && x.rank() > 1 ? swapLastTwo(emitter, product) : Expected<Value>(product);
+  return a.rank() > 1 && x.rank() > 1 ? swapLastTwo(emitter, product) : Expected<Value>(product);
 }
 
 bool isRow(const Shape &shape, std::int64_t width) {
