@@ -108,7 +108,7 @@ private:
         return fail("{}: a linear layer from {} to {} is too large; at most 2^27 elements each are supported",
                     it.source.empty() ? info(it.op).mnemonic : it.source, toString(type), toString(result));
     }
-    return linearGeometry(it.op, operands, it.attrs, result);
+    return linearGeometry(it.op, operands, it.attrs, result, program_.ringBits);
   }
 
   InstructionCost linear(const Instruction &it, const LinearGeometry &geometry, const TransferCost &transfers) const {

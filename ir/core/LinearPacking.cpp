@@ -164,14 +164,17 @@ std::int64_t product(const Dims &d) {
   return std::accumulate(d.begin(), d.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-// Bytes, with a polynomial operation worth the bytes that a 1 Gbit/s link carries in its time.
-std::int64_t weigh(const PackingCost &cost) {
-  return cost.bytesUp + cost.bytesDown + 3500 * (cost.uploads + 2 * cost.replies) + 1500 * cost.products;
+// Bytes, with a polynomial operation worth the bytes that a 1 Gbit/s link carries in its time, which grows with the
+// polynomials: three times the residues in Z_2^64.
+std::int64_t weigh(const PackingCost &cost, const RlweSizes &sizes) {
+  const std::int64_t size = sizes.uploadBytes() / rlweSizes(kBitsOf<Ring32>).uploadBytes();
+  return cost.bytesUp + cost.bytesDown + size * (3500 * (cost.uploads + 2 * cost.replies) + 1500 * cost.products);
 }
 
 struct Search {
   const LinearGeometry &geometry;
-  Packing best;
+  RlweSizes sizes = geometry.sizes();
+  Packing best = {};
   std::int64_t bestWeight = std::numeric_limits<std::int64_t>::max();
 
   void tryTile(const Dims &tile, const std::array<AxisLayout, kSpatialDims> &layouts) {
@@ -182,11 +185,11 @@ struct Search {
     for (int d = 0; d < kSpatialDims; ++d) {
       p.tiles[d] = ceilDiv(geometry.dims[d].out, tile[d]);
       p.extent[d] = layouts[d].extent;
-      if (p.extent[d] > kRlweDegree / p.area) return;
+      if (p.extent[d] > sizes.degree / p.area) return;
       p.area *= p.extent[d];
       virtualPerChannel *= static_cast<std::int64_t>(layouts[d].phases.size());
     }
-    const std::int64_t room = kRlweDegree / p.area;
+    const std::int64_t room = sizes.degree / p.area;
     const std::int64_t channels = geometry.inChannels() * virtualPerChannel;
     std::int64_t previousBlocks = -1;
     for (std::int64_t in = 1; in <= std::min(channels, room); ++in) {
@@ -197,8 +200,8 @@ struct Search {
       p.inBlock = in;
       p.outBlock = std::min(geometry.outChannels(), room / in);
       const PackingCost cost = estimate(p, virtualPerChannel);
-      if (weigh(cost) < bestWeight) {
-        bestWeight = weigh(cost);
+      if (const std::int64_t weight = weigh(cost, sizes); weight < bestWeight) {
+        bestWeight = weight;
         best = p;
         for (int d = 0; d < kSpatialDims; ++d)
           best.phases[d] = layouts[d].phases;
@@ -219,8 +222,8 @@ struct Search {
       const std::int64_t reach = ceilDiv(p.inBlock, geometry.inPerGroup * virtualPerChannel) * geometry.outPerGroup;
       cost.products = cost.uploads * std::min(outBlocks, ceilDiv(reach, p.outBlock) + 1);
     }
-    cost.bytesUp = cost.uploads * kRlweDegree * kUploadBits / 8;
-    cost.bytesDown = ceilDiv(cost.replies * kRlweDegree * kReplyBits + geometry.outputs() * kWantedBits, 8);
+    cost.bytesUp = cost.uploads * sizes.uploadBytes();
+    cost.bytesDown = cost.replies * sizes.replyBytes() + ceilDiv(geometry.outputs() * sizes.wantedBits, 8);
     return cost;
   }
 };
@@ -234,12 +237,15 @@ std::int64_t LinearGeometry::outputs() const {
   return count;
 }
 
-LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result) {
+LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result,
+                              int ringBits) {
   const Shape &x = operands[0].shape, &w = operands[1].shape;
-  if (kind == OpKind::ShareConv) return convGeometry(x, w, result.shape, attrs);
-  if (kind == OpKind::ShareMatMul) return matMulGeometry(x, w);
-  assert(kind == OpKind::ShareScale);
-  return scaleGeometry(x, w);
+  assert(kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale);
+  LinearGeometry geometry = kind == OpKind::ShareConv     ? convGeometry(x, w, result.shape, attrs)
+                            : kind == OpKind::ShareMatMul ? matMulGeometry(x, w)
+                                                          : scaleGeometry(x, w);
+  geometry.ringBits = ringBits;
+  return geometry;
 }
 
 std::int64_t Packing::tileCount() const { return product(tiles); }
@@ -275,7 +281,8 @@ bool Packing::connected(const LinearGeometry &geometry, std::int64_t out, std::i
 }
 
 Packing choosePacking(const LinearGeometry &geometry) {
-  Search search{geometry, {}};
+  Search search{geometry};
+  const std::int64_t degree = search.sizes.degree;
   const auto &dims = geometry.dims;
   for (bool perTap : {false, true}) {
     std::array<std::vector<std::pair<std::int64_t, AxisLayout>>, kSpatialDims> options;
@@ -283,13 +290,13 @@ Packing choosePacking(const LinearGeometry &geometry) {
       for (auto tile : tileSizes(dims[d].out)) {
         AxisLayout layout = layoutAxis(dims[d], tile, perTap);
         if (layout.phases.empty()) layout.phases.push_back({.offset = 0, .taps = {}, .shifts = {}, .base = 0});
-        if (layout.extent <= kRlweDegree) options[d].emplace_back(tile, std::move(layout));
+        if (layout.extent <= degree) options[d].emplace_back(tile, std::move(layout));
       }
     for (auto &[t0, l0] : options[0])
       for (auto &[t1, l1] : options[1])
         for (auto &[t2, l2] : options[2])
           for (auto &[t3, l3] : options[3])
-            if (l0.extent * l1.extent * l2.extent * l3.extent <= kRlweDegree)
+            if (l0.extent * l1.extent * l2.extent * l3.extent <= degree)
               search.tryTile({t0, t1, t2, t3}, {l0, l1, l2, l3});
   }
   Packing &p = search.best;
@@ -306,16 +313,17 @@ Packing choosePacking(const LinearGeometry &geometry) {
 
 PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing) {
   PackingCost cost;
+  const RlweSizes sizes = geometry.sizes();
   const std::int64_t tiles = packing.tileCount();
   cost.uploads = packing.inBlocks() * tiles;
   cost.replies = packing.outBlocks(geometry) * tiles;
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t i = 0; i < packing.inBlocks(); ++i)
       cost.products += packing.connected(geometry, o, i) * tiles;
-  cost.bytesUp = cost.uploads * kRlweDegree * kUploadBits / 8;
+  cost.bytesUp = cost.uploads * sizes.uploadBytes();
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t t = 0; t < tiles; ++t)
-      cost.bytesDown += kRlweDegree * kReplyBits / 8 + ceilDiv(packing.wanted(geometry, o, t) * kWantedBits, 8);
+      cost.bytesDown += sizes.replyBytes() + ceilDiv(packing.wanted(geometry, o, t) * sizes.wantedBits, 8);
   cost.messagesUp = ceilDiv(cost.uploads, kUploadsPerMessage);
   cost.messagesDown = packing.outBlocks(geometry);
   return cost;

@@ -9,14 +9,23 @@
 #include <span>
 
 #include "ir/core/OpKind.h"
+#include "ir/core/Ring.h"
 #include "ir/core/Type.h"
 
 namespace sd {
 
-inline constexpr int kRlweDegree = 4096; // N, coefficients of a polynomial
-inline constexpr int kUploadBits = 100;  // an uploaded coefficient: two residues of 50 bits
-inline constexpr int kReplyBits = 41;    // the reply modulus is 2^41
-inline constexpr int kWantedBits = 35;   // bits kept of a wanted coefficient of c0
+// Sizes of a ring's polynomials (runtime/he/RlweParameters.h).
+struct RlweSizes {
+  std::int64_t degree; // N, coefficients of a polynomial
+  int uploadBits;      // an uploaded coefficient: two or three residues of 50 bits
+  int replyBits;       // the reply modulus is 2^replyBits
+  int wantedBits;      // bits kept of a wanted coefficient of c0
+  constexpr std::int64_t uploadBytes() const { return degree * uploadBits / 8; }
+  constexpr std::int64_t replyBytes() const { return degree * replyBits / 8; }
+};
+constexpr RlweSizes rlweSizes(int ringBits) {
+  return ringBits == kBitsOf<Ring64> ? RlweSizes{8192, 150, 73, 67} : RlweSizes{4096, 100, 41, 35};
+}
 inline constexpr std::int64_t kUploadsPerMessage = 16;
 
 inline constexpr int kSpatialDims = 4; // batch, then up to three spatial axes; unused ones have size 1
@@ -29,6 +38,7 @@ struct LinearGeometry {
     std::vector<std::int64_t> inOffset, outOffset; // by position
   };
   std::array<Dim, kSpatialDims> dims;
+  int ringBits = kBitsOf<Ring32>;
   std::int64_t group = 1, inPerGroup = 1, outPerGroup = 1;
   std::vector<std::int64_t> inChannelOffset, outChannelOffset; // by channel; group * perGroup of them
   std::int64_t weightInStride = 0, weightOutStride = 0;        // weight index = o * out + (c within group) * in + taps
@@ -36,11 +46,13 @@ struct LinearGeometry {
   std::int64_t inChannels() const { return group * inPerGroup; }
   std::int64_t outChannels() const { return group * outPerGroup; }
   std::int64_t outputs() const;
+  RlweSizes sizes() const { return rlweSizes(ringBits); }
 };
 
 // The geometry of share.conv, share.matmul or share.scale from its operands' and result's types; asserts that the rule
 // holds.
-LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result);
+LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result,
+                              int ringBits);
 
 // A data block of one polynomial: an input channel, seen at one phase of the strides (or at one tap).
 struct VirtualChannel {

@@ -79,7 +79,8 @@ LinearTaps linearTaps(const LinearGeometry &geometry) {
 
 TransferCost transferCost(const LinearGeometry &geometry) {
   TransferCost cost{static_cast<std::uint64_t>(geometry.inChannels()),
-                    static_cast<std::uint64_t>(geometry.outChannels() * geometry.inPerGroup)};
+                    static_cast<std::uint64_t>(geometry.outChannels() * geometry.inPerGroup),
+                    static_cast<std::uint64_t>(geometry.ringBits)};
   for (const auto &dim : geometry.dims) {
     cost.inputs *= static_cast<std::uint64_t>(dim.in);
     cost.taps *= axisTapCount(dim);
@@ -89,14 +90,15 @@ TransferCost transferCost(const LinearGeometry &geometry) {
 
 std::vector<TransferCost> chooseTransfers(std::span<const LinearGeometry> layers) {
   // No layer by RLWE is cheaper than one upload and one reply.
-  constexpr std::uint64_t kLeastRlwe = kRlweDegree * (kUploadBits + kReplyBits) / 8;
   std::vector<TransferCost> all, best;
-  std::uint64_t saved = 0; // by the RLWE layers of the best mixture
+  std::uint64_t keyBytes = 0, saved = 0; // by the RLWE layers of the best mixture
   bool keyNeeded = false, couldBeAll = true;
   for (const LinearGeometry &layer : layers) {
+    const RlweSizes sizes = layer.sizes();
+    keyBytes = rlweKeyBytes(layer.ringBits);
     const TransferCost cost = transferCost(layer);
     const bool possible = cost && cost.taps <= kMaxTransferTaps;
-    bool cheaper = possible && cost.bytes() <= kLeastRlwe;
+    bool cheaper = possible && cost.bytes() <= static_cast<std::uint64_t>(sizes.uploadBytes() + sizes.replyBytes());
     if (possible && !cheaper) {
       const std::uint64_t packed = rlweBytes(layer);
       cheaper = cost.bytes() < packed;
@@ -107,7 +109,7 @@ std::vector<TransferCost> chooseTransfers(std::span<const LinearGeometry> layers
     all.push_back(cost);
     best.push_back(cheaper ? cost : TransferCost{});
   }
-  return keyNeeded && couldBeAll && saved < kRlweKeyBytes ? all : best;
+  return keyNeeded && couldBeAll && saved < keyBytes ? all : best;
 }
 
 } // namespace sd

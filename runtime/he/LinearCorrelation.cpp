@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "runtime/he/PackBits.h"
 #include "runtime/he/PackingLayout.h"
 
 namespace sd {
@@ -13,16 +14,21 @@ namespace {
 
 constexpr std::uint16_t kTagSetup = 0x300, kTagUpload = 0x301, kTagReply = 0x302;
 
+template <RingWord R>
+inline constexpr std::size_t kUploadBytes = RlweParameters<R>::kSizes.uploadBytes();
+template <RingWord R>
+inline constexpr std::size_t kReplyBytes = RlweParameters<R>::kSizes.replyBytes();
+
 std::int64_t uploadCount(const LinearLayer &layer) { return layer.packing.tileCount() * layer.packing.inBlocks(); }
 
 std::size_t wantedBytes(const LinearLayer &layer, std::int64_t outBlock, std::int64_t tile) {
-  return packedBytes(layer.packing.wanted(layer.geometry, outBlock, tile), kWantedBits);
+  return packedBytes(layer.packing.wanted(layer.geometry, outBlock, tile), layer.geometry.sizes().wantedBits);
 }
 
 std::size_t replyBytes(const LinearLayer &layer, std::int64_t outBlock) {
   std::size_t bytes = 0;
   for (std::int64_t t = 0; t < layer.packing.tileCount(); ++t)
-    bytes += kPackedReplyBytes + wantedBytes(layer, outBlock, t);
+    bytes += layer.geometry.sizes().replyBytes() + wantedBytes(layer, outBlock, t);
   return bytes;
 }
 
@@ -43,19 +49,21 @@ std::size_t keptPolynomials(const LinearLayer &layer) {
   return constantWeights(layer.packing) ? 0 : firstPolynomials(layer).back();
 }
 
-LinearHospital::LinearHospital(Channel &channel, const Seed &seed)
+template <RingWord R>
+LinearHospital<R>::LinearHospital(Channel &channel, const Seed &seed)
     : channel_(&channel), seed_(seed), publicStream_(seed.derive("rlwe public")), secret_([&] {
         Prg randomness(seed.derive("rlwe secret"));
-        return RlweSecretKey(randomness);
+        return RlweSecretKey<R>(randomness);
       }()) {}
 
-Expected<LinearHospital> LinearHospital::setUp(Channel &channel, const Seed &seed) {
-  LinearHospital hospital(channel, seed);
-  RlwePoly k1 = makeRlwePoly(), k0 = makeRlwePoly();
-  uniformPoly(hospital.publicStream_, k1);
+template <RingWord R>
+Expected<LinearHospital<R>> LinearHospital<R>::setUp(Channel &channel, const Seed &seed) {
+  LinearHospital<R> hospital(channel, seed);
+  RlwePoly k1 = makeRlwePoly<R>(), k0 = makeRlwePoly<R>();
+  uniformPoly<R>(hospital.publicStream_, k1);
   Prg randomness(seed.derive("rlwe public key errors"));
   hospital.secret_.makePublicKey(k1, randomness, k0);
-  std::vector<std::uint8_t> message(kLinearSetupBytes);
+  std::vector<std::uint8_t> message(kLinearSetupBytes<R>);
   const Seed publicSeed = seed.derive("rlwe public");
   std::ranges::copy(publicSeed.bytes(), message.begin());
   packPoly(k0, std::span(message).subspan(Seed::kBytes));
@@ -63,24 +71,25 @@ Expected<LinearHospital> LinearHospital::setUp(Channel &channel, const Seed &see
   return hospital;
 }
 
-Expected<void> LinearHospital::upload(const LinearLayer &layer, std::span<const Ring> r, ThreadPool &threads) {
+template <RingWord R>
+Expected<void> LinearHospital<R>::upload(const LinearLayer &layer, std::span<const R> r, ThreadPool &threads) {
   const std::int64_t count = uploadCount(layer), blocks = layer.packing.inBlocks();
   for (std::int64_t first = 0; first < count; first += kUploadsPerMessage) {
     const std::int64_t batch = std::min(kUploadsPerMessage, count - first);
     std::vector<RlwePoly> c1;
     for (std::int64_t i = 0; i < batch; ++i) {
-      c1.push_back(makeRlwePoly());
-      uniformPoly(publicStream_, c1.back());
+      c1.push_back(makeRlwePoly<R>());
+      uniformPoly<R>(publicStream_, c1.back());
     }
-    std::vector<std::uint8_t> message(batch * kPackedUploadBytes);
+    std::vector<std::uint8_t> message(batch * kUploadBytes<R>);
     const std::uint64_t number = uploads_;
     threads.parallelFor(batch, [&](std::int64_t i) {
       Prg randomness(seed_.derive(fmt::format("rlwe upload {}", number + i)));
-      SecretVector<Ring> coefficients(kRlweDegree);
-      packInput(layer.geometry, layer.packing, (first + i) / blocks, (first + i) % blocks, r, coefficients.span());
-      RlwePoly c0 = makeRlwePoly();
+      SecretVector<R> coefficients(RlweParameters<R>::kDegree);
+      packInput<R>(layer.geometry, layer.packing, (first + i) / blocks, (first + i) % blocks, r, coefficients.span());
+      RlwePoly c0 = makeRlwePoly<R>();
       secret_.encrypt(coefficients.span(), c1[i], randomness, c0);
-      packPoly(c0, std::span(message).subspan(i * kPackedUploadBytes, kPackedUploadBytes));
+      packPoly(c0, std::span(message).subspan(i * kUploadBytes<R>, kUploadBytes<R>));
     });
     uploads_ += batch;
     SD_TRY(channel_->send(kTagUpload, message));
@@ -88,7 +97,8 @@ Expected<void> LinearHospital::upload(const LinearLayer &layer, std::span<const 
   return {};
 }
 
-Expected<void> LinearHospital::collect(const LinearLayer &layer, std::span<Ring> v, ThreadPool &threads) const {
+template <RingWord R>
+Expected<void> LinearHospital<R>::collect(const LinearLayer &layer, std::span<R> v, ThreadPool &threads) const {
   const std::int64_t tiles = layer.packing.tileCount();
   for (std::int64_t o = 0; o < layer.packing.outBlocks(layer.geometry); ++o) {
     std::vector<std::uint8_t> message(replyBytes(layer, o));
@@ -96,12 +106,13 @@ Expected<void> LinearHospital::collect(const LinearLayer &layer, std::span<Ring>
     threads.parallelFor(tiles, [&](std::int64_t t) {
       std::size_t at = 0;
       for (std::int64_t before = 0; before < t; ++before)
-        at += kPackedReplyBytes + wantedBytes(layer, o, before);
+        at += kReplyBytes<R> + wantedBytes(layer, o, before);
       const WantedOutputs outputs = wantedOutputs(layer.geometry, layer.packing, o, t);
-      std::vector<std::uint64_t> c1(kRlweDegree), wanted(outputs.positions.size());
-      unpackBits(std::span(message).subspan(at, kPackedReplyBytes), kReplyBits, c1);
-      unpackBits(std::span(message).subspan(at + kPackedReplyBytes, wantedBytes(layer, o, t)), kWantedBits, wanted);
-      SecretVector<Ring> opened(wanted.size());
+      std::vector<ReplyWord<R>> c1(RlweParameters<R>::kDegree), wanted(outputs.positions.size());
+      unpackBits(std::span(message).subspan(at, kReplyBytes<R>), RlweParameters<R>::kReplyBits, std::span(c1));
+      unpackBits(std::span(message).subspan(at + kReplyBytes<R>, wantedBytes(layer, o, t)),
+                 RlweParameters<R>::kWantedBits, std::span(wanted));
+      SecretVector<R> opened(wanted.size());
       secret_.decrypt(c1, wanted, outputs.positions, opened.span());
       for (std::size_t i = 0; i < wanted.size(); ++i)
         v[outputs.elements[i]] = opened[i];
@@ -110,49 +121,53 @@ Expected<void> LinearHospital::collect(const LinearLayer &layer, std::span<Ring>
   return {};
 }
 
-LinearService::LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed)
-    : channel_(&channel), seed_(seed), publicStream_(publicSeed), key_{makeRlwePoly(), makeRlwePoly()} {}
+template <RingWord R>
+LinearService<R>::LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed)
+    : channel_(&channel), seed_(seed), publicStream_(publicSeed), key_{makeRlwePoly<R>(), makeRlwePoly<R>()} {}
 
-Expected<LinearService> LinearService::setUp(Channel &channel, const Seed &seed) {
-  std::vector<std::uint8_t> message(kLinearSetupBytes);
+template <RingWord R>
+Expected<LinearService<R>> LinearService<R>::setUp(Channel &channel, const Seed &seed) {
+  std::vector<std::uint8_t> message(kLinearSetupBytes<R>);
   SD_TRY(channel.receive(kTagSetup, message));
-  LinearService service(channel, seed, Seed(std::span(message).first<Seed::kBytes>()));
-  uniformPoly(service.publicStream_, service.key_.k1);
-  SD_TRY(unpackPoly(std::span(message).subspan(Seed::kBytes), service.key_.k0));
+  LinearService<R> service(channel, seed, Seed(std::span(message).template first<Seed::kBytes>()));
+  uniformPoly<R>(service.publicStream_, service.key_.k1);
+  SD_TRY(unpackPoly<R>(std::span(message).subspan(Seed::kBytes), service.key_.k0));
   return service;
 }
 
-Expected<LinearService::Uploads> LinearService::receive(const LinearLayer &layer) {
+template <RingWord R>
+Expected<typename LinearService<R>::Uploads> LinearService<R>::receive(const LinearLayer &layer) {
   const std::int64_t count = uploadCount(layer);
   Uploads uploads{std::vector<RlwePoly>(count), std::vector<RlwePoly>(count)};
   std::vector<std::uint8_t> message;
   for (std::int64_t first = 0; first < count; first += kUploadsPerMessage) {
     const std::int64_t batch = std::min(kUploadsPerMessage, count - first);
-    message.resize(batch * kPackedUploadBytes);
+    message.resize(batch * kUploadBytes<R>);
     SD_TRY(channel_->receive(kTagUpload, message));
     for (std::int64_t i = 0; i < batch; ++i) {
-      RlwePoly &c0 = uploads.c0[first + i] = makeRlwePoly(), &c1 = uploads.c1[first + i] = makeRlwePoly();
-      SD_TRY(unpackPoly(std::span(message).subspan(i * kPackedUploadBytes, kPackedUploadBytes), c0));
-      uniformPoly(publicStream_, c1);
+      RlwePoly &c0 = uploads.c0[first + i] = makeRlwePoly<R>(), &c1 = uploads.c1[first + i] = makeRlwePoly<R>();
+      SD_TRY(unpackPoly<R>(std::span(message).subspan(i * kUploadBytes<R>, kUploadBytes<R>), c0));
+      uniformPoly<R>(publicStream_, c1);
     }
   }
   return uploads;
 }
 
 // The product sums of output block `o`, one a tile.
-std::vector<ReplySums> LinearService::multiply(const ServiceLayer &own, std::int64_t o) const {
+template <RingWord R>
+std::vector<ReplySums<R>> LinearService<R>::multiply(const ServiceLayer &own, std::int64_t o) const {
   const LinearGeometry &geometry = own.layer.geometry;
   const Packing &packing = own.layer.packing;
   const std::int64_t blocks = packing.inBlocks(), tiles = packing.tileCount();
   const bool constant = constantWeights(packing);
-  std::vector<ReplySums> sums(tiles);
-  SecretVector<std::int32_t> coefficients(kRlweDegree);
+  std::vector<ReplySums<R>> sums(tiles);
+  SecretVector<SignedOf<R>> coefficients(RlweParameters<R>::kDegree);
   const auto transform = [&](std::int64_t b, RlwePoly &poly) {
-    packWeights(geometry, packing, o, b, own.weights, coefficients.span());
+    packWeights<R>(geometry, packing, o, b, own.weights, coefficients.span());
     if (constant)
-      transformConstant(coefficients[0], poly);
+      transformConstant<R>(coefficients[0], poly);
     else
-      transformSigned(coefficients.span(), poly);
+      transformSigned<R>(coefficients.span(), poly);
   };
   std::array<RlwePoly, kTermsAtOnce> passing; // those that are not kept
   std::vector<std::pair<std::int64_t, const RlwePoly *>> pending;
@@ -171,13 +186,13 @@ std::vector<ReplySums> LinearService::multiply(const ServiceLayer &own, std::int
     const RlwePoly *poly = nullptr;
     if (own.kept)
       poly = own.kept->find(index++, [&] {
-        RlwePoly made = makeRlwePoly();
+        RlwePoly made = makeRlwePoly<R>();
         transform(b, made);
         return made;
       });
     if (!poly) {
       RlwePoly &made = passing[pending.size()];
-      if (made.empty()) made = makeRlwePoly();
+      if (made.empty()) made = makeRlwePoly<R>();
       transform(b, made);
       poly = &made;
     }
@@ -189,34 +204,36 @@ std::vector<ReplySums> LinearService::multiply(const ServiceLayer &own, std::int
 }
 
 // The message about output block `o`.
-std::vector<std::uint8_t> LinearService::reply(const ServiceLayer &own, std::int64_t o, std::span<const Ring> u) const {
+template <RingWord R>
+std::vector<std::uint8_t> LinearService<R>::reply(const ServiceLayer &own, std::int64_t o, std::span<const R> u) const {
   const LinearLayer &layer = own.layer;
-  const std::vector<ReplySums> sums = multiply(own, o);
+  const std::vector<ReplySums<R>> sums = multiply(own, o);
   Prg randomness(seed_.derive(fmt::format("rlwe reply {} {}", layers_, o)));
   std::vector<std::uint8_t> message(replyBytes(layer, o));
   std::span<std::uint8_t> left(message);
-  const auto pack = [&](std::span<const std::uint64_t> values, int bits) {
+  const auto pack = [&](std::span<const ReplyWord<R>> values, int bits) {
     const std::size_t bytes = packedBytes(values.size(), bits);
     packBits(values, bits, left.first(bytes));
     left = left.subspan(bytes);
   };
   for (std::size_t t = 0; t < sums.size(); ++t) {
     const WantedOutputs outputs = wantedOutputs(layer.geometry, layer.packing, o, static_cast<std::int64_t>(t));
-    SecretVector<Ring> mask(outputs.elements.size());
+    SecretVector<R> mask(outputs.elements.size());
     for (std::size_t j = 0; j < mask.size(); ++j)
       mask[j] = u[outputs.elements[j]];
-    std::vector<std::uint64_t> reply1(kRlweDegree), wanted(mask.size());
-    makeReply(sums[t], key_, {outputs.positions, mask.span()}, randomness, reply1, wanted);
-    pack(reply1, kReplyBits);
-    pack(wanted, kWantedBits);
+    std::vector<ReplyWord<R>> reply1(RlweParameters<R>::kDegree), wanted(mask.size());
+    makeReply<R>(sums[t], key_, {outputs.positions, mask.span()}, randomness, reply1, wanted);
+    pack(reply1, RlweParameters<R>::kReplyBits);
+    pack(wanted, RlweParameters<R>::kWantedBits);
   }
   return message;
 }
 
-Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
-                                     ThreadPool &threads, LayerTransforms *kept) {
+template <RingWord R>
+Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<const SignedOf<R>> weights, std::span<R> u,
+                                        ThreadPool &threads, LayerTransforms *kept) {
   const Packing &packing = layer.packing;
-  if (noiseBound(layer.geometry, packing, weights) > kMaxNoise)
+  if (noiseBound<R>(layer.geometry, packing, weights) > RlweParameters<R>::kMaxNoise)
     return fail("the weights of a linear layer are too large to be hidden; compile with a smaller --scale");
   if (packing.inBlocks() > kMaxProducts)
     return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
@@ -237,5 +254,10 @@ Expected<void> LinearService::answer(const LinearLayer &layer, std::span<const s
   ++layers_;
   return {};
 }
+
+template class LinearHospital<Ring32>;
+template class LinearHospital<Ring64>;
+template class LinearService<Ring32>;
+template class LinearService<Ring64>;
 
 } // namespace sd

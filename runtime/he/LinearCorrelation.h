@@ -1,12 +1,12 @@
-// The linear correlation u + v = W r mod 2^32 of one layer, from RLWE, with no third party.
+// The linear correlation u + v = W r mod 2^32 or 2^64 of one layer, from RLWE, with no third party.
 //
 //   hospital (P1, holds r)                                        service (P0, holds W)
 //   once a session:    public seed, k0                     ->
 //   each layer:        c0 of Enc(r), block by block        ->     (c1 from the seed)
 //                                                          <-     for each output block: sum of W * Enc(r),
 //                                                          re-randomised,
-//                                                                 - u, flooded, switched to 2^41: c1 and the wanted of
-//                                                                 c0
+//                                                                 - u, flooded, switched to 2^41 or 2^73: c1 and the
+//                                                                 wanted of c0
 //   v = what they open to                                         u uniform
 //
 // One round trip for any number of layers: the hospital may upload all before it collects. Both sides must name the
@@ -29,36 +29,41 @@ struct LinearLayer {
 // How many transforms of weight polynomials it is worth to keep of a layer. Those of constants cost nothing.
 std::size_t keptPolynomials(const LinearLayer &layer);
 
-inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + kPackedUploadBytes; // one message, P1 to P0
+// One message, P1 to P0.
+template <RingWord R>
+inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + RlweParameters<R>::kSizes.uploadBytes();
 
+// The layers' geometries are of the same ring.
+template <RingWord R>
 class LinearHospital {
 public:
   // Makes the session's key and sends its public half.
   static Expected<LinearHospital> setUp(Channel &channel, const Seed &seed);
 
   // Sends r (the layer's input, flat) under encryption.
-  Expected<void> upload(const LinearLayer &layer, std::span<const Ring> r, ThreadPool &threads);
+  Expected<void> upload(const LinearLayer &layer, std::span<const R> r, ThreadPool &threads);
 
   // Receives the reply to the oldest upload not collected yet: v (the layer's output, flat). May run on another thread
   // than upload().
-  Expected<void> collect(const LinearLayer &layer, std::span<Ring> v, ThreadPool &threads) const;
+  Expected<void> collect(const LinearLayer &layer, std::span<R> v, ThreadPool &threads) const;
 
 private:
   LinearHospital(Channel &channel, const Seed &seed);
   Channel *channel_;
   Seed seed_;
   Prg publicStream_;
-  RlweSecretKey secret_;
+  RlweSecretKey<R> secret_;
   std::uint64_t uploads_ = 0;
 };
 
+template <RingWord R>
 class LinearService {
 public:
   static Expected<LinearService> setUp(Channel &channel, const Seed &seed);
 
   // Receives one layer's uploads and answers them. Writes u. Error if the weights are larger than the flood covers.
   // `kept`: this layer's, of these weights.
-  Expected<void> answer(const LinearLayer &layer, std::span<const std::int32_t> weights, std::span<Ring> u,
+  Expected<void> answer(const LinearLayer &layer, std::span<const SignedOf<R>> weights, std::span<R> u,
                         ThreadPool &threads, LayerTransforms *kept = nullptr);
 
 private:
@@ -67,14 +72,14 @@ private:
   };
   struct ServiceLayer {
     const LinearLayer &layer;
-    std::span<const std::int32_t> weights;
+    std::span<const SignedOf<R>> weights;
     const Uploads &uploads;
     LayerTransforms *kept;
     std::vector<std::size_t> firstPolynomial; // by output block
   };
   Expected<Uploads> receive(const LinearLayer &layer);
-  std::vector<ReplySums> multiply(const ServiceLayer &own, std::int64_t outBlock) const;
-  std::vector<std::uint8_t> reply(const ServiceLayer &own, std::int64_t outBlock, std::span<const Ring> u) const;
+  std::vector<ReplySums<R>> multiply(const ServiceLayer &own, std::int64_t outBlock) const;
+  std::vector<std::uint8_t> reply(const ServiceLayer &own, std::int64_t outBlock, std::span<const R> u) const;
 
   LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed);
   Channel *channel_;

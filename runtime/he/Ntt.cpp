@@ -9,35 +9,15 @@ namespace sd {
 
 namespace {
 
-constexpr int kN = kRlweDegree;
+constexpr int kN = kKernelDegree;
 
-std::uint64_t reversed(std::uint64_t i) {
-  std::uint64_t r = 0;
-  for (int b = 0; b < kLogDegree; ++b)
-    r |= (i >> b & 1) << (kLogDegree - 1 - b);
-  return r;
-}
-
-// A primitive 2N-th root of unity: the first of g^((p-1)/2N), g = 2, 3, ..., whose N-th power is -1.
-std::uint64_t primitiveRoot(std::uint64_t p) {
-  for (std::uint64_t g = 2;; ++g) {
-    const std::uint64_t root = powMod(g, (p - 1) / (2 * kN), p);
-    if (powMod(root, kN, p) == p - 1) return root;
-  }
-}
-
-NttTables::Roots makeRoots(std::uint64_t root, std::uint64_t p) {
+NttTables::Roots makeRoots(std::vector<std::uint64_t> w, std::uint64_t p) {
   NttTables::Roots r;
-  r.w.resize(kN);
-  r.quotient64.resize(kN);
-  r.quotient52.resize(kN);
-  std::uint64_t power = 1;
-  for (int i = 0; i < kN; ++i, power = mulMod(power, root, p)) {
-    const ShoupFactor factor(power, p);
-    const auto at = reversed(i);
-    r.w[at] = factor.w;
-    r.quotient64[at] = factor.quotient64;
-    r.quotient52[at] = factor.quotient52;
+  r.w = std::move(w);
+  for (const std::uint64_t root : r.w) {
+    const ShoupFactor factor(root, p);
+    r.quotient64.push_back(factor.quotient64);
+    r.quotient52.push_back(factor.quotient52);
   }
   constexpr int kBlocks = kN / 8;
   auto regroup = [&](const std::vector<std::uint64_t> &from, int first, int pairs) {
@@ -77,7 +57,7 @@ void inversePortable(const NttTables &t, std::uint64_t *a) {
     a[i] = t.inverseDegree(a[i], t.p);
 }
 
-void multiplyAddPortable(const NttTables &, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) {
+void multiplyAddPortable(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b) {
   for (int i = 0; i < kN; ++i) {
     const Wide product = static_cast<Wide>(a[i]) * b[i];
     sum.lo[i] += static_cast<std::uint64_t>(product) & ((std::uint64_t{1} << 52) - 1);
@@ -85,7 +65,7 @@ void multiplyAddPortable(const NttTables &, ProductSum &sum, const std::uint64_t
   }
 }
 
-void multiplyAddPairsPortable(const NttTables &t, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+void multiplyAddPairsPortable(const NttTables &t, ProductLanes c0, ProductLanes c1, std::span<const PairTerm> terms) {
   for (const PairTerm &term : terms) {
     multiplyAddPortable(t, c0, term.c0, term.weights);
     multiplyAddPortable(t, c1, term.c1, term.weights);
@@ -97,18 +77,11 @@ constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable,          
 
 } // namespace
 
-NttTables::NttTables(std::uint64_t prime)
-    : p(prime), inverseDegree(inverseMod(kN, prime), prime), two52((std::uint64_t{1} << 52) % prime, prime),
-      two104(powMod(2, 104, prime), prime), one(1, prime) {
-  const std::uint64_t root = primitiveRoot(prime);
-  forward = makeRoots(root, prime);
-  inverse = makeRoots(inverseMod(root, prime), prime);
-}
-
-const NttTables &nttTables(int prime) {
-  static const NttTables tables[kPrimeCount] = {NttTables(kPrimes[0]), NttTables(kPrimes[1])};
-  return tables[prime];
-}
+NttTables::NttTables(std::uint64_t prime, int degree, std::vector<std::uint64_t> forwardRoots,
+                     std::vector<std::uint64_t> inverseRoots)
+    : p(prime), forward(makeRoots(std::move(forwardRoots), prime)), inverse(makeRoots(std::move(inverseRoots), prime)),
+      inverseDegree(inverseMod(static_cast<std::uint64_t>(degree), prime), prime),
+      two52((std::uint64_t{1} << 52) % prime, prime), two104(powMod(2, 104, prime), prime), one(1, prime) {}
 
 void ProductSum::clear() {
   std::ranges::fill(lo.span(), 0);
@@ -150,9 +123,9 @@ void inverseStages(const NttTables &t, std::uint64_t *a, int firstBlocks, int en
   }
 }
 
-void reducePortable(const NttTables &t, const ProductSum &sum, std::uint64_t *out) {
+void reducePortable(const NttTables &t, const std::uint64_t *lo, const std::uint64_t *hi, std::uint64_t *out) {
   for (int i = 0; i < kN; ++i) {
-    const std::uint64_t r = t.two52.lazy(sum.hi[i], t.p) + t.one.lazy(sum.lo[i], t.p); // < 4p
+    const std::uint64_t r = t.two52.lazy(hi[i], t.p) + t.one.lazy(lo[i], t.p); // < 4p
     const std::uint64_t s = r >= 2 * t.p ? r - 2 * t.p : r;
     out[i] = s >= t.p ? s - t.p : s;
   }

@@ -1,21 +1,22 @@
-// Polynomials modulo X^N + 1 and one prime: the negacyclic number-theoretic transform and products of transforms, with
-// run-time dispatch (AVX-512 IFMA, AVX2, portable). All variants give the same words.
+// The kernels of PolyRing.h: number-theoretic transforms of 4096 residues and products of transforms, with run-time
+// dispatch (AVX-512 IFMA, AVX2, portable). All variants give the same words.
 #pragma once
 
-#include <array>
 #include <span>
 #include <vector>
 
 #include "runtime/crypto/Secret.h"
 #include "runtime/he/Modular.h"
-#include "runtime/he/RlweParameters.h"
 
 namespace sd {
 
-// Precomputed powers of a primitive 2N-th root for one prime. Index i holds the root of butterfly i in the order of the
-// Cooley-Tukey transform (bit-reversed exponents).
+inline constexpr int kKernelDegree = 4096;
+
+// The roots of one transform. Index m + i has that of block i of the stage of m blocks. `degree` is that of the whole
+// polynomial, by which the inverse divides.
 struct NttTables {
-  explicit NttTables(std::uint64_t prime);
+  NttTables(std::uint64_t prime, int degree, std::vector<std::uint64_t> forwardRoots,
+            std::vector<std::uint64_t> inverseRoots);
 
   std::uint64_t p;
   struct Roots {
@@ -29,33 +30,35 @@ struct NttTables {
   ShoupFactor one;
 };
 
-const NttTables &nttTables(int prime); // 0 or 1
-
 // A sum of products of residues, reduced once at the end: lane i holds hi 2^52 + lo. At most
 // kMaxProducts products. Wiped: with the ciphertexts it gives the weights away.
 struct ProductSum {
-  SecretVector<std::uint64_t> lo, hi; // N each
-  ProductSum() : lo(kRlweDegree, 0), hi(kRlweDegree, 0) {}
+  SecretVector<std::uint64_t> lo, hi;
+  explicit ProductSum(int degree) : lo(degree, 0), hi(degree, 0) {}
   void clear();
 };
 
-// One product of a weight polynomial with both polynomials of a ciphertext; N residues each.
+struct ProductLanes {
+  std::uint64_t *lo, *hi;
+};
+
+// One product of a weight polynomial with both polynomials of a ciphertext.
 struct PairTerm {
   const std::uint64_t *weights, *c0, *c1;
 };
 
 enum class PolyTarget { Portable, Avx2, Avx512 };
 
-// Arrays hold N residues in [0, p), 64-byte aligned. A transform stands in the order that position 64 g + 8 e + k holds
-// the Cooley-Tukey output 64 g + 8 k + e.
+// Arrays hold 4096 residues in [0, p), 64-byte aligned. A transform stands in the order that position 64 g + 8 e + k
+// holds the Cooley-Tukey output 64 g + 8 k + e.
 struct PolyKernels {
   PolyTarget target;
   void (*forward)(const NttTables &, std::uint64_t *a);
   void (*inverse)(const NttTables &, std::uint64_t *a);
-  void (*multiplyAdd)(const NttTables &, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b);
+  void (*multiplyAdd)(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b);
   // c0 += the sum of weights * c0, c1 likewise: several terms at once spare the sums' way to memory and back.
-  void (*multiplyAddPairs)(const NttTables &, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms);
-  void (*reduce)(const NttTables &, const ProductSum &sum, std::uint64_t *out);
+  void (*multiplyAddPairs)(const NttTables &, ProductLanes c0, ProductLanes c1, std::span<const PairTerm> terms);
+  void (*reduce)(const NttTables &, const std::uint64_t *lo, const std::uint64_t *hi, std::uint64_t *out);
 };
 
 const PolyKernels &polyKernels();                     // the fastest that this machine has

@@ -11,7 +11,7 @@ namespace sd {
 
 namespace {
 
-constexpr int kN = kRlweDegree;
+constexpr int kN = kKernelDegree;
 using Vec = __m256d; // residues as doubles: exact below 2^53
 
 // 52-bit integers to doubles and back: the integer sits in the mantissa of 2^52 + x.
@@ -104,18 +104,18 @@ SD_TARGET void inverse2(const NttTables &t, std::uint64_t *a) {
 }
 
 // Reduced products: their sum stays below 2^62, and `hi` is not used.
-SD_TARGET void multiplyAdd2(const NttTables &t, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) {
+SD_TARGET void multiplyAdd2(const NttTables &t, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b) {
   const Mod m(t.p);
   alignas(32) std::uint64_t product[4];
   for (int i = 0; i < kN; i += 4) {
     store(product, m.multiply(load(a + i), load(b + i)));
-    auto *at = reinterpret_cast<__m256i *>(sum.lo.data() + i);
+    auto *at = reinterpret_cast<__m256i *>(sum.lo + i);
     _mm256_storeu_si256(
         at, _mm256_add_epi64(_mm256_loadu_si256(at), _mm256_load_si256(reinterpret_cast<__m256i *>(product))));
   }
 }
 
-void multiplyAddPairs2(const NttTables &t, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+void multiplyAddPairs2(const NttTables &t, ProductLanes c0, ProductLanes c1, std::span<const PairTerm> terms) {
   for (const PairTerm &term : terms) {
     multiplyAdd2(t, c0, term.c0, term.weights);
     multiplyAdd2(t, c1, term.c1, term.weights);

@@ -11,7 +11,7 @@ namespace sd {
 
 namespace {
 
-constexpr int kN = kRlweDegree;
+constexpr int kN = kKernelDegree;
 using Vec = __m512i;
 
 SD_INLINE Vec load(const std::uint64_t *p) { return _mm512_loadu_si512(p); }
@@ -180,21 +180,22 @@ SD_TARGET void inverse512(const NttTables &t, std::uint64_t *a) {
   }
 }
 
-SD_TARGET void multiplyAdd512(const NttTables &, ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) {
+SD_TARGET void multiplyAdd512(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b) {
   for (int i = 0; i < kN; i += 8) {
     const Vec x = load(a + i), y = load(b + i);
-    store(sum.lo.data() + i, _mm512_madd52lo_epu64(load(sum.lo.data() + i), x, y));
-    store(sum.hi.data() + i, _mm512_madd52hi_epu64(load(sum.hi.data() + i), x, y));
+    store(sum.lo + i, _mm512_madd52lo_epu64(load(sum.lo + i), x, y));
+    store(sum.hi + i, _mm512_madd52hi_epu64(load(sum.hi + i), x, y));
   }
 }
 
-SD_TARGET void multiplyAddPairs512(const NttTables &, ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) {
+SD_TARGET void multiplyAddPairs512(const NttTables &, ProductLanes c0, ProductLanes c1,
+                                   std::span<const PairTerm> terms) {
   for (int i = 0; i < kN; i += 16) {
     Vec lo0[2], hi0[2], lo1[2], hi1[2];
     for (int h = 0; h < 2; ++h) {
       const int at = i + 8 * h;
-      lo0[h] = load(c0.lo.data() + at), hi0[h] = load(c0.hi.data() + at);
-      lo1[h] = load(c1.lo.data() + at), hi1[h] = load(c1.hi.data() + at);
+      lo0[h] = load(c0.lo + at), hi0[h] = load(c0.hi + at);
+      lo1[h] = load(c1.lo + at), hi1[h] = load(c1.hi + at);
     }
     for (const PairTerm &term : terms)
       for (int h = 0; h < 2; ++h) {
@@ -205,19 +206,20 @@ SD_TARGET void multiplyAddPairs512(const NttTables &, ProductSum &c0, ProductSum
       }
     for (int h = 0; h < 2; ++h) {
       const int at = i + 8 * h;
-      store(c0.lo.data() + at, lo0[h]), store(c0.hi.data() + at, hi0[h]);
-      store(c1.lo.data() + at, lo1[h]), store(c1.hi.data() + at, hi1[h]);
+      store(c0.lo + at, lo0[h]), store(c0.hi + at, hi0[h]);
+      store(c1.lo + at, lo1[h]), store(c1.hi + at, hi1[h]);
     }
   }
 }
 
-SD_TARGET void reduce512(const NttTables &t, const ProductSum &sum, std::uint64_t *out) {
+SD_TARGET void reduce512(const NttTables &t, const std::uint64_t *sumLo, const std::uint64_t *sumHi,
+                         std::uint64_t *out) {
   const Mod m(t.p);
   auto factor = [](const ShoupFactor &f) SD_TARGET { return Factor{splat(f.w), splat(f.quotient52)}; };
   const Factor two52 = factor(t.two52), two104 = factor(t.two104), one = factor(t.one);
   for (int i = 0; i < kN; i += 8) {
-    const Vec lo = load(sum.lo.data() + i);
-    const Vec hi = _mm512_add_epi64(load(sum.hi.data() + i), _mm512_srli_epi64(lo, 52));
+    const Vec lo = load(sumLo + i);
+    const Vec hi = _mm512_add_epi64(load(sumHi + i), _mm512_srli_epi64(lo, 52));
     const Vec low = m.multiply(_mm512_and_si512(lo, m.mask), one);
     const Vec middle = m.multiply(_mm512_and_si512(hi, m.mask), two52);
     const Vec high = m.multiply(_mm512_srli_epi64(hi, 52), two104);

@@ -9,7 +9,7 @@ namespace sd {
 void forwardStages(const NttTables &tables, std::uint64_t *a, int firstBlocks);
 // Butterflies of the inverse stages `firstBlocks`, `firstBlocks` / 2, ... above `endBlocks`; values in [0, 2p).
 void inverseStages(const NttTables &tables, std::uint64_t *a, int firstBlocks, int endBlocks = 0);
-void reducePortable(const NttTables &tables, const ProductSum &sum, std::uint64_t *out);
+void reducePortable(const NttTables &tables, const std::uint64_t *lo, const std::uint64_t *hi, std::uint64_t *out);
 
 const PolyKernels *avx2Kernels();   // null where the machine lacks AVX2 and FMA
 const PolyKernels *avx512Kernels(); // null where the machine lacks AVX-512 F, DQ and IFMA

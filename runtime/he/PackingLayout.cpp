@@ -44,8 +44,9 @@ void forEach(const std::array<AxisMap, kSpatialDims> &axes, const Body &body) {
 
 } // namespace
 
+template <RingWord R>
 void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
-               std::span<const Ring> x, std::span<Ring> coefficients) {
+               std::span<const R> x, std::span<R> coefficients) {
   std::ranges::fill(coefficients, 0);
   const auto strides = blockStrides(packing);
   const auto at = packing.tileAt(tile);
@@ -57,14 +58,15 @@ void packInput(const LinearGeometry &geometry, const Packing &packing, std::int6
     for (int d = 0; d < kSpatialDims; ++d)
       axes[d] = inputAxis(geometry.dims[d], packing.phases[d][channel.phase[d]], at[d] * packing.tile[d],
                           packing.tile[d], strides[d]);
-    const Ring *from = x.data() + geometry.inChannelOffset[channel.channel];
-    Ring *to = coefficients.data() + (c - first) * packing.area;
+    const R *from = x.data() + geometry.inChannelOffset[channel.channel];
+    R *to = coefficients.data() + (c - first) * packing.area;
     forEach(axes, [&](std::int64_t block, std::int64_t element) { to[block] = from[element]; });
   }
 }
 
+template <RingWord R>
 void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
-                 std::span<const std::int32_t> weights, std::span<std::int32_t> coefficients) {
+                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients) {
   std::ranges::fill(coefficients, 0);
   const auto strides = blockStrides(packing);
   const std::int64_t firstIn = inBlock * packing.inBlock, firstOut = outBlock * packing.outBlock;
@@ -82,12 +84,12 @@ void packWeights(const LinearGeometry &geometry, const Packing &packing, std::in
     const std::int64_t fromOut = std::max(firstOut, group * geometry.outPerGroup);
     const std::int64_t toOut = std::min(lastOut, (group + 1) * geometry.outPerGroup);
     for (std::int64_t o = fromOut; o < toOut; ++o) {
-      const std::int32_t *w = weights.data() + o * geometry.weightOutStride +
-                              channel.channel % geometry.inPerGroup * geometry.weightInStride;
+      const SignedOf<R> *w = weights.data() + o * geometry.weightOutStride +
+                             channel.channel % geometry.inPerGroup * geometry.weightInStride;
       const std::int64_t origin = ((o - firstOut) * packing.inBlock - (c - firstIn)) * packing.area;
       forEach(axes, [&](std::int64_t shift, std::int64_t tap) {
         const std::int64_t at = origin - shift; // X^-k is -X^(N-k)
-        coefficients[at < 0 ? at + kRlweDegree : at] = at < 0 ? -w[tap] : w[tap];
+        coefficients[at < 0 ? at + std::ssize(coefficients) : at] = at < 0 ? -w[tap] : w[tap];
       });
     }
   }
@@ -120,7 +122,8 @@ WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packi
   return wanted;
 }
 
-double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const std::int32_t> weights) {
+template <RingWord R>
+double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights) {
   std::array<AxisMap, kSpatialDims> axes;
   for (int d = 0; d < kSpatialDims; ++d)
     for (std::int64_t a = 0; a < geometry.dims[d].kernel; ++a)
@@ -130,9 +133,9 @@ double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::s
     double l1 = 0, squares = 0;
     for (std::int64_t o = first; o < std::min(first + packing.outBlock, geometry.outChannels()); ++o)
       for (std::int64_t c = 0; c < geometry.inPerGroup; ++c) {
-        const std::int32_t *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
+        const SignedOf<R> *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
         forEach(axes, [&](std::int64_t, std::int64_t tap) {
-          const double value = w[tap];
+          const auto value = static_cast<double>(w[tap]);
           l1 += std::abs(value);
           squares += value * value;
         });
@@ -141,5 +144,15 @@ double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::s
   }
   return largest;
 }
+
+#define SD_INSTANTIATE(R)                                                                                              \
+  template void packInput<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t, std::span<const R>,  \
+                             std::span<R>);                                                                            \
+  template void packWeights<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t,                    \
+                               std::span<const SignedOf<R>>, std::span<SignedOf<R>>);                                  \
+  template double noiseBound<R>(const LinearGeometry &, const Packing &, std::span<const SignedOf<R>>);
+SD_INSTANTIATE(Ring32)
+SD_INSTANTIATE(Ring64)
+#undef SD_INSTANTIATE
 
 } // namespace sd

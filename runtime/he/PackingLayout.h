@@ -9,12 +9,14 @@
 namespace sd {
 
 // Fills the N coefficients of one upload from the layer's flat input.
+template <RingWord R>
 void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
-               std::span<const Ring> x, std::span<Ring> coefficients);
+               std::span<const R> x, std::span<R> coefficients);
 
 // Fills the N coefficients of one weight polynomial (the same for every tile).
+template <RingWord R>
 void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
-                 std::span<const std::int32_t> weights, std::span<std::int32_t> coefficients);
+                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients);
 
 // Whether every weight polynomial of the packing is a constant (1 x 1 kernels, one channel in and out): by its shape,
 // not its values.
@@ -29,6 +31,7 @@ WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packi
                             std::int64_t tile);
 
 // The bound of RlweParameters.h on the noise of a reply's coefficients: of the output block with the largest weights.
-double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const std::int32_t> weights);
+template <RingWord R>
+double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights);
 
 } // namespace sd

@@ -2,40 +2,60 @@
 
 #include <bit>
 #include <cassert>
-#include <cmath>
-#include <cstring>
+#include <cstdlib>
+
+#include "runtime/he/PackBits.h"
 
 namespace sd {
 
 namespace {
 
-constexpr int kN = kRlweDegree;
-constexpr int kDropBits = kReplyBits - kWantedBits;
-constexpr int kMessageShift = kReplyBits - kRingBits; // a message unit at the reply modulus is 2^9
+template <RingWord R>
+using P = RlweParameters<R>;
 
-// q mod 2^32 and 2^-32 mod each prime: round(q m / 2^32) = (q m + 2^31 - rho) / 2^32 with rho = (q m + 2^31) mod 2^32,
-// and q m vanishes modulo the primes.
-constexpr std::uint32_t kModulusLow = static_cast<std::uint32_t>(kPrimes[0]) * static_cast<std::uint32_t>(kPrimes[1]);
+template <RingWord R>
+inline constexpr int kDropBits = P<R>::kReplyBits - P<R>::kWantedBits;
+template <RingWord R>
+inline constexpr int kMessageShift = P<R>::kReplyBits - kBitsOf<R>; // a message unit at the reply modulus is 2^9
 
-const ShoupFactor &inverseTwo32(int prime) {
-  static const ShoupFactor factors[kPrimeCount] = {
-      {inverseMod((std::uint64_t{1} << 32) % kPrimes[0], kPrimes[0]), kPrimes[0]},
-      {inverseMod((std::uint64_t{1} << 32) % kPrimes[1], kPrimes[1]), kPrimes[1]}};
-  return factors[prime];
-}
-
-std::uint64_t encodeResidue(Ring m, int prime) {
+// round(q m / 2^L) = (q m + 2^(L-1) - rho) / 2^L with rho = (q m + 2^(L-1)) mod 2^L, and q m vanishes modulo the
+// primes.
+template <RingWord R>
+std::uint64_t encodeResidue(R m, int prime) {
+  constexpr R kModulusLow = [] {
+    R low = 1;
+    for (int i = 0; i < P<R>::kPrimeCount; ++i)
+      low *= static_cast<R>(kPrimes[i]);
+    return low;
+  }();
+  static constexpr auto kInverse = [] { // 2^-L
+    std::array<ShoupFactor, P<R>::kPrimeCount> factors;
+    for (int i = 0; i < P<R>::kPrimeCount; ++i)
+      factors[i] = {inverseMod(powMod(2, kBitsOf<R>, kPrimes[i]), kPrimes[i]), kPrimes[i]};
+    return factors;
+  }();
   const std::uint64_t p = kPrimes[prime];
-  const std::uint32_t rho = kModulusLow * m + (std::uint32_t{1} << 31);
-  return inverseTwo32(prime)((std::uint64_t{1} << 31) + p - rho, p);
+  const R rho = kModulusLow * m + (R{1} << (kBitsOf<R> - 1));
+  return subMod((p + 1) / 2, kInverse[prime](rho, p), p);
 }
 
 std::uint64_t residue(std::int64_t small, std::uint64_t p) {
   return static_cast<std::uint64_t>(small) + (p & static_cast<std::uint64_t>(small >> 63));
 }
 
+// 2^50, to reduce numbers in two parts: the low 50 bits and what is above.
+std::uint64_t residueOfParts(std::uint64_t low50, std::uint64_t high, int prime) {
+  static constexpr ShoupFactor kTwo50[] = {{(std::uint64_t{1} << kPrimeBits) - kPrimes[0], kPrimes[0]},
+                                           {(std::uint64_t{1} << kPrimeBits) - kPrimes[1], kPrimes[1]},
+                                           {(std::uint64_t{1} << kPrimeBits) - kPrimes[2], kPrimes[2]}};
+  const std::uint64_t p = kPrimes[prime];
+  return addMod(low50 >= p ? low50 - p : low50, kTwo50[prime](high, p), p);
+}
+constexpr std::uint64_t kLow50 = (std::uint64_t{1} << kPrimeBits) - 1;
+
 // Centred binomial of parameter 21: the difference of two counts of 21 bits.
-void errors(Prg &randomness, std::span<std::int32_t> out) {
+template <class Int>
+void errors(Prg &randomness, std::span<Int> out) {
   SecretVector<std::uint64_t> bits(out.size());
   randomness.fill(bits.span());
   constexpr std::uint64_t kMask = (std::uint64_t{1} << kErrorBound) - 1;
@@ -44,255 +64,306 @@ void errors(Prg &randomness, std::span<std::int32_t> out) {
 }
 
 // Uniform on {-1, 0, 1} up to 2^-62: the high word of 3 x.
-void ternary(Prg &randomness, std::span<std::int32_t> out) {
+template <class Int>
+void ternary(Prg &randomness, std::span<Int> out) {
   SecretVector<std::uint64_t> words(out.size());
   randomness.fill(words.span());
   for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<std::int32_t>(static_cast<Wide>(words[i]) * 3 >> 64) - 1;
+    out[i] = static_cast<Int>(static_cast<Wide>(words[i]) * 3 >> 64) - 1;
 }
 
-const std::uint64_t *part(const RlwePoly &poly, int prime) { return poly.data() + std::size_t(prime) * kN; }
-std::uint64_t *part(RlwePoly &poly, int prime) { return poly.data() + std::size_t(prime) * kN; }
+template <RingWord R>
+const std::uint64_t *part(const RlwePoly &poly, int prime) {
+  return poly.data() + std::size_t(prime) * P<R>::kDegree;
+}
+template <RingWord R>
+std::uint64_t *part(RlwePoly &poly, int prime) {
+  return poly.data() + std::size_t(prime) * P<R>::kDegree;
+}
 
-// out = a s + b, all transforms.
+// inOut += a s, or -= with `negate`; all transforms.
+template <RingWord R>
 void multiplyPlus(const RlwePoly &a, const RlwePoly &s, bool negate, RlwePoly &inOut) {
-  thread_local ProductSum sum;
-  SecretVector<std::uint64_t> product(kN);
-  for (int i = 0; i < kPrimeCount; ++i) {
-    const NttTables &t = nttTables(i);
+  ProductSum sum(P<R>::kDegree);
+  SecretVector<std::uint64_t> product(P<R>::kDegree);
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
+    const PolyRing &ring = polyRing<R>(i);
     sum.clear();
-    polyKernels().multiplyAdd(t, sum, part(a, i), part(s, i));
-    polyKernels().reduce(t, sum, product.data());
-    std::uint64_t *out = part(inOut, i);
-    for (int j = 0; j < kN; ++j)
-      out[j] = negate ? subMod(out[j], product[j], t.p) : addMod(out[j], product[j], t.p);
+    ring.multiplyAdd(sum, part<R>(a, i), part<R>(s, i));
+    ring.reduce(sum, product.data());
+    std::uint64_t *out = part<R>(inOut, i);
+    for (int j = 0; j < P<R>::kDegree; ++j)
+      out[j] = negate ? subMod(out[j], product[j], ring.prime()) : addMod(out[j], product[j], ring.prime());
   }
-  sum.clear();
 }
 
-// The fraction x / q mod 1 from x's residues: sum of x_i (q / p_i)^-1 / p_i.
-struct Fraction {
-  ShoupFactor factor[kPrimeCount];
-  double inverse[kPrimeCount];
-  Fraction() {
-    for (int i = 0; i < kPrimeCount; ++i) {
-      factor[i] = ShoupFactor(inverseMod(kPrimes[1 - i] % kPrimes[i], kPrimes[i]), kPrimes[i]);
-      inverse[i] = 1.0 / static_cast<double>(kPrimes[i]);
+// round(x 2^kReplyBits / q) mod 2^kReplyBits from x's residues: x / q = sum of x_i (q / p_i)^-1 / p_i mod 1.
+template <RingWord R>
+class Scaling {
+public:
+  Scaling() {
+    for (int i = 0; i < kCount; ++i) {
+      std::uint64_t others = 1;
+      for (int j = 0; j < kCount; ++j)
+        if (j != i) others = mulMod(others, kPrimes[j] % kPrimes[i], kPrimes[i]);
+      factor_[i] = {inverseMod(others, kPrimes[i]), kPrimes[i]};
+      inverse_[i] = 1.0 / static_cast<double>(kPrimes[i]);
+      const Wide top = Wide{1} << 127;
+      wideInverse_[i] = (top / kPrimes[i] << 19) + (top % kPrimes[i] << 19) / kPrimes[i];
     }
   }
-  // round(x 2^41 / q) mod 2^41. Doubles leave an error of 2^-10 of a unit before the rounding, which is part of it.
-  std::uint64_t scaled(std::uint64_t x0, std::uint64_t x1) const {
-    const double f = static_cast<double>(factor[0](x0, kPrimes[0])) * inverse[0] +
-                     static_cast<double>(factor[1](x1, kPrimes[1])) * inverse[1];
-    return static_cast<std::uint64_t>(f * 0x1p41 + 0.5) & ((std::uint64_t{1} << kReplyBits) - 1);
-  }
-};
 
-const Fraction &fraction() {
-  static const Fraction f;
-  return f;
+  ReplyWord<R> operator()(std::span<const std::uint64_t, P<R>::kPrimeCount> x) const {
+    constexpr auto kMask = (ReplyWord<R>{1} << P<R>::kReplyBits) - 1;
+    if constexpr (P<R>::kWide) {
+      // The fraction in units of 2^-96, each term less than 2 of them too small: 2^-20 of a unit of the result.
+      Wide f = 0;
+      for (int i = 0; i < kCount; ++i) {
+        const Wide y = factor_[i](x[i], kPrimes[i]);
+        f += (y * static_cast<std::uint64_t>(wideInverse_[i]) >> 50) + (y * (wideInverse_[i] >> 64) << 14);
+      }
+      constexpr int kShift = 96 - P<R>::kReplyBits;
+      return (f + (Wide{1} << (kShift - 1))) >> kShift & kMask;
+    } else {
+      // Doubles leave an error of 2^-10 of a unit before the rounding, which is part of it.
+      double f = 0;
+      for (int i = 0; i < kCount; ++i)
+        f += static_cast<double>(factor_[i](x[i], kPrimes[i])) * inverse_[i];
+      return static_cast<std::uint64_t>(f * 0x1p41 + 0.5) & kMask;
+    }
+  }
+
+private:
+  static constexpr int kCount = P<R>::kPrimeCount;
+  ShoupFactor factor_[kCount];
+  double inverse_[kCount];
+  Wide wideInverse_[kCount]; // floor(2^146 / p)
+};
+static_assert(RlweParameters<Ring32>::kReplyBits == 41);
+
+template <RingWord R>
+const Scaling<R> &scaling() {
+  static const Scaling<R> s;
+  return s;
 }
 
-// x mod p for x in [0, 2^66), given as the low 50 and the high 16 bits: 2^50 - p is small.
-std::uint64_t floodResidue(std::uint64_t low50, std::uint64_t high16, std::uint64_t p) {
-  const std::uint64_t x = low50 + high16 * ((std::uint64_t{1} << kPrimeBits) - p); // < 2^50 + 2^34
-  return x >= p ? x - p : x;
+// The number in (-q'/2, q'/2] with these residues, q' the product of the primes that decryption uses, mod 2^64 or
+// 2^128.
+template <RingWord R>
+ReplyWord<R> centred(std::span<const std::uint64_t, P<R>::kDecryptPrimes> x) {
+  if constexpr (P<R>::kWide) {
+    static constexpr ShoupFactor kInverse{inverseMod(kPrimes[0] % kPrimes[1], kPrimes[1]), kPrimes[1]};
+    constexpr Wide kModulus = static_cast<Wide>(kPrimes[0]) * kPrimes[1];
+    const std::uint64_t digit = kInverse(x[1] + 2 * kPrimes[1] - x[0], kPrimes[1]);
+    const Wide v = x[0] + static_cast<Wide>(kPrimes[0]) * digit;
+    return v > kModulus / 2 ? v - kModulus : v;
+  } else {
+    return x[0] > kPrimes[0] / 2 ? x[0] - kPrimes[0] : x[0];
+  }
 }
 
 } // namespace
 
-RlwePoly makeRlwePoly() { return RlwePoly(kRlwePolyWords); }
+template <RingWord R>
+const PolyRing &polyRing(int prime) {
+  static const std::vector<PolyRing> rings = [] {
+    std::vector<PolyRing> all;
+    for (int i = 0; i < P<R>::kPrimeCount; ++i)
+      all.emplace_back(kPrimes[i], P<R>::kDegree);
+    return all;
+  }();
+  return rings[prime];
+}
 
+template <RingWord R>
 void uniformPoly(Prg &stream, RlwePoly &out) {
-  SecretVector<std::uint64_t> words(kN + 64);
-  for (int i = 0; i < kPrimeCount; ++i) {
+  constexpr std::size_t kN = P<R>::kDegree;
+  SecretVector<std::uint64_t> words(kN);
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
     std::size_t have = 0;
-    while (have < kN) { // a candidate is refused with probability below 2^-32
+    while (have < kN) { // a candidate is refused with probability below 2^-29
       const std::size_t wanted = kN - have;
       stream.fill(words.span().first(wanted));
-      for (std::size_t j = 0; j < wanted; ++j) {
-        const std::uint64_t candidate = words[j] & ((std::uint64_t{1} << kPrimeBits) - 1);
-        if (candidate < kPrimes[i]) part(out, i)[have++] = candidate;
-      }
+      for (std::size_t j = 0; j < wanted; ++j)
+        if (const std::uint64_t candidate = words[j] & kLow50; candidate < kPrimes[i])
+          part<R>(out, i)[have++] = candidate;
     }
   }
 }
 
-void transformSigned(std::span<const std::int32_t> coefficients, RlwePoly &out) {
-  assert(coefficients.size() == kN);
-  for (int i = 0; i < kPrimeCount; ++i) {
-    for (int j = 0; j < kN; ++j)
-      part(out, i)[j] = residue(coefficients[j], kPrimes[i]);
-    polyKernels().forward(nttTables(i), part(out, i));
+template <RingWord R>
+void transformSigned(std::span<const SignedOf<R>> coefficients, RlwePoly &out) {
+  assert(coefficients.size() == P<R>::kDegree);
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
+    for (int j = 0; j < P<R>::kDegree; ++j)
+      part<R>(out, i)[j] = residue(coefficients[j], kPrimes[i]);
+    polyRing<R>(i).forward(part<R>(out, i));
   }
 }
 
-void transformConstant(std::int32_t value, RlwePoly &out) {
-  for (int i = 0; i < kPrimeCount; ++i)
-    std::fill_n(part(out, i), kN, residue(value, kPrimes[i]));
-}
-
-void packBits(std::span<const std::uint64_t> values, int bits, std::span<std::uint8_t> out) {
-  assert(bits <= 57 && out.size() == packedBytes(values.size(), bits));
-  std::uint64_t pending = 0;
-  int have = 0;
-  std::uint8_t *to = out.data();
-  for (std::uint64_t v : values) {
-    pending |= v << have;
-    have += bits;
-    while (have >= 8 && have <= 64) {
-      if (have >= 32) {
-        const auto word = static_cast<std::uint32_t>(pending);
-        std::memcpy(to, &word, 4);
-        to += 4;
-        pending >>= 32;
-        have -= 32;
-        continue;
-      }
-      *to++ = static_cast<std::uint8_t>(pending);
-      pending >>= 8;
-      have -= 8;
-    }
-  }
-  if (have > 0) *to = static_cast<std::uint8_t>(pending);
-}
-
-void unpackBits(std::span<const std::uint8_t> in, int bits, std::span<std::uint64_t> values) {
-  assert(bits <= 57 && in.size() == packedBytes(values.size(), bits));
-  const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t at = i * bits, byte = at / 8;
-    std::uint64_t word = 0;
-    std::memcpy(&word, in.data() + byte, std::min<std::size_t>(8, in.size() - byte));
-    values[i] = word >> (at % 8) & mask;
-  }
+template <RingWord R>
+void transformConstant(SignedOf<R> value, RlwePoly &out) {
+  for (int i = 0; i < P<R>::kPrimeCount; ++i)
+    std::fill_n(part<R>(out, i), P<R>::kDegree, residue(value, kPrimes[i]));
 }
 
 void packPoly(const RlwePoly &poly, std::span<std::uint8_t> out) { packBits(poly.span(), kPrimeBits, out); }
 
+template <RingWord R>
 Expected<void> unpackPoly(std::span<const std::uint8_t> bytes, RlwePoly &out) {
   unpackBits(bytes, kPrimeBits, out.span());
-  for (int i = 0; i < kPrimeCount; ++i)
-    for (int j = 0; j < kN; ++j)
-      if (part(out, i)[j] >= kPrimes[i]) return fail("the peer sent a ciphertext that is not well formed");
+  for (int i = 0; i < P<R>::kPrimeCount; ++i)
+    for (int j = 0; j < P<R>::kDegree; ++j)
+      if (part<R>(out, i)[j] >= kPrimes[i]) return fail("the peer sent a ciphertext that is not well formed");
   return {};
 }
 
-RlweSecretKey::RlweSecretKey(Prg &randomness) : secret_(makeRlwePoly()) {
-  SecretVector<std::int32_t> s(kN);
+template <RingWord R>
+RlweSecretKey<R>::RlweSecretKey(Prg &randomness) : secret_(makeRlwePoly<R>()) {
+  SecretVector<SignedOf<R>> s(P<R>::kDegree);
   ternary(randomness, s.span());
-  transformSigned(s.span(), secret_);
+  transformSigned<R>(s.span(), secret_);
 }
 
-void RlweSecretKey::encrypt(std::span<const Ring> message, const RlwePoly &c1, Prg &randomness, RlwePoly &c0) const {
-  assert(message.size() == kN);
-  SecretVector<std::int32_t> e(kN);
+template <RingWord R>
+void RlweSecretKey<R>::encrypt(std::span<const R> message, const RlwePoly &c1, Prg &randomness, RlwePoly &c0) const {
+  assert(message.size() == P<R>::kDegree);
+  SecretVector<std::int32_t> e(P<R>::kDegree);
   errors(randomness, e.span());
-  for (int i = 0; i < kPrimeCount; ++i) {
-    for (int j = 0; j < kN; ++j)
-      part(c0, i)[j] = addMod(encodeResidue(message[j], i), residue(e[j], kPrimes[i]), kPrimes[i]);
-    polyKernels().forward(nttTables(i), part(c0, i));
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
+    for (int j = 0; j < P<R>::kDegree; ++j)
+      part<R>(c0, i)[j] = addMod(encodeResidue(message[j], i), residue(e[j], kPrimes[i]), kPrimes[i]);
+    polyRing<R>(i).forward(part<R>(c0, i));
   }
-  multiplyPlus(c1, secret_, true, c0);
+  multiplyPlus<R>(c1, secret_, true, c0);
 }
 
-void RlweSecretKey::makePublicKey(const RlwePoly &k1, Prg &randomness, RlwePoly &k0) const {
-  SecretVector<std::int32_t> e(kN);
+template <RingWord R>
+void RlweSecretKey<R>::makePublicKey(const RlwePoly &k1, Prg &randomness, RlwePoly &k0) const {
+  SecretVector<SignedOf<R>> e(P<R>::kDegree);
   errors(randomness, e.span());
-  transformSigned(e.span(), k0);
-  multiplyPlus(k1, secret_, true, k0);
+  transformSigned<R>(e.span(), k0);
+  multiplyPlus<R>(k1, secret_, true, k0);
 }
 
-std::uint32_t RlweSecretKey::decrypt(std::span<const std::uint64_t> c1, std::span<const std::uint64_t> wanted,
-                                     std::span<const std::int32_t> positions, std::span<Ring> out) const {
-  // c1 s over the integers: c1 centred is below 2^40 and, as c1 is pseudorandom, the sum of its 2731 signed terms has
-  // deviation 2^44.9; half the prime is 2^49, 17 deviations away. One prime is enough.
-  const NttTables &t = nttTables(0);
-  SecretVector<std::uint64_t> product(kN);
-  constexpr std::int64_t kHalf = std::int64_t{1} << (kReplyBits - 1);
-  for (int j = 0; j < kN; ++j) {
-    const auto v = static_cast<std::int64_t>(c1[j]);
-    product[j] = residue(v >= kHalf ? v - 2 * kHalf : v, t.p);
+template <RingWord R>
+std::uint32_t RlweSecretKey<R>::decrypt(std::span<const ReplyWord<R>> c1, std::span<const ReplyWord<R>> wanted,
+                                        std::span<const std::int32_t> positions, std::span<R> out) const {
+  // c1 s over the integers. c1 centred is below 2^(kReplyBits - 1) and pseudorandom, so the sum of its some 2 N / 3
+  // signed terms has deviation 2^44.9 or 2^77.4; half the modulus is 2^49 or 2^99, 17 deviations away or more.
+  constexpr int kUsed = P<R>::kDecryptPrimes;
+  constexpr ReplyWord<R> kModulus = ReplyWord<R>{1} << P<R>::kReplyBits;
+  SecretVector<std::uint64_t> products[kUsed];
+  ProductSum sum(P<R>::kDegree);
+  for (int i = 0; i < kUsed; ++i) {
+    const PolyRing &ring = polyRing<R>(i);
+    const std::uint64_t modulus = powMod(2, P<R>::kReplyBits, kPrimes[i]);
+    products[i] = SecretVector<std::uint64_t>(P<R>::kDegree);
+    for (int j = 0; j < P<R>::kDegree; ++j) {
+      const std::uint64_t x = residueOfParts(static_cast<std::uint64_t>(c1[j]) & kLow50,
+                                             static_cast<std::uint64_t>(c1[j] >> kPrimeBits), i);
+      products[i][j] = c1[j] >= kModulus / 2 ? subMod(x, modulus, kPrimes[i]) : x;
+    }
+    ring.forward(products[i].data());
+    sum.clear();
+    ring.multiplyAdd(sum, products[i].data(), part<R>(secret_, i));
+    ring.reduce(sum, products[i].data());
+    ring.inverse(products[i].data());
   }
-  polyKernels().forward(t, product.data());
-  thread_local ProductSum sum;
-  sum.clear();
-  polyKernels().multiplyAdd(t, sum, product.data(), part(secret_, 0));
-  polyKernels().reduce(t, sum, product.data());
-  polyKernels().inverse(t, product.data());
-  sum.clear();
+  constexpr int kShift = kMessageShift<R>;
   std::uint32_t worst = 0;
   for (std::size_t i = 0; i < positions.size(); ++i) {
-    const std::uint64_t v = product[positions[i]];
-    const std::uint64_t centred = v > t.p / 2 ? v - t.p : v;
-    const std::uint64_t phase = (wanted[i] << kDropBits) + centred;
-    const std::uint64_t rounded = phase + (std::uint64_t{1} << (kMessageShift - 1));
-    out[i] = static_cast<Ring>(rounded >> kMessageShift);
-    const auto distance = static_cast<std::int32_t>(rounded & ((1U << kMessageShift) - 1)) - (1 << (kMessageShift - 1));
+    std::array<std::uint64_t, kUsed> x;
+    for (int k = 0; k < kUsed; ++k)
+      x[k] = products[k][positions[i]];
+    const ReplyWord<R> rounded = (wanted[i] << kDropBits<R>)+centred<R>(x) + (ReplyWord<R>{1} << (kShift - 1));
+    out[i] = static_cast<R>(rounded >> kShift);
+    const auto distance = static_cast<std::int32_t>(rounded & ((1U << kShift) - 1)) - (1 << (kShift - 1));
     worst = std::max(worst, static_cast<std::uint32_t>(std::abs(distance)));
   }
   return worst;
 }
 
-void ReplySums::clear() {
-  for (int i = 0; i < kPrimeCount; ++i) {
-    c0[i].clear();
-    c1[i].clear();
+template <RingWord R>
+ReplySums<R>::ReplySums() {
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
+    c0.emplace_back(P<R>::kDegree);
+    c1.emplace_back(P<R>::kDegree);
   }
 }
 
-void ReplySums::add(std::span<const RlweTerm> terms) {
+template <RingWord R>
+void ReplySums<R>::add(std::span<const RlweTerm> terms) {
   assert(terms.size() <= kTermsAtOnce);
   PairTerm pairs[kTermsAtOnce];
-  for (int i = 0; i < kPrimeCount; ++i) {
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
     for (std::size_t k = 0; k < terms.size(); ++k)
-      pairs[k] = {part(*terms[k].weights, i), part(*terms[k].c0, i), part(*terms[k].c1, i)};
-    polyKernels().multiplyAddPairs(nttTables(i), c0[i], c1[i], std::span(pairs, terms.size()));
+      pairs[k] = {part<R>(*terms[k].weights, i), part<R>(*terms[k].c0, i), part<R>(*terms[k].c1, i)};
+    polyRing<R>(i).multiplyAddPairs(c0[i], c1[i], std::span(pairs, terms.size()));
   }
 }
 
-void makeReply(const ReplySums &sums, const RlwePublicKey &key, const ReplyRequest &request, Prg &randomness,
-               std::span<std::uint64_t> c1, std::span<std::uint64_t> wanted) {
-  RlwePoly poly0 = makeRlwePoly(), poly1 = makeRlwePoly(), blind = makeRlwePoly();
-  SecretVector<std::int32_t> small(kN), e0(request.positions.size());
+template <RingWord R>
+void makeReply(const ReplySums<R> &sums, const RlwePublicKey &key, const ReplyRequest<R> &request, Prg &randomness,
+               std::span<ReplyWord<R>> c1, std::span<ReplyWord<R>> wanted) {
+  constexpr int kN = P<R>::kDegree, kCount = P<R>::kPrimeCount;
+  RlwePoly poly0 = makeRlwePoly<R>(), poly1 = makeRlwePoly<R>(), blind = makeRlwePoly<R>();
+  SecretVector<SignedOf<R>> small(kN);
   ternary(randomness, small.span());
-  transformSigned(small.span(), blind);
-  for (int i = 0; i < kPrimeCount; ++i) {
-    polyKernels().reduce(nttTables(i), sums.c0[i], part(poly0, i));
-    polyKernels().reduce(nttTables(i), sums.c1[i], part(poly1, i));
+  transformSigned<R>(small.span(), blind);
+  for (int i = 0; i < kCount; ++i) {
+    polyRing<R>(i).reduce(sums.c0[i], part<R>(poly0, i));
+    polyRing<R>(i).reduce(sums.c1[i], part<R>(poly1, i));
   }
-  multiplyPlus(key.k0, blind, false, poly0);
-  multiplyPlus(key.k1, blind, false, poly1);
-  for (int i = 0; i < kPrimeCount; ++i) {
-    polyKernels().inverse(nttTables(i), part(poly0, i));
-    polyKernels().inverse(nttTables(i), part(poly1, i));
+  multiplyPlus<R>(key.k0, blind, false, poly0);
+  multiplyPlus<R>(key.k1, blind, false, poly1);
+  for (int i = 0; i < kCount; ++i) {
+    polyRing<R>(i).inverse(part<R>(poly0, i));
+    polyRing<R>(i).inverse(part<R>(poly1, i));
   }
-  const Fraction &f = fraction();
+  const Scaling<R> &scaled = scaling<R>();
+  std::array<std::uint64_t, kCount> x;
   errors(randomness, small.span());
-  for (int j = 0; j < kN; ++j)
-    c1[j] = f.scaled(addMod(part(poly1, 0)[j], residue(small[j], kPrimes[0]), kPrimes[0]),
-                     addMod(part(poly1, 1)[j], residue(small[j], kPrimes[1]), kPrimes[1]));
+  for (int j = 0; j < kN; ++j) {
+    for (int i = 0; i < kCount; ++i)
+      x[i] = addMod(part<R>(poly1, i)[j], residue(small[j], kPrimes[i]), kPrimes[i]);
+    c1[j] = scaled(x);
+  }
+  SecretVector<std::int32_t> e0(request.positions.size());
   errors(randomness, e0.span());
   SecretVector<std::uint64_t> flood(2 * request.positions.size());
   randomness.fill(flood.span());
-  constexpr std::uint64_t kLowMask = (std::uint64_t{1} << kPrimeBits) - 1;
-  constexpr std::uint64_t kHighMask = (std::uint64_t{1} << (kFloodBits - kPrimeBits)) - 1;
-  // The flood is drawn from [0, 2^66); half of that, 2^65, is taken off again.
-  static const std::uint64_t kHalfFlood[kPrimeCount] = {powMod(2, kFloodBits - 1, kPrimes[0]),
-                                                        powMod(2, kFloodBits - 1, kPrimes[1])};
+  constexpr std::uint64_t kHighMask = (std::uint64_t{1} << (P<R>::kFloodBits - kPrimeBits)) - 1;
+  // The flood is drawn from [0, 2^kFloodBits); half of that is taken off again.
+  std::array<std::uint64_t, kCount> halfFlood;
+  for (int i = 0; i < kCount; ++i)
+    halfFlood[i] = powMod(2, P<R>::kFloodBits - 1, kPrimes[i]);
   for (std::size_t j = 0; j < request.positions.size(); ++j) {
-    std::uint64_t x[kPrimeCount];
-    for (int i = 0; i < kPrimeCount; ++i) {
+    for (int i = 0; i < kCount; ++i) {
       const std::uint64_t p = kPrimes[i];
-      std::uint64_t v = part(poly0, i)[request.positions[j]];
+      std::uint64_t v = part<R>(poly0, i)[request.positions[j]];
       v = subMod(v, encodeResidue(request.mask[j], i), p);
       v = addMod(v, residue(e0[j], p), p);
-      v = addMod(v, floodResidue(flood[2 * j] & kLowMask, flood[2 * j + 1] & kHighMask, p), p);
-      x[i] = subMod(v, kHalfFlood[i], p);
+      v = addMod(v, residueOfParts(flood[2 * j] & kLow50, flood[2 * j + 1] & kHighMask, i), p);
+      x[i] = subMod(v, halfFlood[i], p);
     }
-    wanted[j] = (f.scaled(x[0], x[1]) + (std::uint64_t{1} << (kDropBits - 1))) >> kDropBits &
-                ((std::uint64_t{1} << kWantedBits) - 1);
+    constexpr auto kMask = (ReplyWord<R>{1} << P<R>::kWantedBits) - 1;
+    wanted[j] = (scaled(x) + (ReplyWord<R>{1} << (kDropBits<R> - 1))) >> kDropBits<R> & kMask;
   }
 }
+
+#define SD_INSTANTIATE(R)                                                                                              \
+  template const PolyRing &polyRing<R>(int);                                                                           \
+  template void uniformPoly<R>(Prg &, RlwePoly &);                                                                     \
+  template void transformSigned<R>(std::span<const SignedOf<R>>, RlwePoly &);                                          \
+  template void transformConstant<R>(SignedOf<R>, RlwePoly &);                                                         \
+  template Expected<void> unpackPoly<R>(std::span<const std::uint8_t>, RlwePoly &);                                    \
+  template class RlweSecretKey<R>;                                                                                     \
+  template struct ReplySums<R>;                                                                                        \
+  template void makeReply<R>(const ReplySums<R> &, const RlwePublicKey &, const ReplyRequest<R> &, Prg &,              \
+                             std::span<ReplyWord<R>>, std::span<ReplyWord<R>>);
+SD_INSTANTIATE(Ring32)
+SD_INSTANTIATE(Ring64)
+#undef SD_INSTANTIATE
 
 } // namespace sd

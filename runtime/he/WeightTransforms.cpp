@@ -5,13 +5,12 @@
 
 namespace sd {
 
-LayerTransforms &WeightTransforms::of(std::size_t layer, std::size_t polynomials) {
-  constexpr std::uint64_t kBytes = kRlwePolyWords * sizeof(std::uint64_t);
+LayerTransforms &WeightTransforms::of(std::size_t layer, std::size_t polynomials, std::size_t polynomialBytes) {
   const std::lock_guard lock(mutex_);
   assert(layer <= layers_.size());
   if (layer == layers_.size()) {
-    const auto kept = std::min<std::uint64_t>(polynomials, left_ / kBytes);
-    left_ -= kept * kBytes;
+    const auto kept = std::min<std::uint64_t>(polynomials, left_ / polynomialBytes);
+    left_ -= kept * polynomialBytes;
     layers_.emplace_back(kept);
   }
   return layers_[layer];

@@ -41,9 +41,9 @@ public:
 
   explicit WeightTransforms(std::uint64_t budgetBytes) : left_(budgetBytes) {}
 
-  // Those of the program's RLWE layer number `layer`, counted from 0, of `polynomials` polynomials. Every session asks
-  // for the layers in order.
-  LayerTransforms &of(std::size_t layer, std::size_t polynomials);
+  // Those of the program's RLWE layer number `layer`, counted from 0, of `polynomials` polynomials of so many bytes.
+  // Every session asks for the layers in order.
+  LayerTransforms &of(std::size_t layer, std::size_t polynomials, std::size_t polynomialBytes);
 
 private:
   std::mutex mutex_;

@@ -51,17 +51,17 @@ public:
   }
 
   // The seeds of the next entry by transfers, from the uploading thread, once its choices are said.
-  void said(ReceiverSeeds seeds) {
+  void said(ReceiverSeeds<Ring32> seeds) {
     std::lock_guard lock(mutex_);
     said_.push_back(std::move(seeds));
     changed_.notify_all();
   }
 
-  Expected<ReceiverSeeds> waitForSaid() {
+  Expected<ReceiverSeeds<Ring32>> waitForSaid() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopped_ || !said_.empty(); });
     if (said_.empty()) return fail("the linear correlations were not completed");
-    ReceiverSeeds seeds = std::move(said_.front());
+    ReceiverSeeds<Ring32> seeds = std::move(said_.front());
     said_.pop_front();
     return seeds;
   }
@@ -76,7 +76,7 @@ private:
   MaskWalk &walk_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<ReceiverSeeds> said_;
+  std::deque<ReceiverSeeds<Ring32>> said_;
   bool stopped_ = false;
 };
 
@@ -86,14 +86,16 @@ Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32>
                                   std::vector<SenderSeeds> seeds, const Sink<ServiceMaterial> &sink) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
   if (!rlwe_ && needRlwe(entries_)) {
-    SD_ASSIGN(rlwe_, LinearService::setUp(channel_, seed_));
+    SD_ASSIGN(rlwe_, LinearService<Ring32>::setUp(channel_, seed_));
   }
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
   auto nextSeeds = seeds.begin();
   std::size_t rlweLayers = 0;
   const auto answer = [&](const LinearLayer &layer, std::span<const std::int32_t> matrix, std::span<Ring> u) {
-    LayerTransforms *kept = transforms_ ? &transforms_->of(rlweLayers++, keptPolynomials(layer)) : nullptr;
+    LayerTransforms *kept =
+        transforms_ ? &transforms_->of(rlweLayers++, keptPolynomials(layer), 8 * RlweParameters<Ring32>::kPolyWords)
+                    : nullptr;
     return rlwe_->answer(layer, matrix, u, threads, kept);
   };
   for (const LinearEntry &own : entries_) {
@@ -101,7 +103,7 @@ Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32>
     const auto &matrix = weights.tensors[entry.weights].data;
     SecretVector<Ring> u(entry.elements);
     const auto *taps = std::get_if<LinearTaps>(&own.method);
-    auto done = taps ? answerTransfers(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
+    auto done = taps ? answerTransfers<Ring32>(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
                      : answer(std::get<LinearLayer>(own.method), matrix, u.span());
     if (!done)
       return fail("{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
@@ -111,10 +113,10 @@ Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32>
   return {};
 }
 
-Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds> seeds) {
+Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds<Ring32>> seeds) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
   if (!rlwe_ && needRlwe(entries_)) {
-    SD_ASSIGN(rlwe_, LinearHospital::setUp(channel_, seed_));
+    SD_ASSIGN(rlwe_, LinearHospital<Ring32>::setUp(channel_, seed_));
   }
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
@@ -125,8 +127,8 @@ Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vec
       for (const LinearEntry &own : entries_) {
         SecretVector<Ring> v(job.plan.entries[own.index].elements);
         if (const auto *taps = std::get_if<LinearTaps>(&own.method)) {
-          SD_ASSIGN(const ReceiverSeeds said, shared.waitForSaid());
-          SD_TRY(collectTransfers(channel_, *taps, said, v.span()));
+          SD_ASSIGN(const ReceiverSeeds<Ring32> said, shared.waitForSaid());
+          SD_TRY(collectTransfers<Ring32>(channel_, *taps, said, v.span()));
         } else {
           SD_TRY(rlwe_->collect(std::get<LinearLayer>(own.method), v.span(), threads));
         }
@@ -144,7 +146,7 @@ Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vec
         SD_TRY(rlwe_->upload(*layer, r.span(), threads));
         continue;
       }
-      SD_TRY(sendTransferChoices(channel_, r.span(), *nextSeeds));
+      SD_TRY(sendTransferChoices<Ring32>(channel_, r.span(), *nextSeeds));
       shared.said(std::move(*nextSeeds++));
     }
     return {};

@@ -33,7 +33,7 @@ private:
   Channel &channel_;
   Seed seed_;
   std::shared_ptr<WeightTransforms> transforms_;
-  std::optional<LinearService> rlwe_; // from the first entry that needs it
+  std::optional<LinearService<Ring32>> rlwe_; // from the first entry that needs it
   std::vector<LinearEntry> entries_;
 };
 
@@ -42,12 +42,12 @@ class ClientLinear {
 public:
   ClientLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
   // All free masks must be announced. Announces the mask of every linear entry's result.
-  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds> seeds);
+  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds<Ring32>> seeds);
 
 private:
   Channel &channel_;
   Seed seed_;
-  std::optional<LinearHospital> rlwe_;
+  std::optional<LinearHospital<Ring32>> rlwe_;
   std::vector<LinearEntry> entries_;
 };
 

@@ -91,7 +91,8 @@ LinearGeometry geometryOf(const Program &program, const PlanEntry &entry) {
   std::vector<Type> operands;
   for (SlotId slot : instruction.operands)
     operands.push_back(program.slots[slot]);
-  return linearGeometry(instruction.op, operands, instruction.attrs, program.slots[instruction.result]);
+  return linearGeometry(instruction.op, operands, instruction.attrs, program.slots[instruction.result],
+                        program.ringBits);
 }
 
 Expected<Plan> makePlan(const Program &program) {

@@ -44,7 +44,7 @@ public:
   Expected<std::vector<SenderSeeds>> gatherLinear(const TwoPartyLayout &layout) {
     std::vector<SenderSeeds> all;
     for (const TransferCost &linear : layout.transfers) {
-      SD_ASSIGN(SenderSeeds seeds, gatherSeeds(*transfers_.reversePads(), linear.inputs));
+      SD_ASSIGN(SenderSeeds seeds, gatherSeeds<Ring32>(*transfers_.reversePads(), linear.inputs));
       all.push_back(std::move(seeds));
     }
     return all;

@@ -40,15 +40,22 @@ Shape outputShape(const Layer &l) {
   return type->shape;
 }
 
+template <RingWord R>
+LinearGeometry geometryOf(const Layer &l) {
+  const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
+  return linearGeometry(l.kind, operands, l.attrs, Type::share(outputShape(l), 20), kBitsOf<R>);
+}
+
 // The op's meaning, index by index.
-std::vector<Ring> schoolbook(const Layer &l, const std::vector<Ring> &x, const std::vector<std::int32_t> &w) {
+template <RingWord R>
+std::vector<R> schoolbook(const Layer &l, const std::vector<R> &x, const std::vector<SignedOf<R>> &w) {
   const Shape y = outputShape(l);
-  std::vector<Ring> out(elementCount(y));
+  std::vector<R> out(elementCount(y));
   if (l.kind == OpKind::ShareMatMul) {
     const std::int64_t k = l.w[0], m = l.w[1];
     for (std::int64_t i = 0; i < elementCount(y); ++i)
       for (std::int64_t c = 0; c < k; ++c)
-        out[i] += x[i / m * k + c] * static_cast<Ring>(w[c * m + i % m]);
+        out[i] += x[i / m * k + c] * static_cast<R>(w[c * m + i % m]);
     return out;
   }
   const Shape xs = rowMajorStrides(l.x), ws = rowMajorStrides(l.w), ys = rowMajorStrides(y);
@@ -59,7 +66,7 @@ std::vector<Ring> schoolbook(const Layer &l, const std::vector<Ring> &x, const s
         const std::size_t axis = a + l.x.size() - l.w.size();
         if (l.w[a] != 1) at += i / xs[axis] % l.x[axis] * ws[a];
       }
-      out[i] = x[i] * static_cast<Ring>(w[at]);
+      out[i] = x[i] * static_cast<R>(w[at]);
     }
     return out;
   }
@@ -81,33 +88,29 @@ std::vector<Ring> schoolbook(const Layer &l, const std::vector<Ring> &x, const s
           inside &= p >= 0 && p < l.x[a];
           at += p * xs[a];
         }
-        if (inside) out[i] += x[at] * static_cast<Ring>(w[o * ws[0] + c * ws[1] + tap]);
+        if (inside) out[i] += x[at] * static_cast<R>(w[o * ws[0] + c * ws[1] + tap]);
       }
   }
   return out;
 }
 
-struct Outcome {
-  std::vector<Ring> u, v;
-  Traffic hospital, service;
-};
-
 // Runs both parties over several layers: all uploads first, as the offline phase does.
+template <RingWord R>
 void check(const std::vector<Layer> &layers, std::mt19937_64 &rng) {
   auto [left, right] = makeMemoryConnections();
   std::vector<LinearLayer> plans;
-  std::vector<std::vector<Ring>> r, u, v;
-  std::vector<std::vector<std::int32_t>> w;
+  std::vector<std::vector<R>> r, u, v;
+  std::vector<std::vector<SignedOf<R>>> w;
   PackingCost cost;
+  const std::int64_t largest = kBitsOf<R> == 32 ? 1023 : 1 << 20;
   for (auto &l : layers) {
-    const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
-    plans.emplace_back(linearGeometry(l.kind, operands, l.attrs, Type::share(outputShape(l), 20)));
+    plans.emplace_back(geometryOf<R>(l));
     r.emplace_back(elementCount(l.x));
     for (auto &x : r.back())
-      x = static_cast<Ring>(rng());
+      x = static_cast<R>(rng());
     w.emplace_back(elementCount(l.w));
     for (auto &x : w.back())
-      x = static_cast<std::int32_t>(rng() % 2047) - 1023;
+      x = static_cast<SignedOf<R>>(static_cast<std::int64_t>(rng() % (2 * largest + 1)) - largest);
     u.emplace_back(elementCount(outputShape(l)));
     v.emplace_back(u.back().size());
     const PackingCost c = packingCost(plans.back().geometry, plans.back().packing);
@@ -116,7 +119,7 @@ void check(const std::vector<Layer> &layers, std::mt19937_64 &rng) {
   }
   std::thread service([&, &connection = right] {
     ThreadPool threads(2);
-    auto side = LinearService::setUp(connection->stream(3), testSeed(2));
+    auto side = LinearService<R>::setUp(connection->stream(3), testSeed(2));
     ASSERT_TRUE(side) << side.error().message;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       auto done = side->answer(plans[i], w[i], u[i], threads);
@@ -124,7 +127,7 @@ void check(const std::vector<Layer> &layers, std::mt19937_64 &rng) {
     }
   });
   ThreadPool threads(1);
-  auto side = LinearHospital::setUp(left->stream(3), testSeed(1));
+  auto side = LinearHospital<R>::setUp(left->stream(3), testSeed(1));
   ASSERT_TRUE(side);
   for (std::size_t i = 0; i < layers.size(); ++i)
     ASSERT_TRUE(side->upload(plans[i], r[i], threads));
@@ -134,51 +137,56 @@ void check(const std::vector<Layer> &layers, std::mt19937_64 &rng) {
   }
   service.join();
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const auto want = schoolbook(layers[i], r[i], w[i]);
+    const auto want = schoolbook<R>(layers[i], r[i], w[i]);
     for (std::size_t j = 0; j < want.size(); ++j)
-      ASSERT_EQ(u[i][j] + v[i][j], want[j])
+      ASSERT_EQ(static_cast<R>(u[i][j] + v[i][j]), want[j])
           << "layer " << i << " (" << toString(layers[i].x) << " by " << toString(layers[i].w) << ") element " << j;
   }
   const Traffic traffic = left->traffic();
-  EXPECT_EQ(traffic.bytesSent, cost.bytesUp + kLinearSetupBytes + kFrameHeaderBytes);
+  EXPECT_EQ(traffic.bytesSent, cost.bytesUp + kLinearSetupBytes<R> + kFrameHeaderBytes);
   EXPECT_EQ(traffic.bytesReceived, cost.bytesDown);
 }
 
-TEST(LinearCorrelation, ConvolutionsOfEveryForm) {
+template <class R>
+struct LinearCorrelation : testing::Test {};
+using Rings = testing::Types<Ring32, Ring64>;
+TYPED_TEST_SUITE(LinearCorrelation, Rings);
+
+TYPED_TEST(LinearCorrelation, ConvolutionsOfEveryForm) {
   std::mt19937_64 rng(11);
-  check({conv({1, 3, 8, 8}, {4, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1),
-         conv({2, 3, 9, 7}, {5, 3, 3, 2}, {2, 1}, {1, 0, 2, 1}, {1, 2}, 1),
-         conv({1, 6, 11, 11}, {4, 3, 3, 3}, {2, 3}, {2, 2, 2, 2}, {1, 1}, 2),
-         conv({1, 8, 10, 10}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 8),
-         conv({1, 4, 40}, {6, 4, 7}, {2}, {3, 3}, {3}, 1),
-         conv({1, 2, 6, 6}, {3, 2, 6, 6}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
-         conv({1, 1, 4, 4}, {2, 1, 3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1),
-         conv({1, 3, 56, 56}, {2, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
-         conv({1, 1, 5, 5}, {1, 1, 1, 1}, {7, 7}, {0, 0, 0, 0}, {1, 1}, 1)},
-        rng);
+  check<TypeParam>({conv({1, 3, 8, 8}, {4, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1),
+                    conv({2, 3, 9, 7}, {5, 3, 3, 2}, {2, 1}, {1, 0, 2, 1}, {1, 2}, 1),
+                    conv({1, 6, 11, 11}, {4, 3, 3, 3}, {2, 3}, {2, 2, 2, 2}, {1, 1}, 2),
+                    conv({1, 8, 10, 10}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 8),
+                    conv({1, 4, 40}, {6, 4, 7}, {2}, {3, 3}, {3}, 1),
+                    conv({1, 2, 6, 6}, {3, 2, 6, 6}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                    conv({1, 1, 4, 4}, {2, 1, 3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1),
+                    conv({1, 3, 56, 56}, {2, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                    conv({1, 1, 5, 5}, {1, 1, 1, 1}, {7, 7}, {0, 0, 0, 0}, {1, 1}, 1)},
+                   rng);
 }
 
-TEST(LinearCorrelation, LargeImagesAreTiled) {
+TYPED_TEST(LinearCorrelation, LargeImagesAreTiled) {
   std::mt19937_64 rng(12);
-  check({conv({1, 1, 90, 95}, {2, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1),
-         conv({1, 2, 80, 81}, {1, 2, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1),
-         conv({1, 1, 9000}, {1, 1, 5}, {1}, {2, 2}, {1}, 1)},
-        rng);
+  check<TypeParam>({conv({1, 1, 90, 95}, {2, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1),
+                    conv({1, 2, 80, 81}, {1, 2, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1),
+                    conv({1, 1, 9000}, {1, 1, 5}, {1}, {2, 2}, {1}, 1)},
+                   rng);
 }
 
-TEST(LinearCorrelation, MatricesAndScales) {
+TYPED_TEST(LinearCorrelation, MatricesAndScales) {
   std::mt19937_64 rng(13);
-  check({{OpKind::ShareMatMul, {1, 30}, {30, 16}, {}},
-         {OpKind::ShareMatMul, {5, 784}, {784, 128}, {}},
-         {OpKind::ShareMatMul, {1, 5000}, {5000, 3}, {}},
-         {OpKind::ShareMatMul, {1, 1}, {1, 1}, {}},
-         {OpKind::ShareScale, {1, 6, 5, 5}, {1, 6, 1, 1}, {}},
-         {OpKind::ShareScale, {2, 3, 4}, {3, 4}, {}},
-         {OpKind::ShareScale, {2, 3, 4}, {1}, {}}},
-        rng);
+  check<TypeParam>({{OpKind::ShareMatMul, {1, 30}, {30, 16}, {}},
+                    {OpKind::ShareMatMul, {5, 784}, {784, 128}, {}},
+                    {OpKind::ShareMatMul, {1, 5000}, {5000, 3}, {}},
+                    {OpKind::ShareMatMul, {1, 1}, {1, 1}, {}},
+                    {OpKind::ShareScale, {1, 6, 5, 5}, {1, 6, 1, 1}, {}},
+                    {OpKind::ShareScale, {2, 3, 4}, {3, 4}, {}},
+                    {OpKind::ShareScale, {2, 3, 4}, {1}, {}}},
+                   rng);
 }
 
-TEST(LinearCorrelation, RandomConvolutions) {
+TYPED_TEST(LinearCorrelation, RandomConvolutions) {
   std::mt19937_64 rng(14);
   auto pick = [&](std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(rng() % (high - low + 1));
@@ -196,74 +204,80 @@ TEST(LinearCorrelation, RandomConvolutions) {
       x.push_back(dilations.back() * (w.back() - 1) + 1 + pick(0, 12));
     }
     begins.insert(begins.end(), ends.begin(), ends.end());
-    check({conv(x, w, strides, begins, dilations, group)}, rng);
+    check<TypeParam>({conv(x, w, strides, begins, dilations, group)}, rng);
   }
 }
 
-TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
+TYPED_TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
+  using R = TypeParam;
   auto [left, right] = makeMemoryConnections();
-  const Layer l{OpKind::ShareMatMul, {1, 2}, {2, 1}, {}};
-  const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
-  const LinearLayer plan(linearGeometry(l.kind, operands, l.attrs, Type::share({1, 1}, 20)));
-  auto hospital = LinearHospital::setUp(left->stream(3), testSeed(1));
+  const LinearLayer plan(geometryOf<R>({OpKind::ShareMatMul, {1, 2}, {2, 1}, {}}));
+  auto hospital = LinearHospital<R>::setUp(left->stream(3), testSeed(1));
   ASSERT_TRUE(hospital);
-  auto service = LinearService::setUp(right->stream(3), testSeed(2));
+  auto service = LinearService<R>::setUp(right->stream(3), testSeed(2));
   ASSERT_TRUE(service);
   ThreadPool threads(1);
-  std::vector<Ring> u(1);
-  const std::vector<std::int32_t> tooLarge = {static_cast<std::int32_t>(kMaxNoise * 2 / (2 * kErrorBound + 1)), 1};
-  auto done = service->answer(plan, tooLarge, u, threads);
-  ASSERT_FALSE(done);
-  EXPECT_NE(done.error().message.find("--scale"), std::string::npos);
+  std::vector<R> r{1, 0}, u(1), v(1);
+  // The most, on the largest weight: 21.5 w.
+  const auto most = static_cast<SignedOf<R>>(RlweParameters<R>::kMaxNoise * 2 / (2 * kErrorBound + 1));
+  for (const SignedOf<R> first : {std::numeric_limits<SignedOf<R>>::min(), SignedOf<R>(most + 1)}) {
+    auto done = service->answer(plan, std::vector<SignedOf<R>>{first, 0}, u, threads);
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().message.find("--scale"), std::string::npos);
+  }
+  ASSERT_TRUE(hospital->upload(plan, r, threads));
+  ASSERT_TRUE(service->answer(plan, std::vector<SignedOf<R>>{most, 0}, u, threads));
+  ASSERT_TRUE(hospital->collect(plan, v, threads));
+  EXPECT_EQ(static_cast<R>(u[0] + v[0]), static_cast<R>(most));
 }
 
 // The errors are dense: the weights of all outputs that share a polynomial add to each one's noise.
-TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
-  const Layer l{OpKind::ShareMatMul, {1, 64}, {64, 64}, {}};
-  const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
-  const LinearGeometry geometry = linearGeometry(l.kind, operands, l.attrs, Type::share({1, 64}, 20));
+TYPED_TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
+  using R = TypeParam;
+  const LinearGeometry geometry = geometryOf<R>({OpKind::ShareMatMul, {1, 64}, {64, 64}, {}});
   const Packing packing = choosePacking(geometry);
   ASSERT_GT(packing.outBlock, 1);
   const double outputs = static_cast<double>(std::min<std::int64_t>(packing.outBlock, 64));
-  const std::vector<std::int32_t> equal(64 * 64, 1000);
+  const std::vector<SignedOf<R>> equal(64 * 64, 1000);
   const double l1 = 64 * outputs * 1000;
-  EXPECT_DOUBLE_EQ(noiseBound(geometry, packing, equal), 30 * std::sqrt(64 * outputs) * 1000 + l1 / 2);
-  std::vector<std::int32_t> single(64 * 64, 0);
+  EXPECT_DOUBLE_EQ(noiseBound<R>(geometry, packing, equal), 30 * std::sqrt(64 * outputs) * 1000 + l1 / 2);
+  std::vector<SignedOf<R>> single(64 * 64, 0);
   single[77] = -1000;
-  EXPECT_DOUBLE_EQ(noiseBound(geometry, packing, single), 21.5 * 1000); // the worst case is the smaller bound here
+  EXPECT_DOUBLE_EQ(noiseBound<R>(geometry, packing, single), 21.5 * 1000); // the worst case is the smaller bound here
 }
 
 // Two inferences of one session over two layers, by two sessions at once; transforms kept up to the budget.
-std::vector<std::vector<Ring>> sharesWithTransforms(std::uint64_t budget) {
+template <RingWord R>
+std::vector<std::vector<R>> sharesWithTransforms(std::uint64_t budget) {
   const Layer layers[] = {conv({1, 6, 9, 9}, {10, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2),
                           {OpKind::ShareMatMul, {1, 300}, {300, 40}, {}}};
   std::vector<LinearLayer> plans;
-  std::vector<std::vector<std::int32_t>> w;
+  std::vector<std::vector<SignedOf<R>>> w;
   for (const Layer &l : layers) {
-    const Type operands[] = {Type::share(l.x, 10), Type::weight(l.w, 10)};
-    plans.emplace_back(linearGeometry(l.kind, operands, l.attrs, Type::share(outputShape(l), 20)));
+    plans.emplace_back(geometryOf<R>(l));
     w.emplace_back(elementCount(l.w));
     for (std::size_t i = 0; i < w.back().size(); ++i)
-      w.back()[i] = static_cast<std::int32_t>(i * 7919 % 2001) - 1000;
+      w.back()[i] = static_cast<SignedOf<R>>(i * 7919 % 2001) - 1000;
   }
   WeightTransforms transforms(budget);
-  std::vector<std::vector<Ring>> shares(2);
-  const auto session = [&](std::vector<Ring> &out) {
+  std::vector<std::vector<R>> shares(2);
+  const auto session = [&](std::vector<R> &out) {
     auto [left, right] = makeMemoryConnections();
     ThreadPool threads(2);
-    auto hospital = LinearHospital::setUp(left->stream(3), testSeed(1));
-    auto service = LinearService::setUp(right->stream(3), testSeed(2));
+    auto hospital = LinearHospital<R>::setUp(left->stream(3), testSeed(1));
+    auto service = LinearService<R>::setUp(right->stream(3), testSeed(2));
     ASSERT_TRUE(hospital && service);
     for (int inference = 0; inference < 2; ++inference)
       for (std::size_t i = 0; i < plans.size(); ++i) {
-        const std::vector<Ring> r(elementCount(layers[i].x), 0x9e3779b9U * (inference + 1));
-        std::vector<Ring> u(elementCount(outputShape(layers[i]))), v(u.size());
+        const std::vector<R> r(elementCount(layers[i].x), static_cast<R>(0x9e3779b97f4a7c15U * (inference + 1)));
+        std::vector<R> u(elementCount(outputShape(layers[i]))), v(u.size());
         ASSERT_TRUE(hospital->upload(plans[i], r, threads));
-        ASSERT_TRUE(service->answer(plans[i], w[i], u, threads, &transforms.of(i, keptPolynomials(plans[i]))));
+        ASSERT_TRUE(service->answer(plans[i], w[i], u, threads,
+                                    &transforms.of(i, keptPolynomials(plans[i]), 8 * RlweParameters<R>::kPolyWords)));
         ASSERT_TRUE(hospital->collect(plans[i], v, threads));
-        const auto want = schoolbook(layers[i], r, w[i]);
+        const auto want = schoolbook<R>(layers[i], r, w[i]);
         for (std::size_t j = 0; j < want.size(); ++j)
-          ASSERT_EQ(u[j] + v[j], want[j]);
+          ASSERT_EQ(static_cast<R>(u[j] + v[j]), want[j]);
         out.insert(out.end(), v.begin(), v.end());
       }
   };
@@ -273,34 +287,35 @@ std::vector<std::vector<Ring>> sharesWithTransforms(std::uint64_t budget) {
   return shares;
 }
 
-TEST(LinearCorrelation, KeptTransformsChangeNothing) {
-  const auto none = sharesWithTransforms(0);
+TYPED_TEST(LinearCorrelation, KeptTransformsChangeNothing) {
+  const auto none = sharesWithTransforms<TypeParam>(0);
   EXPECT_EQ(none[0], none[1]);
-  constexpr std::uint64_t kPolynomial = kRlwePolyWords * sizeof(std::uint64_t);
+  constexpr std::uint64_t kPolynomial = RlweParameters<TypeParam>::kPolyWords * sizeof(std::uint64_t);
   for (std::uint64_t budget : {3 * kPolynomial, 1000 * kPolynomial})
-    EXPECT_EQ(sharesWithTransforms(budget), none);
+    EXPECT_EQ(sharesWithTransforms<TypeParam>(budget), none);
 }
 
-TEST(LinearCorrelation, TransformsAreKeptUpToTheBudget) {
-  constexpr std::uint64_t kPolynomial = kRlwePolyWords * sizeof(std::uint64_t);
+TEST(WeightTransforms, AreKeptUpToTheBudget) {
+  constexpr std::uint64_t kPolynomial = 65536;
   WeightTransforms transforms(5 * kPolynomial + 1);
   const auto kept = [&](std::size_t layer, std::size_t count) {
     std::size_t n = 0;
     for (std::size_t i = 0; i < count; ++i)
-      n += transforms.of(layer, count).find(i, makeRlwePoly) != nullptr;
+      n += transforms.of(layer, count, kPolynomial).find(i, makeRlwePoly<Ring32>) != nullptr;
     return n;
   };
   EXPECT_EQ(kept(0, 3), 3U);
   EXPECT_EQ(kept(1, 4), 2U);
   EXPECT_EQ(kept(2, 1), 0U);
-  EXPECT_EQ(transforms.of(0, 3).find(2, makeRlwePoly), transforms.of(0, 3).find(2, makeRlwePoly));
+  EXPECT_EQ(transforms.of(0, 3, kPolynomial).find(2, makeRlwePoly<Ring32>),
+            transforms.of(0, 3, kPolynomial).find(2, makeRlwePoly<Ring32>));
 }
 
-TEST(LinearCorrelation, ShortUploadEndsTheSession) {
+TYPED_TEST(LinearCorrelation, ShortUploadEndsTheSession) {
   auto [left, right] = makeMemoryConnections();
   const std::vector<std::uint8_t> stray(100);
   ASSERT_TRUE(left->stream(3).send(0x300, stray));
-  EXPECT_FALSE(LinearService::setUp(right->stream(3), testSeed(2)));
+  EXPECT_FALSE(LinearService<TypeParam>::setUp(right->stream(3), testSeed(2)));
 }
 
 } // namespace

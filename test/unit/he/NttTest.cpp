@@ -1,36 +1,39 @@
-#include "runtime/he/Ntt.h"
+#include "runtime/he/PolyRing.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "runtime/he/RlweParameters.h"
+
 namespace sd {
 namespace {
 
-constexpr int kN = kRlweDegree;
 using Poly = std::vector<std::uint64_t>;
 
-Poly randomPoly(std::mt19937_64 &rng, std::uint64_t p) {
-  Poly a(kN);
+Poly randomPoly(std::mt19937_64 &rng, const PolyRing &ring) {
+  const std::uint64_t p = ring.prime();
+  Poly a(ring.degree());
   for (auto &x : a)
     x = rng() % p;
   return a;
 }
 
 Poly schoolbook(const Poly &a, const Poly &b, std::uint64_t p) {
-  Poly c(kN);
-  for (int i = 0; i < kN; ++i)
-    for (int j = 0; j < kN; ++j) {
+  const int n = static_cast<int>(a.size());
+  Poly c(n);
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) {
       const std::uint64_t x = mulMod(a[i], b[j], p);
-      auto &at = c[(i + j) % kN];
-      at = i + j < kN ? addMod(at, x, p) : subMod(at, x, p);
+      auto &at = c[(i + j) % n];
+      at = i + j < n ? addMod(at, x, p) : subMod(at, x, p);
     }
   return c;
 }
 
 TEST(Ntt, PrimesAreFitForTheTransform) {
   for (auto p : kPrimes) {
-    EXPECT_EQ(p % (2 * kN), 1U);
+    EXPECT_EQ(p % (2 * 8192), 1U);
     EXPECT_LT(p, std::uint64_t{1} << kPrimeBits);
     for (std::uint64_t base : {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37}) { // deterministic Miller-Rabin below 2^64
       std::uint64_t d = p - 1;
@@ -46,31 +49,32 @@ TEST(Ntt, PrimesAreFitForTheTransform) {
   }
 }
 
-class NttTargets : public testing::TestWithParam<PolyTarget> {
+class NttTargets : public testing::TestWithParam<std::tuple<PolyTarget, int>> {
 protected:
   void SetUp() override {
-    kernels = polyKernelsFor(GetParam());
+    kernels = polyKernelsFor(std::get<0>(GetParam()));
     if (!kernels) GTEST_SKIP() << "this machine lacks the instructions";
   }
+  int degree() const { return std::get<1>(GetParam()); }
+  PolyRing ring(int prime) const { return {kPrimes[prime], degree(), *kernels}; }
   const PolyKernels *kernels = nullptr;
 };
 
 TEST_P(NttTargets, EqualsPortable) {
   std::mt19937_64 rng(1);
-  const auto &portable = *polyKernelsFor(PolyTarget::Portable);
-  for (int prime = 0; prime < kPrimeCount; ++prime) {
-    const auto &t = nttTables(prime);
+  for (int prime = 0; prime < 3; ++prime) {
+    const PolyRing fast = ring(prime), portable(kPrimes[prime], degree(), *polyKernelsFor(PolyTarget::Portable));
     for (int round = 0; round < 20; ++round) {
-      Poly a = round == 0 ? Poly(kN, t.p - 1) : randomPoly(rng, t.p);
+      Poly a = round == 0 ? Poly(degree(), fast.prime() - 1) : randomPoly(rng, fast);
       Poly x = a, y = a;
-      kernels->forward(t, x.data());
-      portable.forward(t, y.data());
+      fast.forward(x.data());
+      portable.forward(y.data());
       ASSERT_EQ(x, y);
-      kernels->inverse(t, x.data());
+      fast.inverse(x.data());
       ASSERT_EQ(x, a);
-      x = y = randomPoly(rng, t.p);
-      kernels->inverse(t, x.data());
-      portable.inverse(t, y.data());
+      x = y = randomPoly(rng, fast);
+      fast.inverse(x.data());
+      portable.inverse(y.data());
       ASSERT_EQ(x, y);
     }
   }
@@ -78,58 +82,60 @@ TEST_P(NttTargets, EqualsPortable) {
 
 TEST_P(NttTargets, MultipliesAsTheSchoolbook) {
   std::mt19937_64 rng(2);
-  const auto &t = nttTables(1);
-  Poly a = randomPoly(rng, t.p), b = randomPoly(rng, t.p);
-  const Poly want = schoolbook(a, b, t.p);
-  kernels->forward(t, a.data());
-  kernels->forward(t, b.data());
-  ProductSum sum;
-  kernels->multiplyAdd(t, sum, a.data(), b.data());
-  Poly got(kN);
-  kernels->reduce(t, sum, got.data());
-  kernels->inverse(t, got.data());
+  const PolyRing r = ring(1);
+  Poly a = randomPoly(rng, r), b = randomPoly(rng, r);
+  const Poly want = schoolbook(a, b, r.prime());
+  r.forward(a.data());
+  r.forward(b.data());
+  ProductSum sum(degree());
+  r.multiplyAdd(sum, a.data(), b.data());
+  Poly got(degree());
+  r.reduce(sum, got.data());
+  r.inverse(got.data());
   EXPECT_EQ(got, want);
 }
 
 TEST_P(NttTargets, PairsAddUpAsSingleProducts) {
   std::mt19937_64 rng(3);
-  const auto &t = nttTables(0);
-  ProductSum single0, single1, pair0, pair1;
+  const PolyRing r = ring(0);
+  ProductSum single0(degree()), single1(degree()), pair0(degree()), pair1(degree());
   for (std::size_t count : {1, 2, 4, 3}) {
     std::vector<Poly> polys;
     std::vector<PairTerm> terms;
     for (std::size_t i = 0; i < 3 * count; ++i)
-      polys.push_back(randomPoly(rng, t.p));
+      polys.push_back(randomPoly(rng, r));
     for (std::size_t i = 0; i < count; ++i) {
       const Poly &w = polys[3 * i], &c0 = polys[3 * i + 1], &c1 = polys[3 * i + 2];
       terms.push_back({w.data(), c0.data(), c1.data()});
-      kernels->multiplyAdd(t, single0, c0.data(), w.data());
-      kernels->multiplyAdd(t, single1, c1.data(), w.data());
+      r.multiplyAdd(single0, c0.data(), w.data());
+      r.multiplyAdd(single1, c1.data(), w.data());
     }
-    kernels->multiplyAddPairs(t, pair0, pair1, terms);
+    r.multiplyAddPairs(pair0, pair1, terms);
   }
-  Poly want(kN), got(kN);
+  Poly want(degree()), got(degree());
   for (const auto &[single, pair] : {std::pair{&single0, &pair0}, {&single1, &pair1}}) {
-    kernels->reduce(t, *single, want.data());
-    kernels->reduce(t, *pair, got.data());
+    r.reduce(*single, want.data());
+    r.reduce(*pair, got.data());
     EXPECT_EQ(got, want);
   }
 }
 
 TEST_P(NttTargets, SumsOfManyLargestProductsReduceRightly) {
-  for (int prime = 0; prime < kPrimeCount; ++prime) {
-    const auto &t = nttTables(prime);
-    const Poly a(kN, t.p - 1);
-    ProductSum sum;
-    for (int i = 0; i < 4096; ++i)
-      kernels->multiplyAdd(t, sum, a.data(), a.data());
-    Poly got(kN);
-    kernels->reduce(t, sum, got.data());
-    EXPECT_EQ(got, Poly(kN, 4096)); // (-1)^2, 4096 times
+  for (int prime = 0; prime < 3; ++prime) {
+    const PolyRing r = ring(prime);
+    const Poly a(degree(), r.prime() - 1);
+    ProductSum sum(degree());
+    for (int i = 0; i < kMaxProducts; ++i)
+      r.multiplyAdd(sum, a.data(), a.data());
+    Poly got(degree());
+    r.reduce(sum, got.data());
+    EXPECT_EQ(got, Poly(degree(), kMaxProducts)); // (-1)^2, so many times
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, NttTargets, testing::Values(PolyTarget::Portable, PolyTarget::Avx2, PolyTarget::Avx512));
+INSTANTIATE_TEST_SUITE_P(All, NttTargets,
+                         testing::Combine(testing::Values(PolyTarget::Portable, PolyTarget::Avx2, PolyTarget::Avx512),
+                                          testing::Values(4096, 8192)));
 
 } // namespace
 } // namespace sd

@@ -147,17 +147,70 @@ INSTANTIATE_TEST_SUITE_P(
                     conv({1, 2, 5, 5}, {2, 2, 3, 3}, 1, 1, 1, 1), conv({1, 4, 6, 6}, {4, 1, 3, 3}, 2, 1, 1, 4),
                     conv({2, 2, 5, 7}, {2, 1, 2, 2}, 1, 2, 0, 2), conv({1, 1, 5, 5}, {1, 1, 1, 1}, 3, 1, 0, 1)));
 
+// The transfers themselves, over either ring: weights and masks at its edges, each message of the declared size.
+template <class R>
+struct Transfers : testing::Test {};
+using Rings = testing::Types<Ring32, Ring64>;
+TYPED_TEST_SUITE(Transfers, Rings);
+
+TYPED_TEST(Transfers, CorrelateAtTheEdgesOfTheRing) {
+  using R = TypeParam;
+  using Signed = SignedOf<R>;
+  constexpr Signed kEdges[] = {std::numeric_limits<Signed>::min(),      std::numeric_limits<Signed>::max(), -1, 0, 1,
+                               static_cast<Signed>(0x9e3779b97f4a7c15U)};
+  const Layer layer = conv({1, 2, 5, 6}, {6, 1, 3, 3}, 2, 1, 1, 2);
+  const Type operands[] = {Type::share(layer.x, 10), Type::weight(layer.w, 10)};
+  const Shape y{1, 6, 3, 3};
+  const LinearGeometry geometry = linearGeometry(layer.op, operands, layer.attrs, Type::share(y, 20), kBitsOf<R>);
+  const TransferCost cost = transferCost(geometry);
+  const LinearTaps taps = linearTaps(geometry);
+  std::vector<R> r(elementCount(layer.x));
+  std::vector<Signed> weights(elementCount(layer.w));
+  for (std::size_t i = 0; i < r.size(); ++i)
+    r[i] = static_cast<R>(kEdges[i % 6]);
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] = kEdges[i * 5 % 6];
+  std::vector<R> u(elementCount(y)), v(u.size());
+  TwoParties parties;
+  Traffic traffic;
+  parties.run(
+      [&](Connection &c) -> Expected<void> {
+        SD_ASSIGN(const auto cot, CotSender::create(c.stream(1), testPrg("sender")));
+        PadSender pads(*cot);
+        SD_ASSIGN(SenderSeeds seeds, gatherSeeds<R>(pads, cost.inputs));
+        const Traffic before = c.traffic();
+        SD_TRY(answerTransfers<R>(c.stream(2), taps, weights, std::move(seeds), u));
+        traffic = c.traffic() - before;
+        return {};
+      },
+      [&](Connection &c) -> Expected<void> {
+        SD_ASSIGN(const auto cot, CotReceiver::create(c.stream(1), testPrg("receiver")));
+        PadReceiver pads(*cot);
+        SD_ASSIGN(ReceiverSeeds<R> seeds, gatherSeeds<R>(pads, cost.inputs));
+        SD_TRY(sendTransferChoices<R>(c.stream(2), r, seeds));
+        return collectTransfers<R>(c.stream(2), taps, seeds, v);
+      });
+  std::vector<R> expected(v.size());
+  for (const LinearTap &tap : taps.taps) // which EveryLayer holds against the op's reference
+    expected[tap.output] += static_cast<R>(weights[tap.weight]) * r[tap.input];
+  for (std::size_t o = 0; o < v.size(); ++o)
+    ASSERT_EQ(static_cast<R>(u[o] + v[o]), expected[o]) << o;
+  EXPECT_EQ(traffic.bytesSent, cost.bytesDown() + kFrameHeaderBytes);
+  EXPECT_EQ(cost.bytesUp(), sizeof(R) * r.size());
+  EXPECT_EQ(cost.ots(), kBitsOf<R> * r.size());
+}
+
 LinearGeometry matMul(std::int64_t in, std::int64_t out) {
   const Type operands[] = {Type::share({1, in}, 10), Type::weight({in, out}, 10)};
-  return linearGeometry(OpKind::ShareMatMul, operands, {}, Type::share({1, out}, 20));
+  return linearGeometry(OpKind::ShareMatMul, operands, {}, Type::share({1, out}, 20), kBitsOf<Ring32>);
 }
 
 TEST(LinearTransfers, AreChosenWhereTheyAreCheaper) {
   const std::vector<LinearGeometry> layers{matMul(30, 16), matMul(784, 128), matMul(16, 2)};
   const auto chosen = chooseTransfers(layers);
-  EXPECT_EQ(chosen[0], (TransferCost{30, 480}));
+  EXPECT_EQ(chosen[0], (TransferCost{30, 480, 32}));
   EXPECT_FALSE(chosen[1]);
-  EXPECT_EQ(chosen[2], (TransferCost{16, 32}));
+  EXPECT_EQ(chosen[2], (TransferCost{16, 32, 32}));
 }
 
 // Dearer than RLWE, cheaper than RLWE with its key.
@@ -167,7 +220,7 @@ TEST(LinearTransfers, SparingTheKeyMayTip) {
   const PackingCost packed = packingCost(middle, choosePacking(middle));
   const auto rlwe = static_cast<std::uint64_t>(packed.bytesUp + packed.bytesDown);
   ASSERT_GT(cost.bytes(), rlwe);
-  ASSERT_LT(cost.bytes(), rlwe + kRlweKeyBytes);
+  ASSERT_LT(cost.bytes(), rlwe + rlweKeyBytes(32));
   const std::vector<LinearGeometry> alone{middle, matMul(16, 2)}, besideALarge{middle, matMul(784, 128)};
   EXPECT_EQ(chooseTransfers(alone)[0], cost);
   EXPECT_FALSE(chooseTransfers(besideALarge)[0]);
