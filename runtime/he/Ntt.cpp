@@ -31,6 +31,17 @@ NttTables::Roots makeRoots(std::vector<std::uint64_t> w, std::uint64_t p) {
   r.pair2Quotient = regroup(r.quotient52, kN / 4, 2);
   r.pair1 = regroup(r.w, kN / 2, 4);
   r.pair1Quotient = regroup(r.quotient52, kN / 2, 4);
+  const auto real = [&](const std::vector<std::uint64_t> &from) {
+    NttTables::Roots::Real out;
+    for (const std::uint64_t root : from) {
+      out.w.push_back(root > p / 2 ? -static_cast<double>(p - root) : static_cast<double>(root));
+      out.quotient.push_back(out.w.back() / static_cast<double>(p));
+    }
+    return out;
+  };
+  r.real = real(r.w);
+  r.realPair2 = real(r.pair2);
+  r.realPair1 = real(r.pair1);
   return r;
 }
 
@@ -57,6 +68,22 @@ void inversePortable(const NttTables &t, std::uint64_t *a) {
     a[i] = t.inverseDegree(a[i], t.p);
 }
 
+void splitPortable(const NttTables &t, const ShoupFactor &root, std::uint64_t *x, std::uint64_t *y) {
+  for (int i = 0; i < kN; ++i) {
+    const std::uint64_t u = x[i], v = root(y[i], t.p);
+    x[i] = addMod(u, v, t.p);
+    y[i] = subMod(u, v, t.p);
+  }
+}
+
+void joinPortable(const NttTables &t, const ShoupFactor &inverseRoot, std::uint64_t *x, std::uint64_t *y) {
+  for (int i = 0; i < kN; ++i) {
+    const std::uint64_t u = x[i], v = y[i];
+    x[i] = addMod(u, v, t.p);
+    y[i] = inverseRoot(subMod(u, v, t.p), t.p);
+  }
+}
+
 void multiplyAddPortable(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b) {
   for (int i = 0; i < kN; ++i) {
     const Wide product = static_cast<Wide>(a[i]) * b[i];
@@ -72,8 +99,8 @@ void multiplyAddPairsPortable(const NttTables &t, ProductLanes c0, ProductLanes 
   }
 }
 
-constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable,          inversePortable,
-                                multiplyAddPortable,  multiplyAddPairsPortable, reducePortable};
+constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable,     inversePortable,          splitPortable,
+                                joinPortable,         multiplyAddPortable, multiplyAddPairsPortable, reducePortable};
 
 } // namespace
 

@@ -23,6 +23,10 @@ struct NttTables {
     std::vector<std::uint64_t> w, quotient64, quotient52;
     // The roots of the stages of distance 2 and 1, regrouped for blocks of 8 x 8: pair h of block k at [h * 512 + k].
     std::vector<std::uint64_t> pair2, pair2Quotient, pair1, pair1Quotient;
+    // The same for arithmetic in doubles: w in [-p / 2, p / 2], and w / p.
+    struct Real {
+      std::vector<double> w, quotient;
+    } real, realPair2, realPair1;
   } forward, inverse;
   ShoupFactor inverseDegree; // 1 / N
   ShoupFactor two52;         // 2^52
@@ -55,6 +59,10 @@ struct PolyKernels {
   PolyTarget target;
   void (*forward)(const NttTables &, std::uint64_t *a);
   void (*inverse)(const NttTables &, std::uint64_t *a);
+  // The first stage of a transform of 8192 residues, and the inverse's last: root 1 of the whole polynomial, on x and y
+  // of 4096 each.
+  void (*split)(const NttTables &, const ShoupFactor &root, std::uint64_t *x, std::uint64_t *y);
+  void (*join)(const NttTables &, const ShoupFactor &inverseRoot, std::uint64_t *x, std::uint64_t *y);
   void (*multiplyAdd)(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b);
   // c0 += the sum of weights * c0, c1 likewise: several terms at once spare the sums' way to memory and back.
   void (*multiplyAddPairs)(const NttTables &, ProductLanes c0, ProductLanes c1, std::span<const PairTerm> terms);

@@ -180,6 +180,28 @@ SD_TARGET void inverse512(const NttTables &t, std::uint64_t *a) {
   }
 }
 
+SD_TARGET void split512(const NttTables &t, const ShoupFactor &root, std::uint64_t *x, std::uint64_t *y) {
+  const Mod m(t.p);
+  const Factor f{splat(root.w), splat(root.quotient52)};
+  for (int i = 0; i < kN; i += 8) {
+    Vec u = load(x + i), v = load(y + i);
+    m.forward(u, v, f);
+    store(x + i, reduceOnce(reduceOnce(u, m.twoP), m.p));
+    store(y + i, reduceOnce(reduceOnce(v, m.twoP), m.p));
+  }
+}
+
+SD_TARGET void join512(const NttTables &t, const ShoupFactor &inverseRoot, std::uint64_t *x, std::uint64_t *y) {
+  const Mod m(t.p);
+  const Factor f{splat(inverseRoot.w), splat(inverseRoot.quotient52)};
+  for (int i = 0; i < kN; i += 8) {
+    Vec u = load(x + i), v = load(y + i);
+    m.inverse(u, v, f);
+    store(x + i, reduceOnce(u, m.p));
+    store(y + i, reduceOnce(v, m.p));
+  }
+}
+
 SD_TARGET void multiplyAdd512(const NttTables &, ProductLanes sum, const std::uint64_t *a, const std::uint64_t *b) {
   for (int i = 0; i < kN; i += 8) {
     const Vec x = load(a + i), y = load(b + i);
@@ -228,7 +250,7 @@ SD_TARGET void reduce512(const NttTables &t, const std::uint64_t *sumLo, const s
   }
 }
 
-constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse512,
+constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse512, split512, join512,
                               multiplyAdd512,     multiplyAddPairs512, reduce512};
 
 } // namespace

@@ -60,12 +60,7 @@ PolyRing::PolyRing(std::uint64_t prime, int degree, const PolyKernels &kernels)
 }
 
 void PolyRing::forward(std::uint64_t *a) const {
-  if (blocks_.size() == 2)
-    for (int j = 0; j < kBlock; ++j) {
-      const std::uint64_t u = a[j], v = first_(a[j + kBlock], prime_);
-      a[j] = addMod(u, v, prime_);
-      a[j + kBlock] = subMod(u, v, prime_);
-    }
+  if (blocks_.size() == 2) kernels_->split(blocks_[0], first_, a, a + kBlock);
   for (const NttTables &block : blocks_) {
     kernels_->forward(block, a);
     a += kBlock;
@@ -75,12 +70,7 @@ void PolyRing::forward(std::uint64_t *a) const {
 void PolyRing::inverse(std::uint64_t *a) const {
   for (std::size_t i = 0; i < blocks_.size(); ++i)
     kernels_->inverse(blocks_[i], a + i * kBlock);
-  if (blocks_.size() == 2)
-    for (int j = 0; j < kBlock; ++j) {
-      const std::uint64_t u = a[j], v = a[j + kBlock];
-      a[j] = addMod(u, v, prime_);
-      a[j + kBlock] = firstInverse_(subMod(u, v, prime_), prime_);
-    }
+  if (blocks_.size() == 2) kernels_->join(blocks_[0], firstInverse_, a, a + kBlock);
 }
 
 void PolyRing::multiplyAdd(ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) const {
