@@ -30,7 +30,8 @@ Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const
   return records;
 }
 
-Expected<WeightSet<Ring32>> readWeights(const RunOptions &options, const LoadedProgram &program) {
+template <RingWord R>
+Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
   std::error_code error;
   if (!std::filesystem::exists(options.weights, error))
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
@@ -83,21 +84,27 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
 
 std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weightCache * std::uint64_t{1'000'000}; }
 
+template <RingWord R>
 Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   SD_TRY(checkOutputs(options, program.program));
-  SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
+  SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
   SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  LocalOptions local{
-      program,         weights, pool, options.mode, serviceSeed, clientSeed, twoPartyService(weightCacheBytes(options)),
-      twoPartyClient()};
+  LocalOptions<R> local{program,
+                        weights,
+                        pool,
+                        options.mode,
+                        serviceSeed,
+                        clientSeed,
+                        twoPartyService<R>(weightCacheBytes(options)),
+                        twoPartyClient<R>()};
   std::optional<LocalDealer> dealer;
   if (options.mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(options.network.wait()), pool);
     local.serviceDealer = &dealer->service(), local.clientDealer = &dealer->client();
-    local.makeServiceProvider = dealerService(dealer->service());
-    local.makeClientProvider = dealerClient(dealer->client(), program.program, pool);
+    local.makeServiceProvider = dealerService<R>(dealer->service());
+    local.makeClientProvider = dealerClient<R>(dealer->client(), program.program, pool);
   }
   SD_ASSIGN(const LocalResult result,
             runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
@@ -141,11 +148,12 @@ struct Party {
 
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
-Expected<SessionStats> serveOne(const Party &party, const WeightSet<Ring32> &weights,
-                                const ProviderFactory<ServiceProvider> &twoParty, Connection &peer) {
+template <RingWord R>
+Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
+                                const ProviderFactory<ServiceProvider<R>> &twoParty, Connection &peer) {
   SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(party.options));
   SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
-  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealer ? dealerService(*dealer) : twoParty));
+  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealer ? dealerService<R>(*dealer) : twoParty));
   if (party.options.purpose == Purpose::Prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{} with {}\n", stats.records, plural(stats.records),
                peer.peerName());
@@ -154,11 +162,12 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<Ring32> &wei
   return stats;
 }
 
+template <RingWord R>
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
-  SD_ASSIGN(const WeightSet<Ring32> weights, readWeights(options, program));
+  SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
-  const auto twoParty = twoPartyService(weightCacheBytes(options));
+  const auto twoParty = twoPartyService<R>(weightCacheBytes(options));
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
@@ -185,6 +194,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   });
 }
 
+template <RingWord R>
 Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
   const bool prepare = options.purpose == Purpose::Prepare;
   SD_TRY(checkOutputs(options, program.program));
@@ -196,9 +206,9 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
   SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
   SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
-  SD_ASSIGN(
-      const ClientResult result,
-      runClient(*peer, session, records, dealer ? dealerClient(*dealer, program.program, pool) : twoPartyClient()));
+  SD_ASSIGN(const ClientResult result,
+            runClient<R>(*peer, session, records,
+                         dealer ? dealerClient<R>(*dealer, program.program, pool) : twoPartyClient<R>()));
   if (prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
   else
@@ -212,8 +222,8 @@ Expected<void> run(const RunOptions &options) {
     return fail("{}: a ring of {} bits; this build runs programs of {}", options.program, program.program.ringBits,
                 kBitsOf<Ring32>);
   ThreadPool pool(options.threads);
-  if (options.local) return runLocally(options, program, pool);
-  return options.party == 0 ? runParty0(options, program, pool) : runParty1(options, program, pool);
+  if (options.local) return runLocally<Ring32>(options, program, pool);
+  return options.party == 0 ? runParty0<Ring32>(options, program, pool) : runParty1<Ring32>(options, program, pool);
 }
 
 } // namespace

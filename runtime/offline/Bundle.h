@@ -46,7 +46,9 @@ private:
   std::vector<Slot> slots_;
 };
 
-using ServiceBundle = Bundle<ServiceMaterial>;
-using ClientBundle = Bundle<ClientMaterial>;
+template <RingWord R>
+using ServiceBundle = Bundle<ServiceMaterial<R>>;
+template <RingWord R>
+using ClientBundle = Bundle<ClientMaterial<R>>;
 
 } // namespace sd

@@ -7,27 +7,29 @@ namespace {
 
 CompareTree treeOf(const PlanEntry &entry) { return CompareTree::make(entry.compare.bits(), entry.compare.schedule); }
 
-CompareService compareServiceParts(const PlanEntry &entry, Prg &prg) {
+template <RingWord R>
+CompareService<R> compareServiceParts(const PlanEntry &entry, Prg &prg) {
   const CompareTree tree = treeOf(entry);
   const std::size_t n = entry.elements;
-  CompareService m;
+  CompareService<R> m;
   m.c = SecretPlanes::random(n, tree.bits, prg);
   m.tables = SecretPlanes::random(n, tree.tablePlanes(), prg);
   m.masks = SecretPlanes::random(n, tree.wires(), prg);
   m.products = SecretPlanes::random(n, tree.products(), prg);
   m.l = SecretPlanes::random(n, 1, prg);
-  m.d = randomRing(n, prg);
-  m.select = randomRing(n, prg);
+  m.d = randomRing<R>(n, prg);
+  m.select = randomRing<R>(n, prg);
   if (entry.compare.truncation) {
     m.wrapChoice = SecretPlanes::random(n, 2, prg);
-    m.wrapA = randomRing(n, prg);
-    m.wrapLA = randomRing(n, prg);
-    m.wrapB = randomRing(n, prg);
+    m.wrapA = randomRing<R>(n, prg);
+    m.wrapLA = randomRing<R>(n, prg);
+    m.wrapB = randomRing<R>(n, prg);
   }
   return m;
 }
 
-void completeProducts(const CompareTree &tree, const CompareService &service, CompareClient &client) {
+template <RingWord R>
+void completeProducts(const CompareTree &tree, const CompareService<R> &service, CompareClient<R> &client) {
   client.products = SecretPlanes(client.r.size(), tree.products());
   const std::size_t words = client.products.stride();
   int firstMask = 0, firstProduct = 0;
@@ -49,9 +51,10 @@ void completeProducts(const CompareTree &tree, const CompareService &service, Co
   }
 }
 
-void completeTables(const CompareTree &tree, const PlanEntry &entry, const CompareService &service,
-                    CompareClient &client) {
-  client.tables = leafTables(tree, comparedBits(tree, entry.compare.truncation, client.r.span()));
+template <RingWord R>
+void completeTables(const CompareTree &tree, const PlanEntry &entry, const CompareService<R> &service,
+                    CompareClient<R> &client) {
+  client.tables = leafTables(tree, comparedBits<R>(tree, entry.compare.truncation, client.r.span()));
   const auto first = firstTablePlanes(tree);
   for (std::size_t d = 0; d < tree.digits.size(); ++d)
     for (int bit = 0; bit < tree.digits[d].bits; ++bit)
@@ -60,23 +63,27 @@ void completeTables(const CompareTree &tree, const PlanEntry &entry, const Compa
 }
 
 // All ones if the element's bit is set.
-Ring spread(const SecretPlanes &planes, int plane, std::size_t i) { return Ring{0} - Ring{planes.bit(plane, i)}; }
+template <RingWord R>
+R spread(const SecretPlanes &planes, int plane, std::size_t i) {
+  return R{0} - R{planes.bit(plane, i)};
+}
 
-void completeSelection(const PlanEntry &entry, const CompareService &service, CompareClient &client) {
+template <RingWord R>
+void completeSelection(const PlanEntry &entry, const CompareService<R> &service, CompareClient<R> &client) {
   const std::size_t n = entry.elements;
   const int t = entry.compare.truncation;
-  client.select = SecretVector<Ring>(n);
+  client.select = SecretVector<R>(n);
   for (std::size_t i = 0; i < n; ++i) {
-    const Ring l1 = spread(client.l, 0, i), lam = l1 ^ spread(service.l, 0, i);
+    const R l1 = spread<R>(client.l, 0, i), lam = l1 ^ spread<R>(service.l, 0, i);
     client.select[i] = (lam & client.r[i] >> t) - (l1 & service.d[i]) - service.select[i];
   }
   if (t == 0) return;
-  client.wrapA = SecretVector<Ring>(n);
-  client.wrapLA = SecretVector<Ring>(n);
-  client.wrapB = SecretVector<Ring>(n);
+  client.wrapA = SecretVector<R>(n);
+  client.wrapLA = SecretVector<R>(n);
+  client.wrapB = SecretVector<R>(n);
   for (std::size_t i = 0; i < n; ++i) {
-    const Ring nr = 1 - (client.r[i] >> 31), l1 = spread(client.l, 0, i);
-    const Ring cA = spread(service.wrapChoice, 0, i), cB = spread(service.wrapChoice, 1, i);
+    const R nr = notTop(client.r[i]), l1 = spread<R>(client.l, 0, i);
+    const R cA = spread<R>(service.wrapChoice, 0, i), cB = spread<R>(service.wrapChoice, 1, i);
     client.wrapA[i] = (cA & nr) - service.wrapA[i];
     client.wrapLA[i] = (cA & l1 & nr) - service.wrapLA[i];
     client.wrapB[i] = (cB & (nr - 2 * (l1 & nr))) - service.wrapB[i];
@@ -85,12 +92,12 @@ void completeSelection(const PlanEntry &entry, const CompareService &service, Co
 
 // The fields of `Client` that depend on r, in the order of the corrections' message.
 template <class Client, class F>
-void correctedFields(const PlanEntry &entry, Client &client, F &&f) {
+void correctedFields(const PlanEntry &entry, int ringBits, Client &client, F &&f) {
   const std::size_t n = entry.elements;
   const int t = entry.compare.truncation;
   if constexpr (requires { client.tables; }) {
     const CompareTree tree = treeOf(entry);
-    f(client.select, n, kRingBits);
+    f(client.select, n, ringBits);
     f(client.tables, n, tree.tablePlanes());
     f(client.products, n, tree.products());
     if (t == 0) return;
@@ -100,13 +107,16 @@ void correctedFields(const PlanEntry &entry, Client &client, F &&f) {
   } else if constexpr (requires { client.wrap; }) {
     if (t) f(client.wrap, n, t);
   } else if constexpr (requires { client.product; }) {
-    f(client.product, n, kRingBits);
+    f(client.product, n, ringBits);
   }
 }
 
 struct FieldWriter {
   BitWriter &out;
-  void operator()(const SecretVector<Ring> &words, std::size_t, int bits) { out.fields(words.span(), bits); }
+  template <RingWord R>
+  void operator()(const SecretVector<R> &words, std::size_t, int bits) {
+    out.fields(words.span(), bits);
+  }
   void operator()(const SecretPlanes &planes, std::size_t n, int count) {
     for (int j = 0; j < count; ++j)
       out.plane(planes[j], n);
@@ -115,8 +125,9 @@ struct FieldWriter {
 
 struct FieldReader {
   BitReader &in;
-  void operator()(SecretVector<Ring> &words, std::size_t n, int bits) {
-    words = SecretVector<Ring>(n);
+  template <RingWord R>
+  void operator()(SecretVector<R> &words, std::size_t n, int bits) {
+    words = SecretVector<R>(n);
     in.fields(words.span(), bits);
   }
   void operator()(SecretPlanes &planes, std::size_t n, int count) {
@@ -128,25 +139,26 @@ struct FieldReader {
 
 } // namespace
 
-ServiceMaterial dealtServiceParts(const PlanEntry &entry, Prg &prg) {
+template <RingWord R>
+ServiceMaterial<R> dealtServiceParts(const PlanEntry &entry, Prg &prg) {
   const std::size_t n = entry.elements;
   switch (entry.kind) {
   case EntryKind::Linear:
-    return LinearMaterial{randomRing(n, prg)};
+    return LinearMaterial<R>{randomRing<R>(n, prg)};
   case EntryKind::Truncate: {
-    TruncateService m;
+    TruncateService<R> m;
     m.c = SecretPlanes::random(n, 1, prg);
-    m.wrap = randomRing(n, prg);
+    m.wrap = randomRing<R>(n, prg);
     return m;
   }
   case EntryKind::Compare:
   case EntryKind::Maximum:
-    return compareServiceParts(entry, prg);
+    return compareServiceParts<R>(entry, prg);
   case EntryKind::Product: {
-    ProductService m;
-    m.alpha = randomRing(n, prg);
-    m.beta = randomRing(n, prg);
-    m.product = randomRing(n, prg);
+    ProductService<R> m;
+    m.alpha = randomRing<R>(n, prg);
+    m.beta = randomRing<R>(n, prg);
+    m.product = randomRing<R>(n, prg);
     return m;
   }
   case EntryKind::Input:
@@ -156,19 +168,20 @@ ServiceMaterial dealtServiceParts(const PlanEntry &entry, Prg &prg) {
   return std::monostate{};
 }
 
-ClientMaterial dealtClientParts(const PlanEntry &entry, Prg &prg) {
+template <RingWord R>
+ClientMaterial<R> dealtClientParts(const PlanEntry &entry, Prg &prg) {
   switch (entry.kind) {
   case EntryKind::Input:
-    return InputMaterial{};
+    return InputMaterial<R>{};
   case EntryKind::Output:
-    return OutputMaterial{};
+    return OutputMaterial<R>{};
   case EntryKind::Truncate:
-    return TruncateClient{};
+    return TruncateClient<R>{};
   case EntryKind::Product:
-    return ProductClient{};
+    return ProductClient<R>{};
   case EntryKind::Compare:
   case EntryKind::Maximum: {
-    CompareClient m;
+    CompareClient<R> m;
     m.masks = SecretPlanes::random(entry.elements, treeOf(entry).wires(), prg);
     m.l = SecretPlanes::random(entry.elements, 1, prg);
     return m;
@@ -179,35 +192,37 @@ ClientMaterial dealtClientParts(const PlanEntry &entry, Prg &prg) {
   return std::monostate{};
 }
 
-Expected<std::vector<SecretVector<Ring>>> dealtMasks(const Plan &plan, const Seed &clientSeed, MaskWalk &walk) {
+template <RingWord R>
+Expected<std::vector<SecretVector<R>>> dealtMasks(const Plan &plan, const Seed &clientSeed, MaskWalk<R> &walk) {
   Prg prg(clientSeed.derive("masks"));
-  std::vector<SecretVector<Ring>> masks(plan.entries.size());
+  std::vector<SecretVector<R>> masks(plan.entries.size());
   for (std::size_t i = 0; i < plan.entries.size(); ++i) {
     if (!plan.entries[i].newMask()) continue;
-    masks[i] = randomRing(plan.entries[i].elements, prg);
+    masks[i] = randomRing<R>(plan.entries[i].elements, prg);
     SD_TRY(walk.announce(i, masks[i].span()));
   }
   return masks;
 }
 
-Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk &walk, SecretVector<Ring> mask,
-                        ClientMaterial &material) {
+template <RingWord R>
+Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk<R> &walk, SecretVector<R> mask,
+                        ClientMaterial<R> &material) {
   const PlanEntry &entry = plan.entries[index];
-  const auto operand = [&](int which) -> Expected<SecretVector<Ring>> {
-    SD_ASSIGN(SecretVector<Ring> r, walk.operand(index, which));
+  const auto operand = [&](int which) -> Expected<SecretVector<R>> {
+    SD_ASSIGN(SecretVector<R> r, walk.operand(index, which));
     if (r.size() != entry.elements)
       return fail("entry {}: a mask of {} elements for {}", index, r.size(), entry.elements);
     return r;
   };
-  if (auto *input = std::get_if<InputMaterial>(&material)) input->mask = std::move(mask);
-  if (auto *output = std::get_if<OutputMaterial>(&material)) {
+  if (auto *input = std::get_if<InputMaterial<R>>(&material)) input->mask = std::move(mask);
+  if (auto *output = std::get_if<OutputMaterial<R>>(&material)) {
     SD_ASSIGN(output->r, operand(0));
   }
-  if (auto *truncate = std::get_if<TruncateClient>(&material)) {
+  if (auto *truncate = std::get_if<TruncateClient<R>>(&material)) {
     SD_ASSIGN(truncate->r, operand(0));
     truncate->mask = std::move(mask);
   }
-  if (auto *compare = std::get_if<CompareClient>(&material)) {
+  if (auto *compare = std::get_if<CompareClient<R>>(&material)) {
     SD_ASSIGN(compare->r, operand(0));
     if (entry.kind == EntryKind::Maximum) {
       SD_ASSIGN(compare->addend, operand(1));
@@ -216,7 +231,7 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk &walk, Sec
     }
     compare->mask = std::move(mask);
   }
-  if (auto *product = std::get_if<ProductClient>(&material)) {
+  if (auto *product = std::get_if<ProductClient<R>>(&material)) {
     SD_ASSIGN(product->r, operand(0));
     SD_ASSIGN(product->s, operand(1));
     product->mask = std::move(mask);
@@ -224,42 +239,59 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk &walk, Sec
   return {};
 }
 
-void completeClient(const PlanEntry &entry, const ServiceMaterial &service, ClientMaterial &client) {
+template <RingWord R>
+void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client) {
   const std::size_t n = entry.elements;
-  if (auto *truncate = std::get_if<TruncateClient>(&client)) {
-    const auto &s = std::get<TruncateService>(service);
-    truncate->wrap = SecretVector<Ring>(n);
+  if (auto *truncate = std::get_if<TruncateClient<R>>(&client)) {
+    const auto &s = std::get<TruncateService<R>>(service);
+    truncate->wrap = SecretVector<R>(n);
     for (std::size_t i = 0; i < n; ++i)
-      truncate->wrap[i] = (spread(s.c, 0, i) & (1 - (truncate->r[i] >> 31))) - s.wrap[i];
+      truncate->wrap[i] = (spread<R>(s.c, 0, i) & notTop(truncate->r[i])) - s.wrap[i];
   }
-  if (auto *compare = std::get_if<CompareClient>(&client)) {
-    const auto &s = std::get<CompareService>(service);
+  if (auto *compare = std::get_if<CompareClient<R>>(&client)) {
+    const auto &s = std::get<CompareService<R>>(service);
     const CompareTree tree = treeOf(entry);
     completeTables(tree, entry, s, *compare);
     completeProducts(tree, s, *compare);
     completeSelection(entry, s, *compare);
   }
-  if (auto *product = std::get_if<ProductClient>(&client)) {
-    const auto &s = std::get<ProductService>(service);
-    product->product = SecretVector<Ring>(n);
+  if (auto *product = std::get_if<ProductClient<R>>(&client)) {
+    const auto &s = std::get<ProductService<R>>(service);
+    product->product = SecretVector<R>(n);
     for (std::size_t i = 0; i < n; ++i)
       product->product[i] = s.alpha[i] * product->s[i] + s.beta[i] * product->r[i] - s.product[i];
   }
 }
 
-std::size_t correctionBytes(const PlanEntry &entry) { return bytesOfBits(entry.cost().dealerBits * entry.elements); }
+std::size_t correctionBytes(const PlanEntry &entry, int ringBits) {
+  return bytesOfBits(entry.cost(ringBits).dealerBits * entry.elements);
+}
 
-void writeCorrections(const PlanEntry &entry, const ClientMaterial &client, std::span<std::uint8_t> out) {
+template <RingWord R>
+void writeCorrections(const PlanEntry &entry, const ClientMaterial<R> &client, std::span<std::uint8_t> out) {
   BitWriter writer(out);
-  std::visit([&](const auto &m) { correctedFields(entry, m, FieldWriter{writer}); }, client);
+  std::visit([&](const auto &m) { correctedFields(entry, kBitsOf<R>, m, FieldWriter{writer}); }, client);
   writer.finish();
 }
 
-Expected<void> readCorrections(const PlanEntry &entry, std::span<const std::uint8_t> in, ClientMaterial &client) {
+template <RingWord R>
+Expected<void> readCorrections(const PlanEntry &entry, std::span<const std::uint8_t> in, ClientMaterial<R> &client) {
   BitReader reader(in);
-  std::visit([&](auto &m) { correctedFields(entry, m, FieldReader{reader}); }, client);
+  std::visit([&](auto &m) { correctedFields(entry, kBitsOf<R>, m, FieldReader{reader}); }, client);
   if (!reader.finish()) return fail("the dealer's corrections end in stray bits");
   return {};
 }
+
+#define SD_DEAL(R)                                                                                                     \
+  template ServiceMaterial<R> dealtServiceParts<R>(const PlanEntry &, Prg &);                                          \
+  template ClientMaterial<R> dealtClientParts<R>(const PlanEntry &, Prg &);                                            \
+  template Expected<std::vector<SecretVector<R>>> dealtMasks(const Plan &, const Seed &, MaskWalk<R> &);               \
+  template Expected<void> setMasks(const Plan &, std::size_t, MaskWalk<R> &, SecretVector<R>, ClientMaterial<R> &);    \
+  template void completeClient<R>(const PlanEntry &, const ServiceMaterial<R> &, ClientMaterial<R> &);                 \
+  template void writeCorrections<R>(const PlanEntry &, const ClientMaterial<R> &, std::span<std::uint8_t>);            \
+  template Expected<void> readCorrections<R>(const PlanEntry &, std::span<const std::uint8_t>, ClientMaterial<R> &);
+SD_DEAL(Ring32)
+SD_DEAL(Ring64)
+#undef SD_DEAL
 
 } // namespace sd

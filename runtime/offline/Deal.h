@@ -7,25 +7,32 @@
 namespace sd {
 
 // P0's material of an entry, uniform. Linear: s, the part of u that P0 draws; P1's message completes it.
-ServiceMaterial dealtServiceParts(const PlanEntry &entry, Prg &prg);
+template <RingWord R>
+ServiceMaterial<R> dealtServiceParts(const PlanEntry &entry, Prg &prg);
 
 // P1's uniform parts; masks and functions of r are empty.
-ClientMaterial dealtClientParts(const PlanEntry &entry, Prg &prg);
+template <RingWord R>
+ClientMaterial<R> dealtClientParts(const PlanEntry &entry, Prg &prg);
 
 // The dealer and P1 alike: one mask for the result of each entry but Output, in order, announced to the walk.
 // With a dealer the results of linear entries have free masks too.
-Expected<std::vector<SecretVector<Ring>>> dealtMasks(const Plan &plan, const Seed &clientSeed, MaskWalk &walk);
+template <RingWord R>
+Expected<std::vector<SecretVector<R>>> dealtMasks(const Plan &plan, const Seed &clientSeed, MaskWalk<R> &walk);
 
 // Puts r (and the addend of a maximum) from the walk, and the result's mask, into P1's material.
-Expected<void> setMasks(const Plan &plan, std::size_t entry, MaskWalk &walk, SecretVector<Ring> mask,
-                        ClientMaterial &material);
+template <RingWord R>
+Expected<void> setMasks(const Plan &plan, std::size_t entry, MaskWalk<R> &walk, SecretVector<R> mask,
+                        ClientMaterial<R> &material);
 
 // Computes the fields of P1's material that are functions of r and of P0's.
-void completeClient(const PlanEntry &entry, const ServiceMaterial &service, ClientMaterial &client);
+template <RingWord R>
+void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client);
 
 // Those fields as a message of correctionBytes, and back.
-std::size_t correctionBytes(const PlanEntry &entry);
-void writeCorrections(const PlanEntry &entry, const ClientMaterial &client, std::span<std::uint8_t> out);
-Expected<void> readCorrections(const PlanEntry &entry, std::span<const std::uint8_t> in, ClientMaterial &client);
+std::size_t correctionBytes(const PlanEntry &entry, int ringBits);
+template <RingWord R>
+void writeCorrections(const PlanEntry &entry, const ClientMaterial<R> &client, std::span<std::uint8_t> out);
+template <RingWord R>
+Expected<void> readCorrections(const PlanEntry &entry, std::span<const std::uint8_t> in, ClientMaterial<R> &client);
 
 } // namespace sd

@@ -7,12 +7,13 @@
 
 namespace sd {
 
+template <RingWord R>
 struct Dealer::Session {
-  Program program;
-  Plan plan;
-  std::unique_ptr<LinearMaps> maps;
-  std::map<std::uint32_t, SecretVector<Ring>> matrixMasks; // A by index of the matrix
+  const Program &program;
+  const Plan &plan;
   Channel &service, &client;
+  std::unique_ptr<LinearMaps<R>> maps;
+  std::map<std::uint32_t, SecretVector<R>> matrixMasks; // A by index of the matrix
   std::uint64_t number = 0;
 };
 
@@ -76,15 +77,21 @@ Expected<void> Dealer::serveSession(const Digest &program, Connection &serviceEn
   const Seed matrixSeed(seedBytes);
   OPENSSL_cleanse(seedBytes.data(), seedBytes.size());
 
-  SD_ASSIGN(Program parsed, readProgram(bytes));
-  SD_ASSIGN(Plan plan, makePlan(parsed));
-  Session session{std::move(parsed), std::move(plan), nullptr, {}, service, client};
-  session.maps = options_.makeMaps(session.program, session.plan, pool_);
+  SD_ASSIGN(const Program parsed, readProgram(bytes));
+  SD_ASSIGN(const Plan plan, makePlan(parsed));
+  return withRing(parsed.ringBits, [&]<class R>() {
+    return dealAll(Session<R>{parsed, plan, service, client, {}, {}}, matrixSeed);
+  });
+}
+
+template <RingWord R>
+Expected<void> Dealer::dealAll(Session<R> session, const Seed &matrixSeed) {
+  session.maps = std::get<DealerOps<R>>(options_.ops).makeMaps(session.program, session.plan, pool_);
   for (const auto &[index, entry] : linearMatrices(session.plan))
-    session.matrixMasks[index] = matrixMask(matrixSeed, index, session.maps->sizes(entry).weights);
+    session.matrixMasks[index] = matrixMask<R>(matrixSeed, index, session.maps->sizes(entry).weights);
   const std::uint8_t ready = 1;
-  SD_TRY(service.send(tag::kDealerReady, std::span(&ready, 1)));
-  SD_TRY(client.send(tag::kDealerReady, std::span(&ready, 1)));
+  SD_TRY(session.service.send(tag::kDealerReady, std::span(&ready, 1)));
+  SD_TRY(session.client.send(tag::kDealerReady, std::span(&ready, 1)));
   for (;;) {
     SD_ASSIGN(const bool dealt, dealOnce(session));
     if (!dealt) return {};
@@ -92,7 +99,8 @@ Expected<void> Dealer::serveSession(const Digest &program, Connection &serviceEn
 }
 
 // False when the parties have gone.
-Expected<bool> Dealer::dealOnce(Session &session) {
+template <RingWord R>
+Expected<bool> Dealer::dealOnce(Session<R> &session) {
   auto serviceDraw = receiveDraw(session.service);
   if (!serviceDraw) return false;
   SD_ASSIGN(const DealerDraw clientDraw, receiveDraw(session.client));
@@ -108,26 +116,27 @@ Expected<bool> Dealer::dealOnce(Session &session) {
   return true;
 }
 
-Expected<void> Dealer::dealEntries(Session &session, const Seed &serviceSeed, const Seed &clientSeed) {
-  const auto walk = options_.makeWalk(session.program, session.plan, pool_);
+template <RingWord R>
+Expected<void> Dealer::dealEntries(Session<R> &session, const Seed &serviceSeed, const Seed &clientSeed) {
+  const auto walk = std::get<DealerOps<R>>(options_.ops).makeWalk(session.program, session.plan, pool_);
   SD_ASSIGN(auto masks, dealtMasks(session.plan, clientSeed, *walk));
   for (std::size_t i = 0; i < session.plan.entries.size(); ++i) {
     const PlanEntry &entry = session.plan.entries[i];
     Prg servicePrg = entryStream(serviceSeed, i), clientPrg = entryStream(clientSeed, i);
     if (entry.kind == EntryKind::Linear) {
-      const auto s = std::get<LinearMaterial>(dealtServiceParts(entry, servicePrg));
+      const auto s = std::get<LinearMaterial<R>>(dealtServiceParts<R>(entry, servicePrg));
       SD_ASSIGN(const auto r, walk->operand(i, 0));
-      SecretVector<Ring> y(entry.elements);
+      SecretVector<R> y(entry.elements);
       session.maps->apply(i, session.matrixMasks[entry.weights].span(), r.span(), y.span());
       for (std::size_t k = 0; k < entry.elements; ++k)
         y[k] -= s.u[k];
-      SD_TRY(sendWords(session.client, tag::kDealerCorrections, y.span()));
+      SD_TRY(sendWords<R>(session.client, tag::kDealerCorrections, y.span()));
       continue;
     }
-    const std::size_t bytes = correctionBytes(entry);
+    const std::size_t bytes = correctionBytes(entry, kBitsOf<R>);
     if (bytes == 0) continue;
-    const ServiceMaterial service = dealtServiceParts(entry, servicePrg);
-    ClientMaterial client = dealtClientParts(entry, clientPrg);
+    const ServiceMaterial<R> service = dealtServiceParts<R>(entry, servicePrg);
+    ClientMaterial<R> client = dealtClientParts<R>(entry, clientPrg);
     SD_TRY(setMasks(session.plan, i, *walk, std::move(masks[i]), client));
     completeClient(entry, service, client);
     SecretVector<std::uint8_t> corrections(bytes);

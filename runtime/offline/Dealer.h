@@ -7,18 +7,24 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <tuple>
 
 #include "runtime/offline/DealerMessages.h"
 #include "runtime/offline/Provider.h"
 
 namespace sd {
 
+// The local ops of a program, which belong to the machine's layer above. The program, plan and pool outlive them.
+template <RingWord R>
+struct DealerOps {
+  std::function<std::unique_ptr<MaskWalk<R>>(const Program &, const Plan &, ThreadPool &)> makeWalk;
+  std::function<std::unique_ptr<LinearMaps<R>>(const Program &, const Plan &, ThreadPool &)> makeMaps;
+};
+
 struct DealerOptions {
-  // The local ops of a program, which belong to the machine's layer above. The program, plan and pool outlive them.
-  std::function<std::unique_ptr<MaskWalk>(const Program &, const Plan &, ThreadPool &)> makeWalk;
-  std::function<std::unique_ptr<LinearMaps>(const Program &, const Plan &, ThreadPool &)> makeMaps;
-  std::chrono::milliseconds waitForPartner{60'000}; // that the second party of a session may take to come
-  std::size_t maxWaiting = 64;                      // parties that may wait for their partners at one time
+  std::tuple<DealerOps<Ring32>, DealerOps<Ring64>> ops; // of programs of either ring
+  std::chrono::milliseconds waitForPartner{60'000};     // that the second party of a session may take to come
+  std::size_t maxWaiting = 64;                          // parties that may wait for their partners at one time
 };
 
 class Dealer {
@@ -41,9 +47,14 @@ private:
   Expected<Guest> welcome(std::unique_ptr<Connection> party);
   Expected<std::unique_ptr<Connection>> findPartner(Guest &guest);
   Expected<void> serveSession(const Digest &program, Connection &service, Connection &client);
+  template <RingWord R>
   struct Session;
-  Expected<bool> dealOnce(Session &session);
-  Expected<void> dealEntries(Session &session, const Seed &serviceSeed, const Seed &clientSeed);
+  template <RingWord R>
+  Expected<void> dealAll(Session<R> session, const Seed &matrixSeed);
+  template <RingWord R>
+  Expected<bool> dealOnce(Session<R> &session);
+  template <RingWord R>
+  Expected<void> dealEntries(Session<R> &session, const Seed &serviceSeed, const Seed &clientSeed);
 
   DealerOptions options_;
   ThreadPool &pool_;

@@ -55,19 +55,30 @@ Expected<DealerDraw> receiveDraw(Channel &channel) {
 
 Prg entryStream(const Seed &seed, std::size_t entry) { return Prg(seed.derive(fmt::format("entry {}", entry))); }
 
-SecretVector<Ring> matrixMask(const Seed &matrixSeed, std::size_t weights, std::size_t elements) {
+template <RingWord R>
+SecretVector<R> matrixMask(const Seed &matrixSeed, std::size_t weights, std::size_t elements) {
   Prg prg(matrixSeed.derive(fmt::format("matrix {}", weights)));
-  return randomRing(elements, prg);
+  return randomRing<R>(elements, prg);
 }
 
-Expected<void> sendWords(Channel &channel, std::uint16_t tag, std::span<const Ring> words) {
+template <RingWord R>
+Expected<void> sendWords(Channel &channel, std::uint16_t tag, std::span<const R> words) {
   return channel.send(tag, {reinterpret_cast<const std::uint8_t *>(words.data()), words.size_bytes()});
 }
 
-Expected<SecretVector<Ring>> receiveWords(Channel &channel, std::uint16_t tag, std::size_t count) {
-  SecretVector<Ring> words(count);
-  SD_TRY(channel.receive(tag, {reinterpret_cast<std::uint8_t *>(words.data()), count * sizeof(Ring)}));
+template <RingWord R>
+Expected<SecretVector<R>> receiveWords(Channel &channel, std::uint16_t tag, std::size_t count) {
+  SecretVector<R> words(count);
+  SD_TRY(channel.receive(tag, {reinterpret_cast<std::uint8_t *>(words.data()), count * sizeof(R)}));
   return words;
 }
+
+#define SD_DEALER_MESSAGES(R)                                                                                          \
+  template SecretVector<R> matrixMask(const Seed &, std::size_t, std::size_t);                                         \
+  template Expected<void> sendWords(Channel &, std::uint16_t, std::span<const R>);                                     \
+  template Expected<SecretVector<R>> receiveWords(Channel &, std::uint16_t, std::size_t);
+SD_DEALER_MESSAGES(Ring32)
+SD_DEALER_MESSAGES(Ring64)
+#undef SD_DEALER_MESSAGES
 
 } // namespace sd

@@ -57,10 +57,13 @@ Expected<DealerDraw> receiveDraw(Channel &channel);
 // The stream of an entry's randomness.
 Prg entryStream(const Seed &seed, std::size_t entry);
 // A for the matrix `weights` of a WeightSet.
-SecretVector<Ring> matrixMask(const Seed &matrixSeed, std::size_t weights, std::size_t elements);
+template <RingWord R>
+SecretVector<R> matrixMask(const Seed &matrixSeed, std::size_t weights, std::size_t elements);
 
 // Words as the payload of a message.
-Expected<void> sendWords(Channel &channel, std::uint16_t tag, std::span<const Ring> words);
-Expected<SecretVector<Ring>> receiveWords(Channel &channel, std::uint16_t tag, std::size_t count);
+template <RingWord R>
+Expected<void> sendWords(Channel &channel, std::uint16_t tag, std::span<const R> words);
+template <RingWord R>
+Expected<SecretVector<R>> receiveWords(Channel &channel, std::uint16_t tag, std::size_t count);
 
 } // namespace sd

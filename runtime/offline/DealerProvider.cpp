@@ -32,9 +32,11 @@ std::map<std::uint32_t, std::size_t> linearMatrices(const Plan &plan) {
   return matrices;
 }
 
-DealerService::DealerService(const DealerProviderOptions &options) : options_(options) {}
+template <RingWord R>
+DealerService<R>::DealerService(const DealerProviderOptions &options) : options_(options) {}
 
-Expected<void> DealerService::begin(const OfflineJob &job, const WeightSet<Ring32> &weights) {
+template <RingWord R>
+Expected<void> DealerService<R>::begin(const OfflineJob &job, const WeightSet<R> &weights) {
   SD_ASSIGN(const auto program, writeProgram(job.program));
   const Seed matrixSeed = options_.seed.derive("dealer matrices");
   Channel &dealer = options_.dealer.stream(kDealerStream);
@@ -45,17 +47,18 @@ Expected<void> DealerService::begin(const OfflineJob &job, const WeightSet<Ring3
   Channel &peer = options_.peer.stream(kDealerPeerStream);
   for (const auto &[index, entry] : linearMatrices(job.plan)) {
     const auto &matrix = weights.tensors[index].data;
-    SecretVector<Ring> difference = matrixMask(matrixSeed, index, matrix.size());
+    SecretVector<R> difference = matrixMask<R>(matrixSeed, index, matrix.size());
     for (std::size_t i = 0; i < matrix.size(); ++i)
-      difference[i] = static_cast<Ring>(matrix[i]) - difference[i];
-    SD_TRY(sendWords(peer, tag::kDealerMatrix, difference.span()));
+      difference[i] = static_cast<R>(matrix[i]) - difference[i];
+    SD_TRY(sendWords<R>(peer, tag::kDealerMatrix, difference.span()));
   }
   begun_ = true;
   return {};
 }
 
-Expected<void> DealerService::prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                                      const Sink<ServiceMaterial> &sink) {
+template <RingWord R>
+Expected<void> DealerService<R>::prepare(const OfflineJob &job, const WeightSet<R> &weights,
+                                         const Sink<ServiceMaterial<R>> &sink) {
   if (!begun_) SD_TRY(begin(job, weights));
   const DealerDraw draw{number_++, job.seed.derive("dealer draw")};
   Channel &dealer = options_.dealer.stream(kDealerStream), &peer = options_.peer.stream(kDealerPeerStream);
@@ -65,10 +68,10 @@ Expected<void> DealerService::prepare(const OfflineJob &job, const WeightSet<Rin
   for (std::size_t i = 0; i < job.plan.entries.size(); ++i) {
     const PlanEntry &entry = job.plan.entries[i];
     Prg prg = entryStream(draw.seed, i);
-    ServiceMaterial material = dealtServiceParts(entry, prg);
+    ServiceMaterial<R> material = dealtServiceParts<R>(entry, prg);
     if (std::holds_alternative<std::monostate>(material)) continue;
-    if (auto *linear = std::get_if<LinearMaterial>(&material)) {
-      SD_ASSIGN(const auto rest, receiveWords(peer, tag::kDealerLinear, entry.elements));
+    if (auto *linear = std::get_if<LinearMaterial<R>>(&material)) {
+      SD_ASSIGN(const auto rest, receiveWords<R>(peer, tag::kDealerLinear, entry.elements));
       for (std::size_t k = 0; k < entry.elements; ++k)
         linear->u[k] += rest[k];
     }
@@ -77,33 +80,38 @@ Expected<void> DealerService::prepare(const OfflineJob &job, const WeightSet<Rin
   return {};
 }
 
-DealerClient::DealerClient(const DealerProviderOptions &options, LinearMaps &maps) : options_(options), maps_(maps) {}
+template <RingWord R>
+DealerClient<R>::DealerClient(const DealerProviderOptions &options, LinearMaps<R> &maps)
+    : options_(options), maps_(maps) {}
 
-Expected<void> DealerClient::begin(const OfflineJob &job) {
+template <RingWord R>
+Expected<void> DealerClient<R>::begin(const OfflineJob &job) {
   SD_ASSIGN(const auto program, writeProgram(job.program));
   SD_TRY(fromDealer(sayHello(options_, 1, program)));
   SD_TRY(fromDealer(waitReady(options_.dealer)));
   for (const auto &[index, entry] : linearMatrices(job.plan)) {
     SD_ASSIGN(differences_[index],
-              receiveWords(options_.peer.stream(kDealerPeerStream), tag::kDealerMatrix, maps_.sizes(entry).weights));
+              receiveWords<R>(options_.peer.stream(kDealerPeerStream), tag::kDealerMatrix, maps_.sizes(entry).weights));
   }
   begun_ = true;
   return {};
 }
 
-Expected<void> DealerClient::prepareLinear(std::size_t index, const PlanEntry &entry, MaskWalk &walk,
-                                           std::span<const Ring> v) {
-  SD_ASSIGN(const auto dealt,
-            fromDealer(receiveWords(options_.dealer.stream(kDealerStream), tag::kDealerCorrections, entry.elements)));
+template <RingWord R>
+Expected<void> DealerClient<R>::prepareLinear(std::size_t index, const PlanEntry &entry, MaskWalk<R> &walk,
+                                              std::span<const R> v) {
+  SD_ASSIGN(const auto dealt, fromDealer(receiveWords<R>(options_.dealer.stream(kDealerStream), tag::kDealerCorrections,
+                                                         entry.elements)));
   SD_ASSIGN(const auto r, walk.operand(index, 0));
-  SecretVector<Ring> message(entry.elements);
+  SecretVector<R> message(entry.elements);
   maps_.apply(index, differences_[entry.weights].span(), r.span(), message.span());
   for (std::size_t k = 0; k < entry.elements; ++k)
     message[k] += dealt[k] - v[k];
-  return sendWords(options_.peer.stream(kDealerPeerStream), tag::kDealerLinear, message.span());
+  return sendWords<R>(options_.peer.stream(kDealerPeerStream), tag::kDealerLinear, message.span());
 }
 
-Expected<void> DealerClient::prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) {
+template <RingWord R>
+Expected<void> DealerClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &walk, const Sink<ClientMaterial<R>> &sink) {
   if (!begun_) SD_TRY(begin(job));
   const DealerDraw draw{number_++, job.seed.derive("dealer draw")};
   Channel &dealer = options_.dealer.stream(kDealerStream);
@@ -116,9 +124,9 @@ Expected<void> DealerClient::prepare(const OfflineJob &job, MaskWalk &walk, cons
       continue;
     }
     Prg prg = entryStream(draw.seed, i);
-    ClientMaterial material = dealtClientParts(entry, prg);
+    ClientMaterial<R> material = dealtClientParts<R>(entry, prg);
     SD_TRY(setMasks(job.plan, i, walk, std::move(masks[i]), material));
-    if (const std::size_t bytes = correctionBytes(entry)) {
+    if (const std::size_t bytes = correctionBytes(entry, kBitsOf<R>)) {
       SecretVector<std::uint8_t> corrections(bytes);
       SD_TRY(fromDealer(dealer.receive(tag::kDealerCorrections, corrections.span())));
       SD_TRY(fromDealer(readCorrections(entry, corrections.span(), material)));
@@ -127,5 +135,10 @@ Expected<void> DealerClient::prepare(const OfflineJob &job, MaskWalk &walk, cons
   }
   return {};
 }
+
+template class DealerService<Ring32>;
+template class DealerService<Ring64>;
+template class DealerClient<Ring32>;
+template class DealerClient<Ring64>;
 
 } // namespace sd

@@ -16,31 +16,33 @@ struct DealerProviderOptions {
   Seed seed; // of this party for this session: fresh, never used before
 };
 
-class DealerService final : public ServiceProvider {
+template <RingWord R>
+class DealerService final : public ServiceProvider<R> {
 public:
   explicit DealerService(const DealerProviderOptions &options);
-  Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                         const Sink<ServiceMaterial> &sink) override;
+  Expected<void> prepare(const OfflineJob &job, const WeightSet<R> &weights,
+                         const Sink<ServiceMaterial<R>> &sink) override;
 
 private:
-  Expected<void> begin(const OfflineJob &job, const WeightSet<Ring32> &weights);
+  Expected<void> begin(const OfflineJob &job, const WeightSet<R> &weights);
   DealerProviderOptions options_;
   std::uint64_t number_ = 0;
   bool begun_ = false;
 };
 
-class DealerClient final : public ClientProvider {
+template <RingWord R>
+class DealerClient final : public ClientProvider<R> {
 public:
   // `maps` are those of the program; they outlive the provider.
-  DealerClient(const DealerProviderOptions &options, LinearMaps &maps);
-  Expected<void> prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) override;
+  DealerClient(const DealerProviderOptions &options, LinearMaps<R> &maps);
+  Expected<void> prepare(const OfflineJob &job, MaskWalk<R> &walk, const Sink<ClientMaterial<R>> &sink) override;
 
 private:
   Expected<void> begin(const OfflineJob &job);
-  Expected<void> prepareLinear(std::size_t entry, const PlanEntry &plan, MaskWalk &walk, std::span<const Ring> v);
+  Expected<void> prepareLinear(std::size_t entry, const PlanEntry &plan, MaskWalk<R> &walk, std::span<const R> v);
   DealerProviderOptions options_;
-  LinearMaps &maps_;
-  std::map<std::uint32_t, SecretVector<Ring>> differences_; // W - A by index of the matrix
+  LinearMaps<R> &maps_;
+  std::map<std::uint32_t, SecretVector<R>> differences_; // W - A by index of the matrix
   std::uint64_t number_ = 0;
   bool begun_ = false;
 };

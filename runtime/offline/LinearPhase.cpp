@@ -34,7 +34,7 @@ bool needRlwe(const std::vector<LinearEntry> &entries) {
 // The walk, shared by the uploading and the collecting thread.
 class SharedWalk {
 public:
-  explicit SharedWalk(MaskWalk &walk) : walk_(walk) {}
+  explicit SharedWalk(MaskWalk<Ring32> &walk) : walk_(walk) {}
 
   Expected<SecretVector<Ring>> waitForOperand(std::size_t entry) {
     std::unique_lock lock(mutex_);
@@ -73,7 +73,7 @@ public:
   }
 
 private:
-  MaskWalk &walk_;
+  MaskWalk<Ring32> &walk_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<ReceiverSeeds<Ring32>> said_;
@@ -83,7 +83,7 @@ private:
 } // namespace
 
 Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                                  std::vector<SenderSeeds> seeds, const Sink<ServiceMaterial> &sink) {
+                                  std::vector<SenderSeeds> seeds, const Sink<ServiceMaterial<Ring32>> &sink) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
   if (!rlwe_ && needRlwe(entries_)) {
     SD_ASSIGN(rlwe_, LinearService<Ring32>::setUp(channel_, seed_));
@@ -108,12 +108,13 @@ Expected<void> ServiceLinear::run(const OfflineJob &job, const WeightSet<Ring32>
     if (!done)
       return fail("{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
                   job.program.instructions[entry.instruction].source, done.error().message);
-    SD_TRY(sink(own.index, LinearMaterial{std::move(u)}));
+    SD_TRY(sink(own.index, LinearMaterial<Ring32>{std::move(u)}));
   }
   return {};
 }
 
-Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds<Ring32>> seeds) {
+Expected<void> ClientLinear::run(const OfflineJob &job, MaskWalk<Ring32> &walk,
+                                 std::vector<ReceiverSeeds<Ring32>> seeds) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
   if (!rlwe_ && needRlwe(entries_)) {
     SD_ASSIGN(rlwe_, LinearHospital<Ring32>::setUp(channel_, seed_));

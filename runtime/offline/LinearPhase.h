@@ -27,7 +27,7 @@ public:
   ServiceLinear(Channel &channel, const Seed &seed, std::shared_ptr<WeightTransforms> transforms)
       : channel_(channel), seed_(seed), transforms_(std::move(transforms)) {}
   Expected<void> run(const OfflineJob &job, const WeightSet<Ring32> &weights, std::vector<SenderSeeds> seeds,
-                     const Sink<ServiceMaterial> &sink);
+                     const Sink<ServiceMaterial<Ring32>> &sink);
 
 private:
   Channel &channel_;
@@ -42,7 +42,7 @@ class ClientLinear {
 public:
   ClientLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
   // All free masks must be announced. Announces the mask of every linear entry's result.
-  Expected<void> run(const OfflineJob &job, MaskWalk &walk, std::vector<ReceiverSeeds<Ring32>> seeds);
+  Expected<void> run(const OfflineJob &job, MaskWalk<Ring32> &walk, std::vector<ReceiverSeeds<Ring32>> seeds);
 
 private:
   Channel &channel_;

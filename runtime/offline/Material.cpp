@@ -1,18 +1,22 @@
 #include "runtime/offline/Material.h"
 
-#include <concepts>
+#include <cassert>
+#include <type_traits>
 
 namespace sd {
 namespace {
 
 // Each visit() below names the fields of a material once, with their size: size checks, packing and unpacking follow.
-// Visitors have planes(SecretPlanes &, elements, count) and words(SecretVector<Ring> &, elements, bits).
-template <class M, class T>
-concept Is = std::same_as<std::remove_const_t<M>, T>; // one visit() for reading and for filling
+// Visitors have planes(SecretPlanes &, elements, count) and words(SecretVector<R> &, elements, bits).
+// One visit() for reading and for filling: M is Of<R> for some R, or const.
+template <class M, template <RingWord> class Of>
+concept Is = requires(const M m) {
+  []<RingWord R>(const Of<R> &) {}(m);
+};
 
 struct Sizes {
-  explicit Sizes(const PlanEntry &entry)
-      : n(entry.elements), t(entry.compare.truncation), maximum(entry.kind == EntryKind::Maximum) {
+  Sizes(const PlanEntry &entry, int ringBits)
+      : n(entry.elements), word(ringBits), t(entry.compare.truncation), maximum(entry.kind == EntryKind::Maximum) {
     if (entry.kind != EntryKind::Compare && entry.kind != EntryKind::Maximum) return;
     const CompareTree tree = CompareTree::make(entry.compare.bits(), entry.compare.schedule);
     bits = tree.bits;
@@ -21,23 +25,23 @@ struct Sizes {
     products = tree.products();
   }
   std::size_t n;
-  int t, bits = 0, tables = 0, wires = 0, products = 0;
+  int word, t, bits = 0, tables = 0, wires = 0, products = 0;
   bool maximum;
 };
 
-template <Is<std::monostate> M, class Visitor>
-void visit(M &, const Sizes &, Visitor &) {}
+template <class Visitor>
+void visit(const std::monostate &, const Sizes &, Visitor &) {}
 template <Is<InputMaterial> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.mask, s.n, kRingBits);
+  v.words(m.mask, s.n, s.word);
 }
 template <Is<OutputMaterial> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, kRingBits);
+  v.words(m.r, s.n, s.word);
 }
 template <Is<LinearMaterial> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.u, s.n, kRingBits);
+  v.words(m.u, s.n, s.word);
 }
 template <Is<TruncateService> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
@@ -46,9 +50,9 @@ void visit(M &m, const Sizes &s, Visitor &v) {
 }
 template <Is<TruncateClient> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, kRingBits);
+  v.words(m.r, s.n, s.word);
   v.words(m.wrap, s.n, s.t);
-  v.words(m.mask, s.n, kRingBits);
+  v.words(m.mask, s.n, s.word);
 }
 template <class M, class Visitor>
 void visitShared(M &m, const Sizes &s, Visitor &v) {
@@ -56,7 +60,7 @@ void visitShared(M &m, const Sizes &s, Visitor &v) {
   v.planes(m.masks, s.n, s.wires);
   v.planes(m.products, s.n, s.products);
   v.planes(m.l, s.n, 1);
-  v.words(m.select, s.n, kRingBits);
+  v.words(m.select, s.n, s.word);
   v.words(m.wrapA, s.t ? s.n : 0, s.t);
   v.words(m.wrapLA, s.t ? s.n : 0, s.t);
   v.words(m.wrapB, s.t ? s.n : 0, s.t);
@@ -65,28 +69,28 @@ template <Is<CompareService> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
   v.planes(m.c, s.n, s.bits);
   visitShared(m, s, v);
-  v.words(m.d, s.n, kRingBits);
+  v.words(m.d, s.n, s.word);
   v.planes(m.wrapChoice, s.n, s.t ? 2 : 0);
 }
 template <Is<CompareClient> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, kRingBits);
+  v.words(m.r, s.n, s.word);
   visitShared(m, s, v);
-  v.words(m.addend, s.maximum ? s.n : 0, kRingBits);
-  v.words(m.mask, s.n, kRingBits);
+  v.words(m.addend, s.maximum ? s.n : 0, s.word);
+  v.words(m.mask, s.n, s.word);
 }
 template <Is<ProductService> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.alpha, s.n, kRingBits);
-  v.words(m.beta, s.n, kRingBits);
-  v.words(m.product, s.n, kRingBits);
+  v.words(m.alpha, s.n, s.word);
+  v.words(m.beta, s.n, s.word);
+  v.words(m.product, s.n, s.word);
 }
 template <Is<ProductClient> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, kRingBits);
-  v.words(m.s, s.n, kRingBits);
-  v.words(m.product, s.n, kRingBits);
-  v.words(m.mask, s.n, kRingBits);
+  v.words(m.r, s.n, s.word);
+  v.words(m.s, s.n, s.word);
+  v.words(m.product, s.n, s.word);
+  v.words(m.mask, s.n, s.word);
 }
 
 struct SizeChecker {
@@ -95,13 +99,19 @@ struct SizeChecker {
     ok = ok && planes.count() == count && (count == 0 || planes.elements() == n) &&
          planes.words().size() == planeWords(n) * static_cast<std::size_t>(count);
   }
-  void words(const SecretVector<Ring> &words, std::size_t n, int) { ok = ok && words.size() == n; }
+  template <RingWord R>
+  void words(const SecretVector<R> &words, std::size_t n, int) {
+    ok = ok && words.size() == n;
+  }
 };
 
 struct BitCounter {
   std::size_t bits = 0;
   void planes(const SecretPlanes &, std::size_t n, int count) { bits += n * static_cast<std::size_t>(count); }
-  void words(const SecretVector<Ring> &, std::size_t n, int width) { bits += n * static_cast<std::size_t>(width); }
+  template <RingWord R>
+  void words(const SecretVector<R> &, std::size_t n, int width) {
+    bits += n * static_cast<std::size_t>(width);
+  }
 };
 
 struct Packer {
@@ -110,7 +120,8 @@ struct Packer {
     for (int j = 0; j < count; ++j)
       out.plane(planes[j], n);
   }
-  void words(const SecretVector<Ring> &words, std::size_t, int width) {
+  template <RingWord R>
+  void words(const SecretVector<R> &words, std::size_t, int width) {
     if (width > 0) out.fields(words.span(), width);
   }
 };
@@ -122,23 +133,26 @@ struct Unpacker {
     for (int j = 0; j < count; ++j)
       in.plane(planes[j], n);
   }
-  void words(SecretVector<Ring> &words, std::size_t n, int width) {
-    words = SecretVector<Ring>(n, 0);
+  template <RingWord R>
+  void words(SecretVector<R> &words, std::size_t n, int width) {
+    words = SecretVector<R>(n, 0);
     if (width > 0) in.fields(words.span(), width);
   }
 };
 
-ServiceMaterial emptyService(EntryKind kind) {
+// Material of the entry's kind, with nothing in it.
+template <RingWord R>
+ServiceMaterial<R> emptyFor(EntryKind kind, std::type_identity<ServiceMaterial<R>>) {
   switch (kind) {
   case EntryKind::Linear:
-    return LinearMaterial{};
+    return LinearMaterial<R>{};
   case EntryKind::Truncate:
-    return TruncateService{};
+    return TruncateService<R>{};
   case EntryKind::Compare:
   case EntryKind::Maximum:
-    return CompareService{};
+    return CompareService<R>{};
   case EntryKind::Product:
-    return ProductService{};
+    return ProductService<R>{};
   case EntryKind::Input:
   case EntryKind::Output:
     break;
@@ -146,50 +160,65 @@ ServiceMaterial emptyService(EntryKind kind) {
   return std::monostate{};
 }
 
-ClientMaterial emptyClient(EntryKind kind) {
+template <RingWord R>
+ClientMaterial<R> emptyFor(EntryKind kind, std::type_identity<ClientMaterial<R>>) {
   switch (kind) {
   case EntryKind::Input:
-    return InputMaterial{};
+    return InputMaterial<R>{};
   case EntryKind::Output:
-    return OutputMaterial{};
+    return OutputMaterial<R>{};
   case EntryKind::Truncate:
-    return TruncateClient{};
+    return TruncateClient<R>{};
   case EntryKind::Compare:
   case EntryKind::Maximum:
-    return CompareClient{};
+    return CompareClient<R>{};
   case EntryKind::Product:
-    return ProductClient{};
+    return ProductClient<R>{};
   case EntryKind::Linear:
     break;
   }
   return std::monostate{};
+}
+
+template <class Material>
+Material emptyFor(EntryKind kind) {
+  return emptyFor(kind, std::type_identity<Material>());
 }
 
 template <class Material, class Visitor>
 void visitAny(Material &material, const PlanEntry &entry, Visitor &visitor) {
-  const Sizes sizes(entry);
+  const Sizes sizes(entry, kBitsOf<typename MaterialTraits<std::remove_const_t<Material>>::Word>);
   std::visit([&](auto &m) { visit(m, sizes, visitor); }, material);
 }
 
 template <class Material>
-bool fitsAs(const Material &material, const Material &wanted, const PlanEntry &entry) {
-  if (material.index() != wanted.index()) return false;
+std::size_t packedBytesOf(const PlanEntry &entry) {
+  BitCounter counter;
+  const auto like = emptyFor<Material>(entry.kind);
+  visitAny(like, entry, counter);
+  return bytesOfBits(counter.bits);
+}
+
+} // namespace
+
+template <PartyMaterial Material>
+bool fits(const Material &material, const PlanEntry &entry) {
+  if (material.index() != emptyFor<Material>(entry.kind).index()) return false;
   SizeChecker checker;
   visitAny(material, entry, checker);
   return checker.ok;
 }
 
-template <class Material>
-std::size_t packedBytes(const Material &like, const PlanEntry &entry) {
-  BitCounter counter;
-  visitAny(like, entry, counter);
-  return bytesOfBits(counter.bits);
+std::size_t packedBytes(const PlanEntry &entry, int party, int ringBits) {
+  return withRing(ringBits, [&]<class R>() {
+    return party == 0 ? packedBytesOf<ServiceMaterial<R>>(entry) : packedBytesOf<ClientMaterial<R>>(entry);
+  });
 }
 
-template <class Material>
-SecretVector<std::uint8_t> packAny(const Material &material, std::size_t bytes, const PlanEntry &entry) {
+template <PartyMaterial Material>
+SecretVector<std::uint8_t> pack(const Material &material, const PlanEntry &entry) {
   assert(fits(material, entry));
-  SecretVector<std::uint8_t> out(bytes);
+  SecretVector<std::uint8_t> out(packedBytesOf<Material>(entry));
   BitWriter writer(out.span());
   Packer packer{writer};
   visitAny(material, entry, packer);
@@ -197,12 +226,11 @@ SecretVector<std::uint8_t> packAny(const Material &material, std::size_t bytes, 
   return out;
 }
 
-template <class Material>
-Expected<Material> unpackAny(Material material, std::span<const std::uint8_t> bytes, const PlanEntry &entry) {
-  BitCounter counter;
-  visitAny(material, entry, counter);
-  if (const std::size_t wanted = bytesOfBits(counter.bits); bytes.size() != wanted)
+template <PartyMaterial Material>
+Expected<Material> unpack(std::span<const std::uint8_t> bytes, const PlanEntry &entry) {
+  if (const std::size_t wanted = packedBytesOf<Material>(entry); bytes.size() != wanted)
     return fail("stored correlations of {} bytes where {} are expected", bytes.size(), wanted);
+  Material material = emptyFor<Material>(entry.kind);
   BitReader reader(bytes);
   Unpacker unpacker{reader};
   visitAny(material, entry, unpacker);
@@ -210,30 +238,14 @@ Expected<Material> unpackAny(Material material, std::span<const std::uint8_t> by
   return material;
 }
 
-} // namespace
-
-bool fits(const ServiceMaterial &material, const PlanEntry &entry) {
-  return fitsAs(material, emptyService(entry.kind), entry);
-}
-bool fits(const ClientMaterial &material, const PlanEntry &entry) {
-  return fitsAs(material, emptyClient(entry.kind), entry);
-}
-
-std::size_t servicePackedBytes(const PlanEntry &entry) { return packedBytes(emptyService(entry.kind), entry); }
-std::size_t clientPackedBytes(const PlanEntry &entry) { return packedBytes(emptyClient(entry.kind), entry); }
-
-SecretVector<std::uint8_t> pack(const ServiceMaterial &material, const PlanEntry &entry) {
-  return packAny(material, servicePackedBytes(entry), entry);
-}
-SecretVector<std::uint8_t> pack(const ClientMaterial &material, const PlanEntry &entry) {
-  return packAny(material, clientPackedBytes(entry), entry);
-}
-
-Expected<ServiceMaterial> unpackService(std::span<const std::uint8_t> bytes, const PlanEntry &entry) {
-  return unpackAny(emptyService(entry.kind), bytes, entry);
-}
-Expected<ClientMaterial> unpackClient(std::span<const std::uint8_t> bytes, const PlanEntry &entry) {
-  return unpackAny(emptyClient(entry.kind), bytes, entry);
-}
+#define SD_MATERIAL(Material)                                                                                          \
+  template bool fits(const Material &, const PlanEntry &);                                                             \
+  template SecretVector<std::uint8_t> pack(const Material &, const PlanEntry &);                                       \
+  template Expected<Material> unpack(std::span<const std::uint8_t>, const PlanEntry &);
+SD_MATERIAL(ServiceMaterial<Ring32>)
+SD_MATERIAL(ClientMaterial<Ring32>)
+SD_MATERIAL(ServiceMaterial<Ring64>)
+SD_MATERIAL(ClientMaterial<Ring64>)
+#undef SD_MATERIAL
 
 } // namespace sd

@@ -31,10 +31,10 @@ std::optional<EntryKind> kindOf(OpKind op) {
   }
 }
 
-CompareShape shapeOf(const Instruction &instruction) {
+CompareShape shapeOf(const Instruction &instruction, int ringBits) {
   CompareShape shape;
   shape.truncation = static_cast<int>(instruction.attrs.i(Attr::Bits, 0));
-  shape.bound = static_cast<int>(instruction.attrs.i(Attr::Bound, kBoundBits));
+  shape.bound = static_cast<int>(instruction.attrs.i(Attr::Bound, ringBits - 2));
   shape.schedule.digit = static_cast<int>(instruction.attrs.i(Attr::Digit, shape.schedule.digit));
   shape.schedule.radix = static_cast<int>(instruction.attrs.i(Attr::Radix, shape.schedule.radix));
   return shape;
@@ -42,19 +42,19 @@ CompareShape shapeOf(const Instruction &instruction) {
 
 } // namespace
 
-ProtocolCost PlanEntry::cost() const {
+ProtocolCost PlanEntry::cost(int ringBits) const {
   switch (kind) {
   case EntryKind::Input:
-    return inputCost(kRingBits);
+    return inputCost(ringBits);
   case EntryKind::Output:
-    return outputCost(kRingBits);
+    return outputCost(ringBits);
   case EntryKind::Truncate:
-    return truncateCost(kRingBits, compare.truncation);
+    return truncateCost(ringBits, compare.truncation);
   case EntryKind::Compare:
   case EntryKind::Maximum:
-    return compareCost(kRingBits, compare);
+    return compareCost(ringBits, compare);
   case EntryKind::Product:
-    return productCost(kRingBits);
+    return productCost(ringBits);
   case EntryKind::Linear:
     break;
   }
@@ -64,7 +64,7 @@ ProtocolCost PlanEntry::cost() const {
 Plan::Totals Plan::totals() const {
   Totals totals;
   for (const PlanEntry &entry : entries) {
-    const ProtocolCost cost = entry.cost();
+    const ProtocolCost cost = entry.cost(ringBits);
     totals.onlineBytesFromP0 += cost.onlineBytes(0, entry.elements);
     totals.onlineBytesFromP1 += cost.onlineBytes(1, entry.elements);
     totals.offlineBits += cost.offlineBits() * entry.elements;
@@ -97,6 +97,7 @@ LinearGeometry geometryOf(const Program &program, const PlanEntry &entry) {
 
 Expected<Plan> makePlan(const Program &program) {
   Plan plan;
+  plan.ringBits = program.ringBits;
   std::vector<LinearGeometry> layers;
   std::map<SlotId, std::uint32_t> weightOf; // slot of a share.constant to its tensor
   for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
@@ -113,7 +114,7 @@ Expected<Plan> makePlan(const Program &program) {
     entry.instruction = i;
     entry.elements = static_cast<std::uint64_t>(elementCount(program.slots[instruction.result].shape));
     if (kind == EntryKind::Compare || kind == EntryKind::Maximum || kind == EntryKind::Truncate) {
-      entry.compare = shapeOf(instruction);
+      entry.compare = shapeOf(instruction, program.ringBits);
       if (auto ok = check(program.ringBits, entry.compare); !ok)
         return fail("instruction {} ({}): {}", i, info(instruction.op).mnemonic, ok.error().message);
     }

@@ -32,11 +32,12 @@ struct PlanEntry {
   }
   // Whether P1 (or, for Linear, the provider) gives its result a new mask.
   bool newMask() const { return kind != EntryKind::Output; }
-  ProtocolCost cost() const; // per element; all zero for Linear
+  ProtocolCost cost(int ringBits) const; // per element; all zero for Linear
 };
 
 struct Plan {
   std::vector<PlanEntry> entries; // in the order of the instructions
+  int ringBits = kBitsOf<Ring32>; // the program's
 
   struct Totals {
     std::uint64_t onlineBytesFromP0 = 0, onlineBytesFromP1 = 0; // payloads, without frames

@@ -12,22 +12,31 @@ Expected<void> checkComplete(const Bundle<Material> &bundle, const Plan &plan, b
 
 } // namespace
 
-Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job,
-                                       const WeightSet<Ring32> &weights) {
-  ServiceBundle bundle(job.plan);
-  SD_TRY(provider.prepare(job, weights,
-                          [&](std::size_t i, ServiceMaterial material) { return bundle.put(i, std::move(material)); }));
+template <RingWord R>
+Expected<ServiceBundle<R>> prepareService(ServiceProvider<R> &provider, const OfflineJob &job,
+                                          const WeightSet<R> &weights) {
+  ServiceBundle<R> bundle(job.plan);
+  SD_TRY(provider.prepare(
+      job, weights, [&](std::size_t i, ServiceMaterial<R> material) { return bundle.put(i, std::move(material)); }));
   SD_TRY(checkComplete(bundle, job.plan,
                        [](EntryKind kind) { return kind != EntryKind::Input && kind != EntryKind::Output; }));
   return bundle;
 }
 
-Expected<ClientBundle> prepareClient(ClientProvider &provider, const OfflineJob &job, MaskWalk &walk) {
-  ClientBundle bundle(job.plan);
-  SD_TRY(provider.prepare(job, walk,
-                          [&](std::size_t i, ClientMaterial material) { return bundle.put(i, std::move(material)); }));
+template <RingWord R>
+Expected<ClientBundle<R>> prepareClient(ClientProvider<R> &provider, const OfflineJob &job, MaskWalk<R> &walk) {
+  ClientBundle<R> bundle(job.plan);
+  SD_TRY(provider.prepare(
+      job, walk, [&](std::size_t i, ClientMaterial<R> material) { return bundle.put(i, std::move(material)); }));
   SD_TRY(checkComplete(bundle, job.plan, [](EntryKind kind) { return kind != EntryKind::Linear; }));
   return bundle;
 }
+
+template Expected<ServiceBundle<Ring32>> prepareService(ServiceProvider<Ring32> &, const OfflineJob &,
+                                                        const WeightSet<Ring32> &);
+template Expected<ServiceBundle<Ring64>> prepareService(ServiceProvider<Ring64> &, const OfflineJob &,
+                                                        const WeightSet<Ring64> &);
+template Expected<ClientBundle<Ring32>> prepareClient(ClientProvider<Ring32> &, const OfflineJob &, MaskWalk<Ring32> &);
+template Expected<ClientBundle<Ring64>> prepareClient(ClientProvider<Ring64> &, const OfflineJob &, MaskWalk<Ring64> &);
 
 } // namespace sd

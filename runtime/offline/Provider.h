@@ -17,21 +17,23 @@ namespace sd {
 // a provider draws and announces all of them at the start. What remains is Linear: its v follows from its r, and is
 // needed by what reads its result before the next free mask. Where every linear entry reads free masks through local
 // ops alone (networks without two linear ops in a row), all linear entries are ready at once.
+template <RingWord R>
 class MaskWalk {
 public:
   virtual ~MaskWalk() = default;
 
   // The result of entry `entry` has this mask. Error if it has one already or the size is wrong. The mask is copied.
-  virtual Expected<void> announce(std::size_t entry, std::span<const Ring> mask) = 0;
+  virtual Expected<void> announce(std::size_t entry, std::span<const R> mask) = 0;
 
   // Whether operand(entry, 0 .. operands - 1) can be answered.
   virtual bool ready(std::size_t entry) const = 0;
 
   // The mask of an entry's operand, after all local ops between. Error if not ready().
-  virtual Expected<SecretVector<Ring>> operand(std::size_t entry, int which) = 0;
+  virtual Expected<SecretVector<R>> operand(std::size_t entry, int which) = 0;
 };
 
-// The linear maps of a program, without bias, over Z_2^32: y = W x for the geometry of Linear entry `entry`.
+// The linear maps of a program, without bias, over the ring: y = W x for the geometry of Linear entry `entry`.
+template <RingWord R>
 class LinearMaps {
 public:
   virtual ~LinearMaps() = default;
@@ -40,7 +42,7 @@ public:
     std::uint64_t weights = 0, x = 0, y = 0;
   };
   virtual Sizes sizes(std::size_t entry) const = 0;
-  virtual void apply(std::size_t entry, std::span<const Ring> weights, std::span<const Ring> x, std::span<Ring> y) = 0;
+  virtual void apply(std::size_t entry, std::span<const R> weights, std::span<const R> x, std::span<R> y) = 0;
 };
 
 // What both sides' jobs have in common. All references outlive prepare().
@@ -56,24 +58,28 @@ template <class Material>
 using Sink = std::function<Expected<void>(std::size_t entry, Material material)>;
 
 // P0's side.
+template <RingWord R>
 class ServiceProvider {
 public:
   virtual ~ServiceProvider() = default;
   // `weights` are those of the program; the same object for all inferences of a session.
-  virtual Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                                 const Sink<ServiceMaterial> &sink) = 0;
+  virtual Expected<void> prepare(const OfflineJob &job, const WeightSet<R> &weights,
+                                 const Sink<ServiceMaterial<R>> &sink) = 0;
 };
 
 // P1's side. `walk` is new: nothing has been announced.
+template <RingWord R>
 class ClientProvider {
 public:
   virtual ~ClientProvider() = default;
-  virtual Expected<void> prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) = 0;
+  virtual Expected<void> prepare(const OfflineJob &job, MaskWalk<R> &walk, const Sink<ClientMaterial<R>> &sink) = 0;
 };
 
 // prepare() into a bundle that has one material for each entry that needs one.
-Expected<ServiceBundle> prepareService(ServiceProvider &provider, const OfflineJob &job,
-                                       const WeightSet<Ring32> &weights);
-Expected<ClientBundle> prepareClient(ClientProvider &provider, const OfflineJob &job, MaskWalk &walk);
+template <RingWord R>
+Expected<ServiceBundle<R>> prepareService(ServiceProvider<R> &provider, const OfflineJob &job,
+                                          const WeightSet<R> &weights);
+template <RingWord R>
+Expected<ClientBundle<R>> prepareClient(ClientProvider<R> &provider, const OfflineJob &job, MaskWalk<R> &walk);
 
 } // namespace sd

@@ -40,8 +40,9 @@ private:
   SecretVector<std::uint64_t> words_;
 };
 
-inline SecretVector<Ring> randomRing(std::size_t elements, Prg &prg) {
-  SecretVector<Ring> words(elements);
+template <RingWord R>
+SecretVector<R> randomRing(std::size_t elements, Prg &prg) {
+  SecretVector<R> words(elements);
   prg.fill(words.span());
   return words;
 }

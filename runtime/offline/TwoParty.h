@@ -26,12 +26,13 @@ struct TwoPartyOptions {
   std::shared_ptr<WeightTransforms> transforms = nullptr; // P0: kept for the next inferences and sessions, if not null
 };
 
-class TwoPartyService final : public ServiceProvider {
+template <RingWord R>
+class TwoPartyService final : public ServiceProvider<R> {
 public:
   explicit TwoPartyService(const TwoPartyOptions &options);
   ~TwoPartyService() override;
-  Expected<void> prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                         const Sink<ServiceMaterial> &sink) override;
+  Expected<void> prepare(const OfflineJob &job, const WeightSet<R> &weights,
+                         const Sink<ServiceMaterial<R>> &sink) override;
   // All that the next inference of such a plan makes of OTs, with the set-up that it still needs: everything but RLWE.
   TwoPartyCost bitCost(const Plan &plan) const;
 
@@ -42,11 +43,12 @@ private:
   TwoPartyOptions options_;
 };
 
-class TwoPartyClient final : public ClientProvider {
+template <RingWord R>
+class TwoPartyClient final : public ClientProvider<R> {
 public:
   explicit TwoPartyClient(const TwoPartyOptions &options);
   ~TwoPartyClient() override;
-  Expected<void> prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) override;
+  Expected<void> prepare(const OfflineJob &job, MaskWalk<R> &walk, const Sink<ClientMaterial<R>> &sink) override;
   TwoPartyCost bitCost(const Plan &plan) const;
 
 private:

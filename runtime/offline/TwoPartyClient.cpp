@@ -9,40 +9,42 @@ namespace sd {
 namespace {
 
 // Everything P1 knows without the peer: the operands' masks, its own random parts, and the result's mask.
-Expected<ClientMaterial> startMaterial(std::size_t index, const OfflineJob &job, const EntryLayout &layout,
-                                       MaskWalk &walk, SecretVector<Ring> mask, Prg &random) {
+template <RingWord R>
+Expected<ClientMaterial<R>> startMaterial(std::size_t index, const OfflineJob &job, const EntryLayout &layout,
+                                          MaskWalk<R> &walk, SecretVector<R> mask, Prg &random) {
   const PlanEntry &entry = job.plan.entries[index];
   const std::size_t n = entry.elements;
-  SD_ASSIGN(SecretVector<Ring> first, walk.operand(index, 0));
+  SD_ASSIGN(SecretVector<R> first, walk.operand(index, 0));
   if (entry.kind == EntryKind::Truncate)
-    return TruncateClient{std::move(first), SecretVector<Ring>(n), std::move(mask)};
-  SecretVector<Ring> second;
+    return TruncateClient<R>{std::move(first), SecretVector<R>(n), std::move(mask)};
+  SecretVector<R> second;
   if (entry.operands() == 2) {
     SD_ASSIGN(second, walk.operand(index, 1));
   }
   if (entry.kind == EntryKind::Product)
-    return ProductClient{std::move(first), std::move(second), SecretVector<Ring>(n), std::move(mask)};
+    return ProductClient<R>{std::move(first), std::move(second), SecretVector<R>(n), std::move(mask)};
   for (std::size_t i = 0; i < second.size(); ++i)
     first[i] -= second[i]; // Maximum: the mask of a - b
   const CompareTree &tree = layout.tree;
   const std::size_t wrapped = layout.truncation ? n : 0;
-  SecretPlanes tables = leafTables(tree, comparedBits(tree, layout.truncation, first.span()));
-  return CompareClient{std::move(first),
-                       std::move(tables),
-                       SecretPlanes::random(n, tree.wires(), random),
-                       SecretPlanes(n, tree.products()),
-                       SecretPlanes(n, 1),
-                       SecretVector<Ring>(n),
-                       SecretVector<Ring>(wrapped),
-                       SecretVector<Ring>(wrapped),
-                       SecretVector<Ring>(wrapped),
-                       std::move(second),
-                       std::move(mask)};
+  SecretPlanes tables = leafTables(tree, comparedBits<R>(tree, layout.truncation, first.span()));
+  return CompareClient<R>{std::move(first),
+                          std::move(tables),
+                          SecretPlanes::random(n, tree.wires(), random),
+                          SecretPlanes(n, tree.products()),
+                          SecretPlanes(n, 1),
+                          SecretVector<R>(n),
+                          SecretVector<R>(wrapped),
+                          SecretVector<R>(wrapped),
+                          SecretVector<R>(wrapped),
+                          std::move(second),
+                          std::move(mask)};
 }
 
 } // namespace
 
-class TwoPartyClient::Bits {
+template <RingWord R>
+class TwoPartyClient<R>::Bits {
 public:
   explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), transfers_(options) {}
 
@@ -60,12 +62,12 @@ public:
     return all;
   }
 
-  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, MaskWalk &walk,
-                     std::vector<SecretVector<Ring>> masks, const Sink<ClientMaterial> &sink) {
+  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, MaskWalk<R> &walk,
+                     std::vector<SecretVector<R>> masks, const Sink<ClientMaterial<R>> &sink) {
     if (layout.ots == 0) return {};
     Prg random(job.seed.derive("two-party client masks"));
     for (const BitWindow &window : layout.windows) {
-      std::vector<ClientMaterial> materials(job.plan.entries.size());
+      std::vector<ClientMaterial<R>> materials(job.plan.entries.size());
       for (const std::size_t i : window.entries) {
         SD_ASSIGN(materials[i], startMaterial(i, job, layout.entries[i], walk, std::move(masks[i]), random));
       }
@@ -78,9 +80,9 @@ public:
 
 private:
   Expected<void> runWindow(const TwoPartyLayout &layout, const BitWindow &window,
-                           std::vector<ClientMaterial> &materials) {
+                           std::vector<ClientMaterial<R>> &materials) {
     Channel &channel = connection_.stream(kBitStream);
-    std::vector<std::vector<ClientTile>> tiles;
+    std::vector<std::vector<ClientTile<R>>> tiles;
     for (const BitBatch &batch : window.batches) {
       auto &own = tiles.emplace_back();
       std::vector<std::uint8_t> message(batch.messageBytes[0]);
@@ -96,21 +98,21 @@ private:
       for (std::size_t b = 0; b < tiles.size(); ++b)
         SD_TRY(exchange(channel, window.batches[b], k, tiles[b]));
     for (auto &batch : tiles)
-      for (ClientTile &tile : batch)
+      for (ClientTile<R> &tile : batch)
         tile.finish();
     return {};
   }
 
   // P0's message k and the answer, k + 1.
   static Expected<void> exchange(Channel &channel, const BitBatch &batch, std::size_t k,
-                                 std::vector<ClientTile> &tiles) {
+                                 std::vector<ClientTile<R>> &tiles) {
     if (k + 1 >= batch.messageBytes.size()) return {};
     const int stage = static_cast<int>(k / 2 + 2);
     std::vector<std::uint8_t> question(batch.messageBytes[k]), answer(batch.messageBytes[k + 1]);
     SD_TRY(channel.receive(static_cast<std::uint16_t>(tag::kBitStage + k), question));
     BitReader in(question);
     BitWriter out(answer);
-    for (ClientTile &tile : tiles) {
+    for (ClientTile<R> &tile : tiles) {
       tile.choose(stage, in);
       tile.answer(stage, out);
     }
@@ -123,22 +125,27 @@ private:
   TwoPartyTransfers<CotSender, CotReceiver> transfers_;
 };
 
-TwoPartyClient::TwoPartyClient(const TwoPartyOptions &options)
+template <RingWord R>
+TwoPartyClient<R>::TwoPartyClient(const TwoPartyOptions &options)
     : bits_(std::make_unique<Bits>(options)), options_(options) {}
 
-TwoPartyClient::~TwoPartyClient() = default;
+template <RingWord R>
+TwoPartyClient<R>::~TwoPartyClient() = default;
 
-TwoPartyCost TwoPartyClient::bitCost(const Plan &plan) const {
+template <RingWord R>
+TwoPartyCost TwoPartyClient<R>::bitCost(const Plan &plan) const {
   return costOf(TwoPartyLayout::make(plan), bits_->state());
 }
 
-Expected<void> TwoPartyClient::prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) {
+template <RingWord R>
+Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &walk,
+                                          const Sink<ClientMaterial<R>> &sink) {
   const auto &entries = job.plan.entries;
   Prg random(job.seed.derive("results' masks"));
-  std::vector<SecretVector<Ring>> masks(entries.size());
+  std::vector<SecretVector<R>> masks(entries.size());
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].kind == EntryKind::Linear || !entries[i].newMask()) continue;
-    masks[i] = randomRing(entries[i].elements, random);
+    masks[i] = randomRing<R>(entries[i].elements, random);
     SD_TRY(walk.announce(i, masks[i].span()));
   }
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
@@ -158,14 +165,16 @@ Expected<void> TwoPartyClient::prepare(const OfflineJob &job, MaskWalk &walk, co
     SD_TRY(linear(std::move(seeds)));
   }
   for (std::size_t i = 0; i < entries.size(); ++i)
-    if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial{std::move(masks[i])}));
+    if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial<R>{std::move(masks[i])}));
   SD_TRY(bits_->run(job, layout, walk, std::move(masks), sink));
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].kind != EntryKind::Output) continue;
-    SD_ASSIGN(SecretVector<Ring> r, walk.operand(i, 0));
-    SD_TRY(sink(i, OutputMaterial{std::move(r)}));
+    SD_ASSIGN(SecretVector<R> r, walk.operand(i, 0));
+    SD_TRY(sink(i, OutputMaterial<R>{std::move(r)}));
   }
   return {};
 }
+
+template class TwoPartyClient<Ring32>;
 
 } // namespace sd

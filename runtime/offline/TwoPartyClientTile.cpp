@@ -5,55 +5,56 @@ namespace {
 
 PadPlanes from(SecretPlanes &planes, int first) { return {planes[first], planes.stride()}; }
 
-Ring bitAt(const std::uint64_t *plane, std::size_t i) { return static_cast<Ring>(plane[i / 64] >> (i % 64) & 1); }
-
-// Correlated OT mod 2^32 on one field of the pads: the peer gets zero + choice delta; writes `bits` of each correction,
-// and leaves -zero, this side's share of choice * delta, in `share`.
-void correlate(std::span<const std::uint64_t> zero, std::span<const std::uint64_t> one, int shift, int bits,
-               std::span<const Ring> delta, std::span<Ring> share, BitWriter &out) {
-  SecretVector<Ring> corrections(delta.size());
+// Correlated OT on words: the peer gets zero + choice delta; writes `bits` of each correction, and leaves -zero, this
+// side's share of choice * delta, in `share`.
+template <RingWord R>
+void correlate(const PadPairs<R> &pads, int bits, const SecretVector<R> &delta, std::span<R> share, BitWriter &out) {
+  SecretVector<R> corrections(delta.size());
   for (std::size_t i = 0; i < delta.size(); ++i) {
-    const auto pad = static_cast<Ring>(zero[i] >> shift);
-    corrections[i] = pad + delta[i] - static_cast<Ring>(one[i] >> shift);
-    share[i] = Ring{0} - pad;
+    corrections[i] = pads.zero[i] + delta[i] - pads.one[i];
+    share[i] = R{0} - pads.zero[i];
   }
   out.fields(corrections.span(), bits);
 }
 
 } // namespace
 
-Expected<void> ClientTile::begin(PadSender &ots, PadReceiver *reverse, BitWriter &out) {
-  if (auto *m = std::get_if<CompareClient>(&material_)) return beginCompare(*m, ots, *reverse, out);
-  if (auto *m = std::get_if<ProductClient>(&material_)) return beginProduct(*m, ots, out);
-  auto &m = std::get<TruncateClient>(material_);
+template <RingWord R>
+Expected<void> ClientTile<R>::begin(PadSender &ots, PadReceiver *reverse, BitWriter &out) {
+  if (auto *m = std::get_if<CompareClient<R>>(&material_)) return beginCompare(*m, ots, *reverse, out);
+  if (auto *m = std::get_if<ProductClient<R>>(&material_)) return beginProduct(*m, ots, out);
+  auto &m = std::get<TruncateClient<R>>(material_);
   const std::size_t n = tile_.count;
-  SecretVector<std::uint64_t> zero(n), one(n);
-  SD_TRY(ots.words(zero.span(), one.span()));
-  SecretVector<Ring> nr(n);
+  PadPairs<R> pads(n);
+  SD_TRY(ringPads(ots, pads));
+  SecretVector<R> nr(n);
   for (std::size_t i = 0; i < n; ++i)
-    nr[i] = 1 - (m.r[tile_.first + i] >> 31);
-  correlate(zero.span(), one.span(), 0, layout_.truncation, nr.span(), m.wrap.span().subspan(tile_.first, n), out);
+    nr[i] = notTop(m.r[tile_.first + i]);
+  correlate(pads, layout_.truncation, nr, m.wrap.span().subspan(tile_.first, n), out);
   return {};
 }
 
-Expected<void> ClientTile::beginProduct(ProductClient &m, PadSender &ots, BitWriter &out) {
+template <RingWord R>
+Expected<void> ClientTile<R>::beginProduct(ProductClient<R> &m, PadSender &ots, BitWriter &out) {
   const std::size_t n = tile_.count;
-  SecretVector<std::uint64_t> zero(n), one(n);
-  SecretVector<Ring> share(n);
+  PadPairs<R> pads(n);
+  SecretVector<R> factor(n), share(n);
   const auto product = m.product.span().subspan(tile_.first, n);
   std::fill(product.begin(), product.end(), 0);
-  for (int j = 0; j < 2 * kRingBits; ++j) {
-    const int k = j % kRingBits;
-    SD_TRY(ots.words(zero.span(), one.span()));
-    const auto factor = (j < kRingBits ? m.s : m.r).span().subspan(tile_.first, n);
-    correlate(zero.span(), one.span(), 0, kRingBits - k, factor, share.span(), out);
-    for (std::size_t i = 0; i < n; ++i)
-      product[i] += share[i] << k;
+  for (const auto *of : {&m.s, &m.r}) {
+    std::copy_n(of->data() + tile_.first, n, factor.data());
+    for (int k = 0; k < kBitsOf<R>; ++k) {
+      SD_TRY(ringPads(ots, pads));
+      correlate(pads, kBitsOf<R> - k, factor, share.span(), out);
+      for (std::size_t i = 0; i < n; ++i)
+        product[i] += share[i] << k;
+    }
   }
   return {};
 }
 
-Expected<void> ClientTile::beginCompare(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
+template <RingWord R>
+Expected<void> ClientTile<R>::beginCompare(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
   SD_TRY(maskTables(m, ots, out));
   const std::size_t n = tile_.count;
   int wire = 0;
@@ -71,7 +72,8 @@ Expected<void> ClientTile::beginCompare(CompareClient &m, PadSender &ots, PadRec
 }
 
 // Turns the plain tables into this side's shares: each layer masks them.
-Expected<void> ClientTile::maskTables(CompareClient &m, PadSender &ots, BitWriter &out) {
+template <RingWord R>
+Expected<void> ClientTile<R>::maskTables(CompareClient<R> &m, PadSender &ots, BitWriter &out) {
   const std::size_t n = tile_.count;
   SecretPlanes zero(n, kMaxPadPlanes), one(n, kMaxPadPlanes);
   SecretVector<std::uint64_t> correction(words());
@@ -99,44 +101,48 @@ Expected<void> ClientTile::maskTables(CompareClient &m, PadSender &ots, BitWrite
   return {};
 }
 
-Expected<void> ClientTile::sendWords(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
+template <RingWord R>
+Expected<void> ClientTile<R>::sendWords(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
   const std::size_t n = tile_.count;
   const int t = layout_.truncation;
-  SecretVector<std::uint64_t> zero(n), one(n);
-  SecretVector<Ring> delta(n);
   const std::uint64_t *l = m.l[0] + word();
-  SD_TRY(reverse.words(m.l[0] + word(), zero.span()));
+  const auto bit = [&](std::size_t i) { return static_cast<R>(l[i / 64] >> (i % 64) & 1); };
   const auto select = m.select.span().subspan(tile_.first, n), r = m.r.span().subspan(tile_.first, n);
-  SecretVector<Ring> known(n); // l1 q1 - M_l1
+  SecretVector<R> delta(n), known(n); // known: l1 q1 - M_l1
+  SD_TRY(ringPads(reverse, m.l[0] + word(), known.span()));
   for (std::size_t i = 0; i < n; ++i) {
-    const Ring q = r[i] >> t, chosen = (Ring{0} - bitAt(l, i)) & q;
-    known[i] = chosen - static_cast<Ring>(zero[i]);
+    const R q = r[i] >> t, chosen = (R{0} - bit(i)) & q;
+    known[i] = chosen - known[i];
     delta[i] = q - 2 * chosen;
   }
-  SD_TRY(ots.words(zero.span(), one.span()));
-  correlate(zero.span(), one.span(), 0, kRingBits, delta.span(), select, out);
+  PadPairs<R> pads(n);
+  SD_TRY(ringPads(ots, pads));
+  correlate(pads, kBitsOf<R>, delta, select, out);
   for (std::size_t i = 0; i < n; ++i)
     select[i] += known[i];
   if (t == 0) return {};
 
-  const auto field = [&](int shift, SecretVector<Ring> &share) {
-    correlate(zero.span(), one.span(), shift, t, delta.span(), share.span().subspan(tile_.first, n), out);
+  const auto field = [&](SecretVector<R> &share) {
+    correlate(pads, t, delta, share.span().subspan(tile_.first, n), out);
   };
-  SD_TRY(ots.words(zero.span(), one.span()));
+  PadPairs<R> second(n);
+  SD_TRY(ringPads(ots, pads, second));
   for (std::size_t i = 0; i < n; ++i)
-    delta[i] = 1 - (r[i] >> 31);
-  field(0, m.wrapA);
+    delta[i] = notTop(r[i]);
+  field(m.wrapA);
   for (std::size_t i = 0; i < n; ++i)
-    delta[i] &= bitAt(l, i);
-  field(32, m.wrapLA);
-  SD_TRY(ots.words(zero.span(), one.span()));
+    delta[i] &= bit(i);
+  std::swap(pads, second);
+  field(m.wrapLA);
+  SD_TRY(ringPads(ots, pads));
   for (std::size_t i = 0; i < n; ++i)
-    delta[i] = 1 - (r[i] >> 31) - 2 * delta[i];
-  field(0, m.wrapB);
+    delta[i] = notTop(r[i]) - 2 * delta[i];
+  field(m.wrapB);
   return {};
 }
 
-void ClientTile::choose(int stage, BitReader &in) {
+template <RingWord R>
+void ClientTile<R>::choose(int stage, BitReader &in) {
   SecretVector<std::uint64_t> flip(words());
   for (std::size_t l = 0; l < levels_.size(); ++l)
     for (const auto &choice : layout_.levels[l].choices) {
@@ -148,7 +154,8 @@ void ClientTile::choose(int stage, BitReader &in) {
     }
 }
 
-void ClientTile::answer(int stage, BitWriter &out) {
+template <RingWord R>
+void ClientTile<R>::answer(int stage, BitWriter &out) {
   SecretVector<std::uint64_t> forRest(words()), forLast(words());
   for (std::size_t l = 0; l < levels_.size(); ++l) {
     ProductPads &own = levels_[l];
@@ -169,13 +176,17 @@ void ClientTile::answer(int stage, BitWriter &out) {
   }
 }
 
-void ClientTile::finish() {
-  auto *m = std::get_if<CompareClient>(&material_);
+template <RingWord R>
+void ClientTile<R>::finish() {
+  auto *m = std::get_if<CompareClient<R>>(&material_);
   if (!m) return;
   int product = 0;
   for (std::size_t l = 0; l < levels_.size(); ++l)
     for (int node = layout_.levels[l].wires; node < layout_.levels[l].nodes; ++node)
       std::copy_n(levels_[l].nodes[node], words(), m->products[product++] + word());
 }
+
+template class ClientTile<Ring32>;
+template class ClientTile<Ring64>;
 
 } // namespace sd

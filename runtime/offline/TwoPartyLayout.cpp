@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "ir/core/Ring.h"
 #include "runtime/net/Channel.h"
 
 namespace sd {
@@ -104,13 +103,13 @@ ProductLayout ProductLayout::make(const CompareTree::Level &level) {
   return layout;
 }
 
-EntryLayout EntryLayout::make(const PlanEntry &entry) {
+EntryLayout EntryLayout::make(const PlanEntry &entry, int ringBits) {
   EntryLayout layout;
   if (!hasBits(entry.kind)) return layout;
   layout.truncation = entry.compare.truncation;
   layout.messageBits = {0};
   if (entry.kind == EntryKind::Truncate) layout.messageBits[0] = layout.truncation;
-  if (entry.kind == EntryKind::Product) layout.messageBits[0] = 2 * (kRingBits * (kRingBits + 1) / 2);
+  if (entry.kind == EntryKind::Product) layout.messageBits[0] = ringBits * (ringBits + 1);
   if (!compares(entry.kind)) return layout;
 
   layout.tree = CompareTree::make(entry.compare.bits(), entry.compare.schedule);
@@ -121,7 +120,7 @@ EntryLayout EntryLayout::make(const PlanEntry &entry) {
   layout.messageBits.assign(2 * layout.stages - 1, 0);
   for (const auto &digit : layout.tree.digits)
     layout.messageBits[0] += digit.bits * digit.tables() << (digit.bits - 1);
-  layout.messageBits[0] += kRingBits + 3 * layout.truncation;
+  layout.messageBits[0] += ringBits + 3 * layout.truncation;
   for (const auto &level : layout.levels) {
     for (const auto &step : level.steps)
       layout.messageBits[2 * (step.stage - 1)] += 2;
@@ -134,7 +133,7 @@ EntryLayout EntryLayout::make(const PlanEntry &entry) {
 TwoPartyLayout TwoPartyLayout::make(const Plan &plan) {
   TwoPartyLayout layout;
   for (const PlanEntry &entry : plan.entries)
-    layout.entries.push_back(EntryLayout::make(entry));
+    layout.entries.push_back(EntryLayout::make(entry, plan.ringBits));
   std::vector<std::size_t> entries;
   std::uint64_t elements = 0;
   const auto close = [&] {
@@ -151,7 +150,7 @@ TwoPartyLayout TwoPartyLayout::make(const Plan &plan) {
     if (elements + entry.elements > kWindowElements) close();
     entries.push_back(i);
     elements += entry.elements;
-    const ProtocolCost cost = entry.cost();
+    const ProtocolCost cost = entry.cost(plan.ringBits);
     layout.ots += cost.ots * entry.elements;
     layout.reverseOts += cost.reverseOts * entry.elements;
   }

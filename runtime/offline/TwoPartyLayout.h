@@ -46,7 +46,7 @@ struct EntryLayout {
   // Message k of the chart, bits an element: even k from P1.
   std::vector<std::uint64_t> messageBits;
 
-  static EntryLayout make(const PlanEntry &entry);
+  static EntryLayout make(const PlanEntry &entry, int ringBits);
 };
 
 // Elements [first, first + count) of an entry; `first` is a multiple of 64.

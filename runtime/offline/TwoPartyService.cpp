@@ -7,32 +7,34 @@
 namespace sd {
 namespace {
 
-ServiceMaterial emptyMaterial(const PlanEntry &entry, const EntryLayout &layout) {
+template <RingWord R>
+ServiceMaterial<R> emptyMaterial(const PlanEntry &entry, const EntryLayout &layout) {
   const std::size_t n = entry.elements;
-  if (entry.kind == EntryKind::Truncate) return TruncateService{SecretPlanes(n, 1), SecretVector<Ring>(n)};
+  if (entry.kind == EntryKind::Truncate) return TruncateService<R>{SecretPlanes(n, 1), SecretVector<R>(n)};
   if (entry.kind == EntryKind::Product)
-    return ProductService{SecretVector<Ring>(n), SecretVector<Ring>(n), SecretVector<Ring>(n)};
+    return ProductService<R>{SecretVector<R>(n), SecretVector<R>(n), SecretVector<R>(n)};
   const CompareTree &tree = layout.tree;
   const int t = layout.truncation;
   const std::size_t wrapped = t ? n : 0;
-  CompareService m{SecretPlanes(n, tree.bits),
-                   SecretPlanes(n, tree.tablePlanes()),
-                   SecretPlanes(n, tree.wires()),
-                   SecretPlanes(n, tree.products()),
-                   SecretPlanes(n, 1),
-                   SecretVector<Ring>(n),
-                   SecretVector<Ring>(n),
-                   SecretPlanes(n, t ? 2 : 0),
-                   SecretVector<Ring>(wrapped),
-                   SecretVector<Ring>(wrapped),
-                   SecretVector<Ring>(wrapped)};
+  CompareService<R> m{SecretPlanes(n, tree.bits),
+                      SecretPlanes(n, tree.tablePlanes()),
+                      SecretPlanes(n, tree.wires()),
+                      SecretPlanes(n, tree.products()),
+                      SecretPlanes(n, 1),
+                      SecretVector<R>(n),
+                      SecretVector<R>(n),
+                      SecretPlanes(n, t ? 2 : 0),
+                      SecretVector<R>(wrapped),
+                      SecretVector<R>(wrapped),
+                      SecretVector<R>(wrapped)};
   std::fill(m.tables.words().begin(), m.tables.words().end(), 0); // the butterflies start from P1's plain table
   return m;
 }
 
 } // namespace
 
-class TwoPartyService::Bits {
+template <RingWord R>
+class TwoPartyService<R>::Bits {
 public:
   explicit Bits(const TwoPartyOptions &options) : connection_(options.connection), transfers_(options) {}
 
@@ -50,7 +52,7 @@ public:
     return all;
   }
 
-  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, const Sink<ServiceMaterial> &sink) {
+  Expected<void> run(const OfflineJob &job, const TwoPartyLayout &layout, const Sink<ServiceMaterial<R>> &sink) {
     if (layout.ots == 0) return {};
     Prg random(job.seed.derive("two-party service masks"));
     for (const BitWindow &window : layout.windows)
@@ -60,12 +62,12 @@ public:
 
 private:
   Expected<void> runWindow(const OfflineJob &job, const TwoPartyLayout &layout, const BitWindow &window, Prg &random,
-                           const Sink<ServiceMaterial> &sink) {
+                           const Sink<ServiceMaterial<R>> &sink) {
     Channel &channel = connection_.stream(kBitStream);
-    std::vector<ServiceMaterial> materials(job.plan.entries.size());
+    std::vector<ServiceMaterial<R>> materials(job.plan.entries.size());
     for (const std::size_t i : window.entries)
-      materials[i] = emptyMaterial(job.plan.entries[i], layout.entries[i]);
-    std::vector<std::vector<ServiceTile>> tiles;
+      materials[i] = emptyMaterial<R>(job.plan.entries[i], layout.entries[i]);
+    std::vector<std::vector<ServiceTile<R>>> tiles;
     for (const BitBatch &batch : window.batches) {
       auto &own = tiles.emplace_back();
       for (const BitTile &tile : batch.tiles) {
@@ -81,7 +83,7 @@ private:
         SD_TRY(send(channel, window.batches[b], k + 1, tiles[b]));
       }
     for (auto &batch : tiles)
-      for (ServiceTile &tile : batch)
+      for (ServiceTile<R> &tile : batch)
         tile.finish();
     for (const std::size_t i : window.entries)
       SD_TRY(sink(i, std::move(materials[i])));
@@ -92,22 +94,22 @@ private:
     return k < batch.messageBytes.size() && batch.messageBytes[k] > 0;
   }
 
-  static Expected<void> receive(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile> &tiles) {
+  static Expected<void> receive(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile<R>> &tiles) {
     if (!has(batch, k)) return {};
     std::vector<std::uint8_t> message(batch.messageBytes[k]);
     SD_TRY(channel.receive(static_cast<std::uint16_t>(tag::kBitStage + k), message));
     BitReader in(message);
-    for (ServiceTile &tile : tiles)
+    for (ServiceTile<R> &tile : tiles)
       tile.apply(k / 2 + 1, in);
     if (!in.finish()) return fail("the peer's correlations end in stray bits; end the session");
     return {};
   }
 
-  static Expected<void> send(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile> &tiles) {
+  static Expected<void> send(Channel &channel, const BitBatch &batch, int k, std::vector<ServiceTile<R>> &tiles) {
     if (!has(batch, k)) return {};
     std::vector<std::uint8_t> message(batch.messageBytes[k]);
     BitWriter out(message);
-    for (ServiceTile &tile : tiles)
+    for (ServiceTile<R> &tile : tiles)
       tile.choose(k / 2 + 2, out);
     out.finish();
     return channel.send(static_cast<std::uint16_t>(tag::kBitStage + k), message);
@@ -117,17 +119,21 @@ private:
   TwoPartyTransfers<CotReceiver, CotSender> transfers_;
 };
 
-TwoPartyService::TwoPartyService(const TwoPartyOptions &options)
+template <RingWord R>
+TwoPartyService<R>::TwoPartyService(const TwoPartyOptions &options)
     : bits_(std::make_unique<Bits>(options)), options_(options) {}
 
-TwoPartyService::~TwoPartyService() = default;
+template <RingWord R>
+TwoPartyService<R>::~TwoPartyService() = default;
 
-TwoPartyCost TwoPartyService::bitCost(const Plan &plan) const {
+template <RingWord R>
+TwoPartyCost TwoPartyService<R>::bitCost(const Plan &plan) const {
   return costOf(TwoPartyLayout::make(plan), bits_->state());
 }
 
-Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet<Ring32> &weights,
-                                        const Sink<ServiceMaterial> &sink) {
+template <RingWord R>
+Expected<void> TwoPartyService<R>::prepare(const OfflineJob &job, const WeightSet<R> &weights,
+                                           const Sink<ServiceMaterial<R>> &sink) {
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
   const auto linear = [&](std::vector<SenderSeeds> seeds) -> Expected<void> {
@@ -147,5 +153,7 @@ Expected<void> TwoPartyService::prepare(const OfflineJob &job, const WeightSet<R
   }
   return bits_->run(job, layout, sink);
 }
+
+template class TwoPartyService<Ring32>;
 
 } // namespace sd

@@ -5,38 +5,45 @@ namespace {
 
 PadPlanes from(SecretPlanes &planes, int first) { return {planes[first], planes.stride()}; }
 
-Ring bitAt(const std::uint64_t *plane, std::size_t i) { return static_cast<Ring>(plane[i / 64] >> (i % 64) & 1); }
+template <RingWord R>
+R bitAt(const std::uint64_t *plane, std::size_t i) {
+  return static_cast<R>(plane[i / 64] >> (i % 64) & 1);
+}
 
-// out[i] = pad + choice * correction mod 2^32, for one field of each pad.
-void addCorrections(std::span<const std::uint64_t> pads, int shift, const std::uint64_t *choices,
-                    std::span<const Ring> corrections, std::span<Ring> out) {
+// out[i] = pad + choice * correction.
+template <RingWord R>
+void addCorrections(std::span<const R> pads, const std::uint64_t *choices, const SecretVector<R> &corrections,
+                    std::span<R> out) {
   for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<Ring>(pads[i] >> shift) + ((Ring{0} - bitAt(choices, i)) & corrections[i]);
+    out[i] = pads[i] + ((R{0} - bitAt<R>(choices, i)) & corrections[i]);
 }
 
 } // namespace
 
-Expected<void> ServiceTile::gather(PadReceiver &ots, PadSender *reverse, Prg &random) {
+template <RingWord R>
+Expected<void> ServiceTile<R>::gather(PadReceiver &ots, PadSender *reverse, Prg &random) {
   const std::size_t n = tile_.count;
-  if (auto *m = std::get_if<CompareService>(&material_)) return gatherCompare(*m, ots, *reverse, random);
-  if (auto *m = std::get_if<TruncateService>(&material_)) {
+  if (auto *m = std::get_if<CompareService<R>>(&material_)) return gatherCompare(*m, ots, *reverse, random);
+  if (auto *m = std::get_if<TruncateService<R>>(&material_)) {
     pads_.resize(n);
-    return ots.words(m->c[0] + word(), pads_.span());
+    return ringPads(ots, m->c[0] + word(), pads_.span());
   }
-  auto &m = std::get<ProductService>(material_);
-  pads_.resize(2 * kRingBits * n);
+  auto &m = std::get<ProductService<R>>(material_);
+  constexpr int kBits = kBitsOf<R>;
+  pads_.resize(2 * kBits * n);
   std::array<std::uint64_t, kPadTile / 64> choices;
-  for (int k = 0; k < 2 * kRingBits; ++k) {
-    SD_TRY(ots.words(choices.data(), pads_.span().subspan(k * n, n)));
-    auto factor = (k < kRingBits ? m.alpha : m.beta).span().subspan(tile_.first, n);
+  for (int k = 0; k < 2 * kBits; ++k) {
+    SD_TRY(ringPads(ots, choices.data(), pads_.span().subspan(k * n, n)));
+    auto factor = (k < kBits ? m.alpha : m.beta).span().subspan(tile_.first, n);
     for (std::size_t i = 0; i < n; ++i)
-      factor[i] = (k % kRingBits ? factor[i] : 0) | bitAt(choices.data(), i) << (k % kRingBits);
+      factor[i] = (k % kBits ? factor[i] : 0) | bitAt<R>(choices.data(), i) << (k % kBits);
   }
   OPENSSL_cleanse(choices.data(), sizeof choices);
   return {};
 }
 
-Expected<void> ServiceTile::gatherCompare(CompareService &m, PadReceiver &ots, PadSender &reverse, Prg &random) {
+template <RingWord R>
+Expected<void> ServiceTile<R>::gatherCompare(CompareService<R> &m, PadReceiver &ots, PadSender &reverse, Prg &random) {
   const std::size_t n = tile_.count;
   int tablePlanes = 0;
   for (const auto &digit : layout_.tree.digits)
@@ -68,22 +75,24 @@ Expected<void> ServiceTile::gatherCompare(CompareService &m, PadReceiver &ots, P
     wire += level.wires;
   }
   // d = M1 - M0; M0 starts P0's share of the selection.
-  SecretVector<std::uint64_t> zero(n), one(n);
-  SD_TRY(reverse.words(zero.span(), one.span()));
+  PadPairs<R> messages(n);
+  SD_TRY(ringPads(reverse, messages));
   for (std::size_t i = 0; i < n; ++i) {
-    m.d[tile_.first + i] = static_cast<Ring>(one[i] - zero[i]);
-    m.select[tile_.first + i] = static_cast<Ring>(zero[i]);
+    m.d[tile_.first + i] = messages.one[i] - messages.zero[i];
+    m.select[tile_.first + i] = messages.zero[i];
   }
-  pads_.resize((layout_.truncation ? 3 : 1) * n);
-  SD_TRY(ots.words(m.l[0] + word(), pads_.span().first(n)));
+  pads_.resize((layout_.truncation ? 4 : 1) * n);
+  const auto pads = [&](std::size_t k) { return pads_.span().subspan(k * n, n); };
+  SD_TRY(ringPads(ots, m.l[0] + word(), pads(0)));
   if (layout_.truncation == 0) return {};
-  SD_TRY(ots.words(m.wrapChoice[0] + word(), pads_.span().subspan(n, n)));
-  return ots.words(m.wrapChoice[1] + word(), pads_.span().subspan(2 * n, n));
+  SD_TRY(ringPads(ots, m.wrapChoice[0] + word(), pads(1), pads(2)));
+  return ringPads(ots, m.wrapChoice[1] + word(), pads(3));
 }
 
-void ServiceTile::apply(int stage, BitReader &in) {
+template <RingWord R>
+void ServiceTile<R>::apply(int stage, BitReader &in) {
   const std::size_t n = tile_.count;
-  if (auto *m = std::get_if<CompareService>(&material_)) {
+  if (auto *m = std::get_if<CompareService<R>>(&material_)) {
     if (stage == 1) applyTables(*m, in);
     applyProducts(stage, in);
     if (stage == 1) applyWords(*m, in);
@@ -93,28 +102,29 @@ void ServiceTile::apply(int stage, BitReader &in) {
     return;
   }
   if (stage > 1) return;
-  SecretVector<Ring> corrections(n);
-  if (auto *m = std::get_if<TruncateService>(&material_)) {
+  SecretVector<R> corrections(n);
+  if (auto *m = std::get_if<TruncateService<R>>(&material_)) {
     in.fields(corrections.span(), layout_.truncation);
-    addCorrections(pads_.span(), 0, m->c[0] + word(), corrections.span(), m->wrap.span().subspan(tile_.first, n));
+    addCorrections<R>(pads_.span(), m->c[0] + word(), corrections, m->wrap.span().subspan(tile_.first, n));
     return;
   }
-  // Bit k of the factor weighs 2^k: its OT carries 32 - k bits.
-  auto &m = std::get<ProductService>(material_);
+  // Bit k of the factor weighs 2^k: its OT carries as many bits less.
+  auto &m = std::get<ProductService<R>>(material_);
   const auto product = m.product.span().subspan(tile_.first, n);
   std::fill(product.begin(), product.end(), 0);
-  for (int j = 0; j < 2 * kRingBits; ++j) {
-    const int k = j % kRingBits;
-    const auto factor = (j < kRingBits ? m.alpha : m.beta).span().subspan(tile_.first, n);
-    in.fields(corrections.span(), kRingBits - k);
+  for (int j = 0; j < 2 * kBitsOf<R>; ++j) {
+    const int k = j % kBitsOf<R>;
+    const auto factor = (j < kBitsOf<R> ? m.alpha : m.beta).span().subspan(tile_.first, n);
+    in.fields(corrections.span(), kBitsOf<R> - k);
     for (std::size_t i = 0; i < n; ++i) {
-      const Ring chosen = (Ring{0} - (factor[i] >> k & 1)) & corrections[i];
-      product[i] += (static_cast<Ring>(pads_[j * n + i]) + chosen) << k;
+      const R chosen = (R{0} - (factor[i] >> k & 1)) & corrections[i];
+      product[i] += (pads_[j * n + i] + chosen) << k;
     }
   }
 }
 
-void ServiceTile::applyTables(CompareService &m, BitReader &in) {
+template <RingWord R>
+void ServiceTile<R>::applyTables(CompareService<R> &m, BitReader &in) {
   SecretVector<std::uint64_t> correction(words());
   int pad = 0, first = 0;
   for (const auto &digit : layout_.tree.digits) {
@@ -137,7 +147,8 @@ void ServiceTile::applyTables(CompareService &m, BitReader &in) {
   }
 }
 
-void ServiceTile::applyProducts(int stage, BitReader &in) {
+template <RingWord R>
+void ServiceTile<R>::applyProducts(int stage, BitReader &in) {
   SecretVector<std::uint64_t> forRest(words()), forLast(words());
   for (std::size_t l = 0; l < levels_.size(); ++l) {
     ProductPads &own = levels_[l];
@@ -154,26 +165,28 @@ void ServiceTile::applyProducts(int stage, BitReader &in) {
   }
 }
 
-void ServiceTile::applyWords(CompareService &m, BitReader &in) {
+template <RingWord R>
+void ServiceTile<R>::applyWords(CompareService<R> &m, BitReader &in) {
   const std::size_t n = tile_.count;
-  SecretVector<Ring> corrections(n), share(n);
-  in.fields(corrections.span(), kRingBits);
-  addCorrections(pads_.span().first(n), 0, m.l[0] + word(), corrections.span(), share.span());
+  SecretVector<R> corrections(n), share(n);
+  const auto pads = [&](std::size_t k) { return std::span<const R>(pads_.span()).subspan(k * n, n); };
+  in.fields(corrections.span(), kBitsOf<R>);
+  addCorrections<R>(pads(0), m.l[0] + word(), corrections, share.span());
   for (std::size_t i = 0; i < n; ++i)
     m.select[tile_.first + i] += share[i];
   const int t = layout_.truncation;
   if (t == 0) return;
-  const auto field = [&](int ot, int shift, SecretVector<Ring> &out) {
+  const auto field = [&](std::size_t k, int choice, SecretVector<R> &out) {
     in.fields(corrections.span(), t);
-    addCorrections(pads_.span().subspan((1 + ot) * n, n), shift, m.wrapChoice[ot] + word(), corrections.span(),
-                   out.span().subspan(tile_.first, n));
+    addCorrections<R>(pads(k), m.wrapChoice[choice] + word(), corrections, out.span().subspan(tile_.first, n));
   };
-  field(0, 0, m.wrapA);
-  field(0, 32, m.wrapLA);
-  field(1, 0, m.wrapB);
+  field(1, 0, m.wrapA);
+  field(2, 0, m.wrapLA);
+  field(3, 1, m.wrapB);
 }
 
-void ServiceTile::choose(int stage, BitWriter &out) {
+template <RingWord R>
+void ServiceTile<R>::choose(int stage, BitWriter &out) {
   SecretVector<std::uint64_t> flip(words());
   for (std::size_t l = 0; l < levels_.size(); ++l)
     for (std::size_t k = 0; k < layout_.levels[l].choices.size(); ++k) {
@@ -186,13 +199,17 @@ void ServiceTile::choose(int stage, BitWriter &out) {
     }
 }
 
-void ServiceTile::finish() {
-  auto *m = std::get_if<CompareService>(&material_);
+template <RingWord R>
+void ServiceTile<R>::finish() {
+  auto *m = std::get_if<CompareService<R>>(&material_);
   if (!m) return;
   int product = 0;
   for (std::size_t l = 0; l < levels_.size(); ++l)
     for (int node = layout_.levels[l].wires; node < layout_.levels[l].nodes; ++node)
       std::copy_n(levels_[l].nodes[node], words(), m->products[product++] + word());
 }
+
+template class ServiceTile<Ring32>;
+template class ServiceTile<Ring64>;
 
 } // namespace sd

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "runtime/offline/Material.h"
+#include "runtime/offline/RingPads.h"
 #include "runtime/offline/TwoPartyLayout.h"
-#include "runtime/ot/Pads.h"
 
 namespace sd {
 
@@ -15,9 +15,10 @@ struct ProductPads {
 };
 
 // P0's side: it receives the OTs, and its choice bits become the random parts of the material.
+template <RingWord R>
 class ServiceTile {
 public:
-  ServiceTile(const BitTile &tile, const EntryLayout &layout, ServiceMaterial &material)
+  ServiceTile(const BitTile &tile, const EntryLayout &layout, ServiceMaterial<R> &material)
       : tile_(tile), layout_(layout), material_(material) {}
   // The tile's OTs: the same calls on both sides. `random` gives the masks that are no OT's choice.
   Expected<void> gather(PadReceiver &ots, PadSender *reverse, Prg &random);
@@ -29,25 +30,26 @@ public:
   void finish();
 
 private:
-  Expected<void> gatherCompare(CompareService &m, PadReceiver &ots, PadSender &reverse, Prg &random);
-  void applyTables(CompareService &m, BitReader &in);
+  Expected<void> gatherCompare(CompareService<R> &m, PadReceiver &ots, PadSender &reverse, Prg &random);
+  void applyTables(CompareService<R> &m, BitReader &in);
   void applyProducts(int stage, BitReader &in);
-  void applyWords(CompareService &m, BitReader &in);
+  void applyWords(CompareService<R> &m, BitReader &in);
   std::size_t word() const { return tile_.first / 64; }
   std::size_t words() const { return planeWords(tile_.count); }
 
   BitTile tile_;
   const EntryLayout &layout_;
-  ServiceMaterial &material_;
+  ServiceMaterial<R> &material_;
   SecretPlanes tablePads_;
   std::vector<ProductPads> levels_;
-  SecretVector<std::uint64_t> pads_; // of the words, one OT after another
+  SecretVector<R> pads_; // of the words, one after another
 };
 
 // P1's side. `r` is the mask of the entry's operand.
+template <RingWord R>
 class ClientTile {
 public:
-  ClientTile(const BitTile &tile, const EntryLayout &layout, ClientMaterial &material)
+  ClientTile(const BitTile &tile, const EntryLayout &layout, ClientMaterial<R> &material)
       : tile_(tile), layout_(layout), material_(material) {}
   // The tile's OTs and stage 1.
   Expected<void> begin(PadSender &ots, PadReceiver *reverse, BitWriter &out);
@@ -57,16 +59,16 @@ public:
   void finish();
 
 private:
-  Expected<void> beginCompare(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
-  Expected<void> beginProduct(ProductClient &m, PadSender &ots, BitWriter &out);
-  Expected<void> maskTables(CompareClient &m, PadSender &ots, BitWriter &out);
-  Expected<void> sendWords(CompareClient &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
+  Expected<void> beginCompare(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
+  Expected<void> beginProduct(ProductClient<R> &m, PadSender &ots, BitWriter &out);
+  Expected<void> maskTables(CompareClient<R> &m, PadSender &ots, BitWriter &out);
+  Expected<void> sendWords(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
   std::size_t word() const { return tile_.first / 64; }
   std::size_t words() const { return planeWords(tile_.count); }
 
   BitTile tile_;
   const EntryLayout &layout_;
-  ClientMaterial &material_;
+  ClientMaterial<R> &material_;
   std::vector<ProductPads> levels_;
 };
 

@@ -20,51 +20,54 @@
 
 namespace sd {
 
-class ServiceCompare final : public ServiceOp {
+template <RingWord R>
+class ServiceCompare final : public ServiceOp<R> {
 public:
   // Errors if the material is spent or made for another op. `y` outlives the run, and so does `turned`: empty, or 0 or
   // 1 an element. Where it is 1, min(y, 0) in place of max(y, 0): P0 alone turns its share of the sign, P1 sees no
   // change.
-  static Expected<std::unique_ptr<ServiceOp>> makeRelu(const PlanEntry &entry, CompareService material,
-                                                       const MaskedTensor &y, ThreadPool *pool,
-                                                       std::span<const Ring> turned = {});
-  static Expected<std::unique_ptr<ServiceOp>> makeMaximum(const PlanEntry &entry, CompareService material,
-                                                          const MaskedTensor &a, const MaskedTensor &b,
-                                                          ThreadPool *pool);
+  static Expected<std::unique_ptr<ServiceOp<R>>> makeRelu(const PlanEntry &entry, CompareService<R> material,
+                                                          const MaskedTensor<R> &y, ThreadPool *pool,
+                                                          std::span<const R> turned = {});
+  static Expected<std::unique_ptr<ServiceOp<R>>> makeMaximum(const PlanEntry &entry, CompareService<R> material,
+                                                             const MaskedTensor<R> &a, const MaskedTensor<R> &b,
+                                                             ThreadPool *pool);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 
 private:
-  ServiceCompare(const PlanEntry &entry, CompareService material, ThreadPool *pool);
+  ServiceCompare(const PlanEntry &entry, CompareService<R> material, ThreadPool *pool);
   void writeOpening(std::span<std::uint8_t> out);
   void finish(std::span<const std::uint8_t> words);
 
-  Rounding<Ring> rounding_;
+  Rounding<R> rounding_;
   int bound_;
-  SecretVector<Ring> difference_; // Maximum: a - b
-  std::span<const Ring> y_, addend_, turned_;
+  SecretVector<R> difference_; // Maximum: a - b
+  std::span<const R> y_, addend_, turned_;
   CompareRun run_;
   SecretPlanes c_, wrapChoice_;
-  SecretVector<Ring> d_, select_, wrapA_, wrapLA_, wrapB_;
+  SecretVector<R> d_, select_, wrapA_, wrapLA_, wrapB_;
 };
 
-class ClientCompare final : public ClientOp {
+template <RingWord R>
+class ClientCompare final : public ClientOp<R> {
 public:
   // For Compare and Maximum alike. Errors if the material is spent or made for another op.
-  static Expected<std::unique_ptr<ClientOp>> make(const PlanEntry &entry, CompareClient material, ThreadPool *pool);
+  static Expected<std::unique_ptr<ClientOp<R>>> make(const PlanEntry &entry, CompareClient<R> material,
+                                                     ThreadPool *pool);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 
 private:
-  ClientCompare(const PlanEntry &entry, CompareClient material, ThreadPool *pool);
+  ClientCompare(const PlanEntry &entry, CompareClient<R> material, ThreadPool *pool);
   void writeWords(std::span<std::uint8_t> out);
 
-  Rounding<Ring> rounding_;
+  Rounding<R> rounding_;
   int bound_;
   CompareRun run_;
-  CompareClient material_;
-  SecretVector<Ring> word_; // T
-  SecretPlanes opened_;     // eA, eB
+  CompareClient<R> material_;
+  SecretVector<R> word_; // T
+  SecretPlanes opened_;  // eA, eB
 };
 
 } // namespace sd

@@ -5,65 +5,99 @@
 
 namespace sd {
 
-ServiceInput::ServiceInput(const PlanEntry &entry) : ServiceOp(entry.elements, entry.cost()) {}
+template <RingWord R>
+ServiceInput<R>::ServiceInput(const PlanEntry &entry) : ServiceOp<R>(entry.elements, entry.cost(kBitsOf<R>)) {}
 
-void ServiceInput::write(int, std::span<std::uint8_t>) { assert(false && "the service has nothing to say here"); }
+template <RingWord R>
+void ServiceInput<R>::write(int, std::span<std::uint8_t>) {
+  assert(false && "the service has nothing to say here");
+}
 
-Expected<void> ServiceInput::read(int, std::span<const std::uint8_t> in) {
-  result_ = MaskedTensor(elements());
-  std::memcpy(result_.span().data(), in.data(), in.size());
+template <RingWord R>
+Expected<void> ServiceInput<R>::read(int, std::span<const std::uint8_t> in) {
+  this->result_ = MaskedTensor<R>(this->elements());
+  std::memcpy(this->result_.span().data(), in.data(), in.size());
   return {};
 }
 
-ClientInput::ClientInput(const PlanEntry &entry, SecretVector<Ring> masked)
-    : ClientOp(entry.elements, entry.cost()), masked_(std::move(masked)) {}
+template <RingWord R>
+ClientInput<R>::ClientInput(const PlanEntry &entry, SecretVector<R> masked)
+    : ClientOp<R>(entry.elements, entry.cost(kBitsOf<R>)), masked_(std::move(masked)) {}
 
-Expected<std::unique_ptr<ClientOp>> ClientInput::make(const PlanEntry &entry, InputMaterial material,
-                                                      std::span<const Ring> x) {
+template <RingWord R>
+Expected<std::unique_ptr<ClientOp<R>>> ClientInput<R>::make(const PlanEntry &entry, InputMaterial<R> material,
+                                                            std::span<const R> x) {
   if (x.size() != entry.elements)
     return fail("an input of {} elements where {} are expected", x.size(), entry.elements);
   if (material.mask.size() != x.size()) return fail("the mask of an input is spent, or was made for another one");
   for (std::size_t i = 0; i < x.size(); ++i)
     material.mask[i] = x[i] - material.mask[i];
-  return std::unique_ptr<ClientOp>(new ClientInput(entry, std::move(material.mask)));
+  return std::unique_ptr<ClientOp<R>>(new ClientInput<R>(entry, std::move(material.mask)));
 }
 
-void ClientInput::write(int, std::span<std::uint8_t> out) { std::memcpy(out.data(), masked_.data(), out.size()); }
+template <RingWord R>
+void ClientInput<R>::write(int, std::span<std::uint8_t> out) {
+  std::memcpy(out.data(), masked_.data(), out.size());
+}
 
-Expected<void> ClientInput::read(int, std::span<const std::uint8_t>) { return fail("an input has no message to P1"); }
+template <RingWord R>
+Expected<void> ClientInput<R>::read(int, std::span<const std::uint8_t>) {
+  return fail("an input has no message to P1");
+}
 
-ServiceOutput::ServiceOutput(const PlanEntry &entry, const MaskedTensor &x)
-    : ServiceOp(entry.elements, entry.cost()), x_(x.span()) {}
+template <RingWord R>
+ServiceOutput<R>::ServiceOutput(const PlanEntry &entry, const MaskedTensor<R> &x)
+    : ServiceOp<R>(entry.elements, entry.cost(kBitsOf<R>)), x_(x.span()) {}
 
-Expected<std::unique_ptr<ServiceOp>> ServiceOutput::make(const PlanEntry &entry, const MaskedTensor &x) {
+template <RingWord R>
+Expected<std::unique_ptr<ServiceOp<R>>> ServiceOutput<R>::make(const PlanEntry &entry, const MaskedTensor<R> &x) {
   if (x.size() != entry.elements)
     return fail("an output of {} elements where {} are expected", x.size(), entry.elements);
-  return std::unique_ptr<ServiceOp>(new ServiceOutput(entry, x));
+  return std::unique_ptr<ServiceOp<R>>(new ServiceOutput<R>(entry, x));
 }
 
-void ServiceOutput::write(int, std::span<std::uint8_t> out) { std::memcpy(out.data(), x_.data(), out.size()); }
+template <RingWord R>
+void ServiceOutput<R>::write(int, std::span<std::uint8_t> out) {
+  std::memcpy(out.data(), x_.data(), out.size());
+}
 
-Expected<void> ServiceOutput::read(int, std::span<const std::uint8_t>) {
+template <RingWord R>
+Expected<void> ServiceOutput<R>::read(int, std::span<const std::uint8_t>) {
   return fail("an output has no message to P0");
 }
 
-ClientOutput::ClientOutput(const PlanEntry &entry, OutputMaterial material)
-    : ClientOp(entry.elements, entry.cost()), r_(std::move(material.r)) {}
+template <RingWord R>
+ClientOutput<R>::ClientOutput(const PlanEntry &entry, OutputMaterial<R> material)
+    : ClientOp<R>(entry.elements, entry.cost(kBitsOf<R>)), r_(std::move(material.r)) {}
 
-Expected<std::unique_ptr<ClientOp>> ClientOutput::make(const PlanEntry &entry, OutputMaterial material) {
+template <RingWord R>
+Expected<std::unique_ptr<ClientOp<R>>> ClientOutput<R>::make(const PlanEntry &entry, OutputMaterial<R> material) {
   if (material.r.size() != entry.elements) return fail("the mask of an output is spent, or was made for another one");
-  return std::unique_ptr<ClientOp>(new ClientOutput(entry, std::move(material)));
+  return std::unique_ptr<ClientOp<R>>(new ClientOutput<R>(entry, std::move(material)));
 }
 
-void ClientOutput::write(int, std::span<std::uint8_t>) { assert(false && "the client has nothing to say here"); }
+template <RingWord R>
+void ClientOutput<R>::write(int, std::span<std::uint8_t>) {
+  assert(false && "the client has nothing to say here");
+}
 
-Expected<void> ClientOutput::read(int, std::span<const std::uint8_t> in) {
-  opened_ = SecretVector<Ring>(elements());
-  std::memcpy(opened_.data(), in.data(), in.size());
-  for (std::size_t i = 0; i < elements(); ++i)
-    opened_[i] += r_[i];
+template <RingWord R>
+Expected<void> ClientOutput<R>::read(int, std::span<const std::uint8_t> in) {
+  this->opened_ = SecretVector<R>(this->elements());
+  std::memcpy(this->opened_.data(), in.data(), in.size());
+  for (std::size_t i = 0; i < this->elements(); ++i)
+    this->opened_[i] += r_[i];
   r_ = {};
   return {};
 }
+
+template class ServiceInput<Ring32>;
+template class ServiceInput<Ring64>;
+template class ClientInput<Ring32>;
+template class ClientInput<Ring64>;
+template class ServiceOutput<Ring32>;
+template class ServiceOutput<Ring64>;
+template class ClientOutput<Ring32>;
+template class ClientOutput<Ring64>;
 
 } // namespace sd

@@ -9,46 +9,50 @@
 
 namespace sd {
 
-class ServiceInput final : public ServiceOp {
+template <RingWord R>
+class ServiceInput final : public ServiceOp<R> {
 public:
   explicit ServiceInput(const PlanEntry &entry);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 };
 
-class ClientInput final : public ClientOp {
+template <RingWord R>
+class ClientInput final : public ClientOp<R> {
 public:
   // `x` is the quantised record; it is copied. Errors if the mask is spent or of another size.
-  static Expected<std::unique_ptr<ClientOp>> make(const PlanEntry &entry, InputMaterial material,
-                                                  std::span<const Ring> x);
+  static Expected<std::unique_ptr<ClientOp<R>>> make(const PlanEntry &entry, InputMaterial<R> material,
+                                                     std::span<const R> x);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 
 private:
-  ClientInput(const PlanEntry &entry, SecretVector<Ring> masked);
-  SecretVector<Ring> masked_;
+  ClientInput(const PlanEntry &entry, SecretVector<R> masked);
+  SecretVector<R> masked_;
 };
 
-class ServiceOutput final : public ServiceOp {
+template <RingWord R>
+class ServiceOutput final : public ServiceOp<R> {
 public:
-  static Expected<std::unique_ptr<ServiceOp>> make(const PlanEntry &entry, const MaskedTensor &x);
+  static Expected<std::unique_ptr<ServiceOp<R>>> make(const PlanEntry &entry, const MaskedTensor<R> &x);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 
 private:
-  ServiceOutput(const PlanEntry &entry, const MaskedTensor &x);
-  std::span<const Ring> x_;
+  ServiceOutput(const PlanEntry &entry, const MaskedTensor<R> &x);
+  std::span<const R> x_;
 };
 
-class ClientOutput final : public ClientOp {
+template <RingWord R>
+class ClientOutput final : public ClientOp<R> {
 public:
-  static Expected<std::unique_ptr<ClientOp>> make(const PlanEntry &entry, OutputMaterial material);
+  static Expected<std::unique_ptr<ClientOp<R>>> make(const PlanEntry &entry, OutputMaterial<R> material);
   void write(int k, std::span<std::uint8_t> out) override;
   Expected<void> read(int k, std::span<const std::uint8_t> in) override;
 
 private:
-  ClientOutput(const PlanEntry &entry, OutputMaterial material);
-  SecretVector<Ring> r_;
+  ClientOutput(const PlanEntry &entry, OutputMaterial<R> material);
+  SecretVector<R> r_;
 };
 
 } // namespace sd

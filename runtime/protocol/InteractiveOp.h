@@ -41,26 +41,28 @@ private:
 };
 
 // P0's side. Operands outlive the run.
+template <RingWord R>
 class ServiceOp : public InteractiveOp {
 public:
   // The masked result, once, after the run; empty for Output.
-  MaskedTensor takeResult() { return std::move(result_); }
+  MaskedTensor<R> takeResult() { return std::move(result_); }
 
 protected:
   using InteractiveOp::InteractiveOp;
-  MaskedTensor result_;
+  MaskedTensor<R> result_;
 };
 
 // P1's side. Its mask of the result is known from the offline phase, so an op leaves nothing behind but what Output
 // opens.
+template <RingWord R>
 class ClientOp : public InteractiveOp {
 public:
   // Output alone: the opened values, once, after the run.
-  SecretVector<Ring> takeOpened() { return std::move(opened_); }
+  SecretVector<R> takeOpened() { return std::move(opened_); }
 
 protected:
   using InteractiveOp::InteractiveOp;
-  SecretVector<Ring> opened_;
+  SecretVector<R> opened_;
 };
 
 // Calls body(begin, end) over [0, planeWords), on the pool's threads if that is worth while. `pool` may be null.

@@ -9,31 +9,32 @@
 
 namespace sd {
 
-Expected<std::unique_ptr<ServiceOp>> makeServiceOp(const Plan &plan, std::size_t index, ServiceBundle &bundle,
-                                                   std::span<const MaskedTensor *const> operands, ThreadPool *pool,
-                                                   std::span<const Ring> turned) {
+template <RingWord R>
+Expected<std::unique_ptr<ServiceOp<R>>> makeServiceOp(const Plan &plan, std::size_t index, ServiceBundle<R> &bundle,
+                                                      std::span<const MaskedTensor<R> *const> operands,
+                                                      ThreadPool *pool, std::span<const R> turned) {
   const PlanEntry &entry = plan.entries[index];
   assert(static_cast<int>(operands.size()) == entry.operands());
   switch (entry.kind) {
   case EntryKind::Input:
-    return std::make_unique<ServiceInput>(entry);
+    return std::make_unique<ServiceInput<R>>(entry);
   case EntryKind::Output:
-    return ServiceOutput::make(entry, *operands[0]);
+    return ServiceOutput<R>::make(entry, *operands[0]);
   case EntryKind::Truncate: {
-    SD_ASSIGN(TruncateService material, bundle.take<TruncateService>(index));
-    return ServiceTruncate::make(entry, std::move(material), *operands[0], pool);
+    SD_ASSIGN(TruncateService<R> material, bundle.template take<TruncateService<R>>(index));
+    return ServiceTruncate<R>::make(entry, std::move(material), *operands[0], pool);
   }
   case EntryKind::Compare: {
-    SD_ASSIGN(CompareService material, bundle.take<CompareService>(index));
-    return ServiceCompare::makeRelu(entry, std::move(material), *operands[0], pool, turned);
+    SD_ASSIGN(CompareService<R> material, bundle.template take<CompareService<R>>(index));
+    return ServiceCompare<R>::makeRelu(entry, std::move(material), *operands[0], pool, turned);
   }
   case EntryKind::Maximum: {
-    SD_ASSIGN(CompareService material, bundle.take<CompareService>(index));
-    return ServiceCompare::makeMaximum(entry, std::move(material), *operands[0], *operands[1], pool);
+    SD_ASSIGN(CompareService<R> material, bundle.template take<CompareService<R>>(index));
+    return ServiceCompare<R>::makeMaximum(entry, std::move(material), *operands[0], *operands[1], pool);
   }
   case EntryKind::Product: {
-    SD_ASSIGN(ProductService material, bundle.take<ProductService>(index));
-    return ServiceProduct::make(entry, std::move(material), *operands[0], *operands[1]);
+    SD_ASSIGN(ProductService<R> material, bundle.template take<ProductService<R>>(index));
+    return ServiceProduct<R>::make(entry, std::move(material), *operands[0], *operands[1]);
   }
   case EntryKind::Linear:
     break;
@@ -41,35 +42,46 @@ Expected<std::unique_ptr<ServiceOp>> makeServiceOp(const Plan &plan, std::size_t
   return fail("entry {} of the plan is local", index);
 }
 
-Expected<std::unique_ptr<ClientOp>> makeClientOp(const Plan &plan, std::size_t index, ClientBundle &bundle,
-                                                 std::span<const Ring> input, ThreadPool *pool) {
+template <RingWord R>
+Expected<std::unique_ptr<ClientOp<R>>> makeClientOp(const Plan &plan, std::size_t index, ClientBundle<R> &bundle,
+                                                    std::span<const R> input, ThreadPool *pool) {
   const PlanEntry &entry = plan.entries[index];
   switch (entry.kind) {
   case EntryKind::Input: {
-    SD_ASSIGN(InputMaterial material, bundle.take<InputMaterial>(index));
-    return ClientInput::make(entry, std::move(material), input);
+    SD_ASSIGN(InputMaterial<R> material, bundle.template take<InputMaterial<R>>(index));
+    return ClientInput<R>::make(entry, std::move(material), input);
   }
   case EntryKind::Output: {
-    SD_ASSIGN(OutputMaterial material, bundle.take<OutputMaterial>(index));
-    return ClientOutput::make(entry, std::move(material));
+    SD_ASSIGN(OutputMaterial<R> material, bundle.template take<OutputMaterial<R>>(index));
+    return ClientOutput<R>::make(entry, std::move(material));
   }
   case EntryKind::Truncate: {
-    SD_ASSIGN(TruncateClient material, bundle.take<TruncateClient>(index));
-    return ClientTruncate::make(entry, std::move(material), pool);
+    SD_ASSIGN(TruncateClient<R> material, bundle.template take<TruncateClient<R>>(index));
+    return ClientTruncate<R>::make(entry, std::move(material), pool);
   }
   case EntryKind::Compare:
   case EntryKind::Maximum: {
-    SD_ASSIGN(CompareClient material, bundle.take<CompareClient>(index));
-    return ClientCompare::make(entry, std::move(material), pool);
+    SD_ASSIGN(CompareClient<R> material, bundle.template take<CompareClient<R>>(index));
+    return ClientCompare<R>::make(entry, std::move(material), pool);
   }
   case EntryKind::Product: {
-    SD_ASSIGN(ProductClient material, bundle.take<ProductClient>(index));
-    return ClientProduct::make(entry, std::move(material));
+    SD_ASSIGN(ProductClient<R> material, bundle.template take<ProductClient<R>>(index));
+    return ClientProduct<R>::make(entry, std::move(material));
   }
   case EntryKind::Linear:
     break;
   }
   return fail("entry {} of the plan is local", index);
 }
+
+#define SD_MAKE_OP(R)                                                                                                  \
+  template Expected<std::unique_ptr<ServiceOp<R>>> makeServiceOp(const Plan &, std::size_t, ServiceBundle<R> &,        \
+                                                                 std::span<const MaskedTensor<R> *const>,              \
+                                                                 ThreadPool *, std::span<const R>);                    \
+  template Expected<std::unique_ptr<ClientOp<R>>> makeClientOp(const Plan &, std::size_t, ClientBundle<R> &,           \
+                                                               std::span<const R>, ThreadPool *);
+SD_MAKE_OP(Ring32)
+SD_MAKE_OP(Ring64)
+#undef SD_MAKE_OP
 
 } // namespace sd

@@ -8,12 +8,14 @@ namespace sd {
 
 // P0. `operands`: as many as entry.operands(); they outlive the run. `turned`: of a Compare (Compare.h). Linear is no
 // interactive op: take its material.
-Expected<std::unique_ptr<ServiceOp>> makeServiceOp(const Plan &plan, std::size_t entry, ServiceBundle &bundle,
-                                                   std::span<const MaskedTensor *const> operands, ThreadPool *pool,
-                                                   std::span<const Ring> turned = {});
+template <RingWord R>
+Expected<std::unique_ptr<ServiceOp<R>>> makeServiceOp(const Plan &plan, std::size_t entry, ServiceBundle<R> &bundle,
+                                                      std::span<const MaskedTensor<R> *const> operands,
+                                                      ThreadPool *pool, std::span<const R> turned = {});
 
 // P1. `input`: the quantised record for an Input, else empty.
-Expected<std::unique_ptr<ClientOp>> makeClientOp(const Plan &plan, std::size_t entry, ClientBundle &bundle,
-                                                 std::span<const Ring> input, ThreadPool *pool);
+template <RingWord R>
+Expected<std::unique_ptr<ClientOp<R>>> makeClientOp(const Plan &plan, std::size_t entry, ClientBundle<R> &bundle,
+                                                    std::span<const R> input, ThreadPool *pool);
 
 } // namespace sd

@@ -173,8 +173,10 @@ Expected<Bundle<Material>> StoredBundles<Material>::next() {
   return std::move(ready.bundle);
 }
 
-template class StoredBundles<ServiceMaterial>;
-template class StoredBundles<ClientMaterial>;
+template class StoredBundles<ServiceMaterial<Ring32>>;
+template class StoredBundles<ClientMaterial<Ring32>>;
+template class StoredBundles<ServiceMaterial<Ring64>>;
+template class StoredBundles<ClientMaterial<Ring64>>;
 
 Expected<void> commitService(Channel &channel, EntryWriter entry, std::optional<EntryWriter> &previous) {
   SD_TRY(channel.receive(kWrittenTag, {})); // P1's, so it has committed the one before

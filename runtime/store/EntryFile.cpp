@@ -27,7 +27,7 @@ std::string entryFileName(const EntryId &id, std::string_view suffix) {
 struct EntryWriter::State {
   std::shared_ptr<const PoolFolder> pool;
   EntryId id;
-  std::vector<PlanEntry> plan;
+  Plan plan;
   StoredLayout layout;
   EntryCipher cipher;
   std::string part, ready;
@@ -36,9 +36,9 @@ struct EntryWriter::State {
   bool committed = false;
 
   State(std::shared_ptr<const PoolFolder> inPool, const EntryId &entry, const Plan &entries, EntryCipher sealing)
-      : pool(std::move(inPool)), id(entry), plan(entries.entries), layout(entries, pool->binding.party),
+      : pool(std::move(inPool)), id(entry), plan(entries), layout(entries, pool->binding.party),
         cipher(std::move(sealing)), part(entryFileName(entry, kPartSuffix)), ready(entryFileName(entry, kReadySuffix)),
-        written(plan.size()) {}
+        written(plan.entries.size()) {}
   State(const State &) = delete;
   ~State() {
     if (file && !committed) ::unlinkat(pool->folder.get(), part.c_str(), 0);
@@ -85,18 +85,16 @@ Expected<void> EntryWriter::putPacked(std::size_t entry, SecretVector<std::uint8
   return {};
 }
 
-Expected<void> EntryWriter::put(std::size_t entry, const ServiceMaterial &material) {
-  if (entry >= state_->plan.size()) return fail("the plan has no entry {}", entry);
-  if (state_->pool->binding.party != 0 || !fits(material, state_->plan[entry]))
+template <PartyMaterial Material>
+Expected<void> EntryWriter::put(std::size_t entry, const Material &material) {
+  using Traits = MaterialTraits<Material>;
+  const Plan &plan = state_->plan;
+  if (entry >= plan.entries.size()) return fail("the plan has no entry {}", entry);
+  const PlanEntry &own = plan.entries[entry];
+  if (state_->pool->binding.party != Traits::kParty || plan.ringBits != kBitsOf<typename Traits::Word> ||
+      !fits(material, own))
     return fail("the correlation of entry {} has another shape than its op", entry);
-  return putPacked(entry, pack(material, state_->plan[entry]));
-}
-
-Expected<void> EntryWriter::put(std::size_t entry, const ClientMaterial &material) {
-  if (entry >= state_->plan.size()) return fail("the plan has no entry {}", entry);
-  if (state_->pool->binding.party != 1 || !fits(material, state_->plan[entry]))
-    return fail("the correlation of entry {} has another shape than its op", entry);
-  return putPacked(entry, pack(material, state_->plan[entry]));
+  return putPacked(entry, pack(material, own));
 }
 
 Expected<void> EntryWriter::finish() {
@@ -163,14 +161,8 @@ Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
     SecretVector<std::uint8_t> sealed(piece.packedBytes + EntryHeader::kTagBytes);
     SD_TRY(readAt(file_, piece.offset, sealed.span(), name));
     SD_TRY(cipher.open(static_cast<std::uint32_t>(i), sealed.span()));
-    const Bytes packed = Bytes(sealed.span()).first(piece.packedBytes);
-    if constexpr (std::is_same_v<Material, ServiceMaterial>) {
-      SD_ASSIGN(Material material, unpackService(packed, plan.entries[i]));
-      SD_TRY(bundle.put(i, std::move(material)));
-    } else {
-      SD_ASSIGN(Material material, unpackClient(packed, plan.entries[i]));
-      SD_TRY(bundle.put(i, std::move(material)));
-    }
+    SD_ASSIGN(Material material, unpack<Material>(Bytes(sealed.span()).first(piece.packedBytes), plan.entries[i]));
+    SD_TRY(bundle.put(i, std::move(material)));
   }
   return bundle;
 }
@@ -182,7 +174,13 @@ Expected<Bundle<Material>> TakenEntry::load(const Plan &plan) const {
   return bundle;
 }
 
-template Expected<ServiceBundle> TakenEntry::load<ServiceMaterial>(const Plan &plan) const;
-template Expected<ClientBundle> TakenEntry::load<ClientMaterial>(const Plan &plan) const;
+#define SD_ENTRY_FILE(Material)                                                                                        \
+  template Expected<void> EntryWriter::put(std::size_t, const Material &);                                             \
+  template Expected<Bundle<Material>> TakenEntry::load(const Plan &) const;
+SD_ENTRY_FILE(ServiceMaterial<Ring32>)
+SD_ENTRY_FILE(ClientMaterial<Ring32>)
+SD_ENTRY_FILE(ServiceMaterial<Ring64>)
+SD_ENTRY_FILE(ClientMaterial<Ring64>)
+#undef SD_ENTRY_FILE
 
 } // namespace sd

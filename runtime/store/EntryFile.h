@@ -33,8 +33,8 @@ public:
   ~EntryWriter();
 
   // Each plan entry with material exactly once.
-  Expected<void> put(std::size_t entry, const ServiceMaterial &material);
-  Expected<void> put(std::size_t entry, const ClientMaterial &material);
+  template <PartyMaterial Material>
+  Expected<void> put(std::size_t entry, const Material &material);
 
   // All pieces are there, and durable.
   Expected<void> finish();

@@ -20,10 +20,6 @@ std::uint8_t lowerHexDigit(char c) {
   return static_cast<std::uint8_t>(c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0xff);
 }
 
-std::size_t packedBytes(const PlanEntry &entry, int party) {
-  return party == 0 ? servicePackedBytes(entry) : clientPackedBytes(entry);
-}
-
 } // namespace
 
 std::string toString(const EntryId &id) { return fmt::format("{:02x}-{:08x}", fmt::join(id.session, ""), id.index); }
@@ -87,7 +83,7 @@ Expected<EntryHeader> EntryHeader::decode(std::span<const std::uint8_t, kBytes> 
 
 StoredLayout::StoredLayout(const Plan &plan, int party) : pieces(plan.entries.size()) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const std::size_t packed = packedBytes(plan.entries[i], party);
+    const std::size_t packed = packedBytes(plan.entries[i], party, plan.ringBits);
     if (packed == 0) continue;
     pieces[i] = {EntryHeader::kBytes + bodyBytes, packed};
     bodyBytes += packed + EntryHeader::kTagBytes;

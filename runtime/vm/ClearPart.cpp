@@ -11,8 +11,13 @@ Expected<ClearPart> ClearPart::prepare(const Program &program, const NamedTensor
   ClearPart part(program);
   part.io_ = ioOf(program);
   SD_TRY(part.run(0, part.io_.bodyBegin, record));
-  for (std::uint32_t i = part.io_.bodyBegin; i < part.io_.bodyEnd; ++i)
-    if (program.instructions[i].op == OpKind::ShareInput) SD_TRY(part.quantized(program.instructions[i]));
+  SD_TRY(withRing(program.ringBits, [&]<class R>() -> Expected<void> {
+    for (std::uint32_t i = part.io_.bodyBegin; i < part.io_.bodyEnd; ++i) {
+      if (program.instructions[i].op != OpKind::ShareInput) continue;
+      if (auto fits = part.quantized<R>(program.instructions[i]); !fits) return tl::unexpected(fits.error());
+    }
+    return {};
+  }));
   return part;
 }
 
@@ -35,20 +40,21 @@ Expected<void> ClearPart::run(std::uint32_t begin, std::uint32_t end, const Name
   return {};
 }
 
-Expected<SecretVector<Ring>> ClearPart::quantized(const Instruction &input) const {
-  const auto bound = static_cast<int>(input.attrs.i(Attr::Bound, kBoundBits));
-  SD_ASSIGN(Tensor<Ring> integers,
-            quantize<Ring>(values_[input.operands[0]], program_->slots[input.result].scale, bound));
-  SecretVector<Ring> secret(integers.data.size());
+template <RingWord R>
+Expected<SecretVector<R>> ClearPart::quantized(const Instruction &input) const {
+  const auto bound = static_cast<int>(input.attrs.i(Attr::Bound, kBoundBitsOf<R>));
+  SD_ASSIGN(Tensor<R> integers, quantize<R>(values_[input.operands[0]], program_->slots[input.result].scale, bound));
+  SecretVector<R> secret(integers.data.size());
   std::ranges::copy(integers.data, secret.data());
-  OPENSSL_cleanse(integers.data.data(), integers.data.size() * sizeof(Ring));
+  OPENSSL_cleanse(integers.data.data(), integers.data.size() * sizeof(R));
   return secret;
 }
 
-void ClearPart::setOpened(const Instruction &output, const SecretVector<Ring> &values) {
+template <RingWord R>
+void ClearPart::setOpened(const Instruction &output, const SecretVector<R> &values) {
   const int scale = program_->slots[output.operands[0]].scale;
   const Shape &shape = program_->slots[output.result].shape;
-  values_[output.result] = dequantize<Ring>(Tensor<Ring>(shape, {values.span().begin(), values.span().end()}), scale);
+  values_[output.result] = dequantize<R>(Tensor<R>(shape, {values.span().begin(), values.span().end()}), scale);
 }
 
 Expected<std::vector<Tensor<float>>> ClearPart::finish() {
@@ -58,5 +64,12 @@ Expected<std::vector<Tensor<float>>> ClearPart::finish() {
     outputs.push_back(values_[port.slot]);
   return outputs;
 }
+
+#define SD_CLEAR_PART(R)                                                                                               \
+  template Expected<SecretVector<R>> ClearPart::quantized<R>(const Instruction &) const;                               \
+  template void ClearPart::setOpened(const Instruction &, const SecretVector<R> &);
+SD_CLEAR_PART(Ring32)
+SD_CLEAR_PART(Ring64)
+#undef SD_CLEAR_PART
 
 } // namespace sd

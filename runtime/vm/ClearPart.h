@@ -12,11 +12,13 @@ public:
   // Checks the record and runs the ops ahead of the secure part. `program` outlives the result.
   static Expected<ClearPart> prepare(const Program &program, const NamedTensors &record);
 
-  // The integers that share.input instruction `input` brings in.
-  Expected<SecretVector<Ring>> quantized(const Instruction &input) const;
+  // The integers, of the program's ring R, that share.input instruction `input` brings in.
+  template <RingWord R>
+  Expected<SecretVector<R>> quantized(const Instruction &input) const;
 
   // What share.output instruction `output` has opened.
-  void setOpened(const Instruction &output, const SecretVector<Ring> &values);
+  template <RingWord R>
+  void setOpened(const Instruction &output, const SecretVector<R> &values);
 
   // Runs the ops behind the secure part, once every output is set; the program's outputs in order.
   Expected<std::vector<Tensor<float>>> finish();

@@ -4,7 +4,8 @@
 
 namespace sd {
 
-Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options,
+template <RingWord R>
+Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &options,
                                std::span<const NamedTensors> records) {
   SD_TRY(checkRecords(options.program.program, records));
   Expected<SessionStats> service = fail("the service did not run");
@@ -21,5 +22,8 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options,
   if (!client) return tl::unexpected(client.error());
   return LocalResult{std::move(client->outputs), std::move(*service), std::move(client->stats)};
 }
+
+template Expected<LocalResult> runLocal(ConnectionPair, const LocalOptions<Ring32> &, std::span<const NamedTensors>);
+template Expected<LocalResult> runLocal(ConnectionPair, const LocalOptions<Ring64> &, std::span<const NamedTensors>);
 
 } // namespace sd

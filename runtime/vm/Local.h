@@ -5,14 +5,15 @@
 
 namespace sd {
 
+template <RingWord R>
 struct LocalOptions {
   const LoadedProgram &program;
-  const WeightSet<Ring32> &weights;
+  const WeightSet<R> &weights;
   ThreadPool &pool; // of both
   PreprocessMode mode = PreprocessMode::TwoParty;
   Seed serviceSeed, clientSeed; // fresh
-  ProviderFactory<ServiceProvider> makeServiceProvider;
-  ProviderFactory<ClientProvider> makeClientProvider;
+  ProviderFactory<ServiceProvider<R>> makeServiceProvider;
+  ProviderFactory<ClientProvider<R>> makeClientProvider;
   Connection *serviceDealer = nullptr, *clientDealer = nullptr; // with PreprocessMode::Dealer
 };
 
@@ -23,6 +24,8 @@ struct LocalResult {
 
 // Over a pair of memory connections; `link` may supply others (a loopback TCP pair, a slow link).
 using ConnectionPair = std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>>;
-Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions &options, std::span<const NamedTensors> records);
+template <RingWord R>
+Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &options,
+                               std::span<const NamedTensors> records);
 
 } // namespace sd

@@ -12,10 +12,17 @@ namespace sd {
 
 namespace {
 
-using ConstSpan = std::span<const Ring>;
+template <RingWord R>
+using ConstSpan = std::span<const R>;
 
-const Type &operandType(const LocalOp &op, std::size_t i) { return op.program.slots[op.instruction.operands[i]]; }
-const Type &resultType(const LocalOp &op) { return op.program.slots[op.instruction.result]; }
+template <RingWord R>
+const Type &operandType(const LocalOp<R> &op, std::size_t i) {
+  return op.program.slots[op.instruction.operands[i]];
+}
+template <RingWord R>
+const Type &resultType(const LocalOp<R> &op) {
+  return op.program.slots[op.instruction.result];
+}
 
 Shape spatial(const Shape &shape) { return Shape(shape.begin() + 2, shape.end()); }
 
@@ -26,7 +33,8 @@ Window windowOf(const Attrs &attrs, Shape kernel) {
           Shape(middle, pads.end())};
 }
 
-ConvShape convShape(const LocalOp &op) {
+template <RingWord R>
+ConvShape convShape(const LocalOp<R> &op) {
   const Shape &x = operandType(op, 0).shape, &w = operandType(op, 1).shape;
   return {.batch = x[0],
           .groups = op.instruction.attrs.i(Attr::Group),
@@ -36,60 +44,67 @@ ConvShape convShape(const LocalOp &op) {
           .window = windowOf(op.instruction.attrs, spatial(w))};
 }
 
-MatMulShape matMulShape(const LocalOp &op) {
+template <RingWord R>
+MatMulShape matMulShape(const LocalOp<R> &op) {
   const Shape &w = operandType(op, 1).shape;
   return {.m = elementCount(operandType(op, 0).shape) / w[0], .n = w[1], .k = w[0]};
 }
 
-void runLinear(ThreadPool &pool, const LocalOp &op, ConstSpan w, ConstSpan x, ConstSpan bias, std::span<Ring> y) {
+template <RingWord R>
+void runLinear(ThreadPool &pool, const LocalOp<R> &op, ConstSpan<R> w, ConstSpan<R> x, ConstSpan<R> bias,
+               std::span<R> y) {
   switch (op.instruction.op) {
   case OpKind::ShareConv:
-    return convolve(pool, convShape(op), x, w, bias, y);
+    return convolve<R>(pool, convShape(op), x, w, bias, y);
   case OpKind::ShareMatMul:
-    matMul(pool, matMulShape(op), x, w, y);
-    if (!bias.empty()) addToRows(bias, y);
+    matMul<R>(pool, matMulShape(op), x, w, y);
+    if (!bias.empty()) addToRows<R>(bias, y);
     return;
   default:
     assert(op.instruction.op == OpKind::ShareScale);
-    multiplyBroadcast(operandType(op, 0).shape, x, operandType(op, 1).shape, w, y);
-    if (!bias.empty()) addBroadcast<Ring>(operandType(op, 0).shape, y, operandType(op, 2).shape, bias, y);
+    multiplyBroadcast<R>(operandType(op, 0).shape, x, operandType(op, 1).shape, w, y);
+    if (!bias.empty()) addBroadcast<R>(operandType(op, 0).shape, y, operandType(op, 2).shape, bias, y);
   }
 }
 
-void runSumPool(ThreadPool &pool, const LocalOp &op) {
+template <RingWord R>
+void runSumPool(ThreadPool &pool, const LocalOp<R> &op) {
   const Shape &x = operandType(op, 0).shape;
-  sumPool(pool,
-          {.planes = x[0] * x[1],
-           .input = spatial(x),
-           .output = spatial(resultType(op).shape),
-           .window = windowOf(op.instruction.attrs, op.instruction.attrs.ints(Attr::Kernel))},
-          op.operands[0], op.result);
+  sumPool<R>(pool,
+             {.planes = x[0] * x[1],
+              .input = spatial(x),
+              .output = spatial(resultType(op).shape),
+              .window = windowOf(op.instruction.attrs, op.instruction.attrs.ints(Attr::Kernel))},
+             op.operands[0], op.result);
 }
 
-void runConcat(const LocalOp &op) {
+template <RingWord R>
+void runConcat(const LocalOp<R> &op) {
   std::vector<Shape> shapes;
   for (std::size_t i = 0; i < op.operands.size(); ++i)
     shapes.push_back(operandType(op, i).shape);
-  concat<Ring>(shapes, op.operands, static_cast<std::size_t>(op.instruction.attrs.i(Attr::Axis)), op.result);
+  concat<R>(shapes, op.operands, static_cast<std::size_t>(op.instruction.attrs.i(Attr::Axis)), op.result);
 }
 
-void runPad(const LocalOp &op, Ring fill) {
+template <RingWord R>
+void runPad(const LocalOp<R> &op, R fill) {
   const Shape &x = operandType(op, 0).shape;
   const auto &pads = op.instruction.attrs.ints(Attr::Pads);
-  pad<Ring>(x, std::span(pads).first(x.size()), fill, op.operands[0], resultType(op).shape, op.result);
+  pad<R>(x, std::span(pads).first(x.size()), fill, op.operands[0], resultType(op).shape, op.result);
 }
 
 // The ops that are linear without weights: the same on X and on r.
-void runCommon(ThreadPool &pool, const LocalOp &op) {
+template <RingWord R>
+void runCommon(ThreadPool &pool, const LocalOp<R> &op) {
   const Attrs &attrs = op.instruction.attrs;
-  const ConstSpan x = op.operands[0];
+  const ConstSpan<R> x = op.operands[0];
   switch (op.instruction.op) {
   case OpKind::ShareAdd:
-    return add(x, op.operands[1], op.result);
+    return add<R>(x, op.operands[1], op.result);
   case OpKind::ShareSub:
-    return subtract(x, op.operands[1], op.result);
+    return subtract<R>(x, op.operands[1], op.result);
   case OpKind::ShareMulC:
-    return multiplyBy(x, static_cast<Ring>(attrs.i(Attr::Factor)), op.result);
+    return multiplyBy<R>(x, static_cast<R>(attrs.i(Attr::Factor)), op.result);
   case OpKind::ShareRescale:
   case OpKind::ShareReshape:
     std::copy(x.begin(), x.end(), op.result.begin());
@@ -97,12 +112,12 @@ void runCommon(ThreadPool &pool, const LocalOp &op) {
   case OpKind::ShareSumPool:
     return runSumPool(pool, op);
   case OpKind::ShareTranspose:
-    return transpose<Ring>(operandType(op, 0).shape, attrs.ints(Attr::Perm), x, op.result);
+    return transpose<R>(operandType(op, 0).shape, attrs.ints(Attr::Perm), x, op.result);
   case OpKind::ShareConcat:
     return runConcat(op);
   case OpKind::ShareGather:
-    return gather<Ring>(operandType(op, 0).shape, static_cast<std::size_t>(attrs.i(Attr::Axis)),
-                        attrs.ints(Attr::Indices), x, op.result);
+    return gather<R>(operandType(op, 0).shape, static_cast<std::size_t>(attrs.i(Attr::Axis)), attrs.ints(Attr::Indices),
+                     x, op.result);
   default:
     assert(false && "not a local op");
   }
@@ -116,27 +131,29 @@ bool isLocal(OpKind op) {
   return info(op).level == Level::Share && !info(op).isInteractive() && op != OpKind::ShareConstant;
 }
 
-void runOnValue(ThreadPool &pool, const LocalOp &op) {
+template <RingWord R>
+void runOnValue(ThreadPool &pool, const LocalOp<R> &op) {
   const auto &in = op.operands;
   switch (op.instruction.op) {
   case OpKind::ShareConv:
   case OpKind::ShareMatMul:
   case OpKind::ShareScale:
-    return runLinear(pool, op, in[1], in[0], in.size() > 2 ? in[2] : ConstSpan{}, op.result);
+    return runLinear(pool, op, in[1], in[0], in.size() > 2 ? in[2] : ConstSpan<R>{}, op.result);
   case OpKind::ShareAddW:
-    return addBroadcast(operandType(op, 0).shape, in[0], operandType(op, 1).shape, in[1], op.result);
+    return addBroadcast<R>(operandType(op, 0).shape, in[0], operandType(op, 1).shape, in[1], op.result);
   case OpKind::ShareAddC: {
-    const Ring addend[] = {static_cast<Ring>(op.instruction.attrs.i(Attr::Addend))};
-    return addBroadcast<Ring>(operandType(op, 0).shape, in[0], {}, addend, op.result);
+    const R addend[] = {static_cast<R>(op.instruction.attrs.i(Attr::Addend))};
+    return addBroadcast<R>(operandType(op, 0).shape, in[0], {}, addend, op.result);
   }
   case OpKind::SharePad:
-    return runPad(op, static_cast<Ring>(op.instruction.attrs.i(Attr::IntFill)));
+    return runPad<R>(op, static_cast<R>(op.instruction.attrs.i(Attr::IntFill)));
   default:
     return runCommon(pool, op);
   }
 }
 
-void runOnMask(ThreadPool &pool, const LocalOp &op) {
+template <RingWord R>
+void runOnMask(ThreadPool &pool, const LocalOp<R> &op) {
   assert(!isLinear(op.instruction.op));
   switch (op.instruction.op) {
   case OpKind::ShareAddW:
@@ -144,15 +161,24 @@ void runOnMask(ThreadPool &pool, const LocalOp &op) {
     std::copy(op.operands[0].begin(), op.operands[0].end(), op.result.begin());
     return;
   case OpKind::SharePad:
-    return runPad(op, 0);
+    return runPad<R>(op, 0);
   default:
     return runCommon(pool, op);
   }
 }
 
-void applyLinear(ThreadPool &pool, const LocalOp &op, std::span<const Ring> weights, std::span<const Ring> x,
-                 std::span<Ring> y) {
+template <RingWord R>
+void applyLinear(ThreadPool &pool, const LocalOp<R> &op, std::span<const R> weights, std::span<const R> x,
+                 std::span<R> y) {
   runLinear(pool, op, weights, x, {}, y);
 }
+
+#define SD_LOCAL_OPS(R)                                                                                                \
+  template void runOnValue(ThreadPool &, const LocalOp<R> &);                                                          \
+  template void runOnMask(ThreadPool &, const LocalOp<R> &);                                                           \
+  template void applyLinear(ThreadPool &, const LocalOp<R> &, std::span<const R>, std::span<const R>, std::span<R>);
+SD_LOCAL_OPS(Ring32)
+SD_LOCAL_OPS(Ring64)
+#undef SD_LOCAL_OPS
 
 } // namespace sd

@@ -9,11 +9,12 @@
 
 namespace sd {
 
+template <RingWord R>
 struct LocalOp {
   const Program &program;
   const Instruction &instruction;
-  std::vector<std::span<const Ring>> operands; // in the order of the instruction's; weights included, masks have none
-  std::span<Ring> result;
+  std::vector<std::span<const R>> operands; // in the order of the instruction's; weights included, masks have none
+  std::span<R> result;
 };
 
 // Whether the op is one of conv, matmul, scale: its mask comes from the offline phase, not from runOnMask().
@@ -22,13 +23,16 @@ bool isLinear(OpKind op);
 bool isLocal(OpKind op);
 
 // X of the result. For linear ops W X + bias; the caller adds u.
-void runOnValue(ThreadPool &pool, const LocalOp &op);
+template <RingWord R>
+void runOnValue(ThreadPool &pool, const LocalOp<R> &op);
 
 // r of the result; for all local ops but linear ones. Weights are not looked at: they are added to X alone.
-void runOnMask(ThreadPool &pool, const LocalOp &op);
+template <RingWord R>
+void runOnMask(ThreadPool &pool, const LocalOp<R> &op);
 
 // y = W x of a linear instruction, without bias.
-void applyLinear(ThreadPool &pool, const LocalOp &op, std::span<const Ring> weights, std::span<const Ring> x,
-                 std::span<Ring> y);
+template <RingWord R>
+void applyLinear(ThreadPool &pool, const LocalOp<R> &op, std::span<const R> weights, std::span<const R> x,
+                 std::span<R> y);
 
 } // namespace sd

@@ -16,7 +16,8 @@ std::uint64_t size(const Program &program, SlotId slot) {
 
 } // namespace
 
-ProgramMaskWalk::ProgramMaskWalk(const Program &program, const Plan &plan, ThreadPool &pool)
+template <RingWord R>
+ProgramMaskWalk<R>::ProgramMaskWalk(const Program &program, const Plan &plan, ThreadPool &pool)
     : program_(program), plan_(plan), pool_(pool), masks_(program.slots.size()), known_(program.slots.size()),
       writer_(program.slots.size()), users_(program.slots.size()), missing_(program.instructions.size()) {
   for (std::uint32_t i = 0; i < program.instructions.size(); ++i) {
@@ -28,7 +29,8 @@ ProgramMaskWalk::ProgramMaskWalk(const Program &program, const Plan &plan, Threa
   }
 }
 
-void ProgramMaskWalk::markKnown(SlotId slot) {
+template <RingWord R>
+void ProgramMaskWalk<R>::markKnown(SlotId slot) {
   std::vector<SlotId> work{slot};
   while (!work.empty()) {
     const SlotId next = work.back();
@@ -39,7 +41,8 @@ void ProgramMaskWalk::markKnown(SlotId slot) {
   }
 }
 
-Expected<void> ProgramMaskWalk::announce(std::size_t entry, std::span<const Ring> mask) {
+template <RingWord R>
+Expected<void> ProgramMaskWalk<R>::announce(std::size_t entry, std::span<const R> mask) {
   if (entry >= plan_.entries.size() || !plan_.entries[entry].newMask())
     return fail("entry {} of the plan has no mask of its own", entry);
   const SlotId slot = program_.instructions[plan_.entries[entry].instruction].result;
@@ -47,18 +50,20 @@ Expected<void> ProgramMaskWalk::announce(std::size_t entry, std::span<const Ring
   if (known_[slot]) return fail("the mask of entry {} has been announced already", entry);
   if (mask.size() != size(program_, slot))
     return fail("the mask of entry {} has {} elements instead of {}", entry, mask.size(), size(program_, slot));
-  masks_[slot] = SecretVector<Ring>(mask.size());
+  masks_[slot] = SecretVector<R>(mask.size());
   std::copy(mask.begin(), mask.end(), masks_[slot].data());
   markKnown(slot);
   return {};
 }
 
-bool ProgramMaskWalk::ready(std::size_t entry) const {
+template <RingWord R>
+bool ProgramMaskWalk<R>::ready(std::size_t entry) const {
   std::lock_guard lock(mutex_);
   return isReady(entry);
 }
 
-bool ProgramMaskWalk::isReady(std::size_t entry) const {
+template <RingWord R>
+bool ProgramMaskWalk<R>::isReady(std::size_t entry) const {
   if (entry >= plan_.entries.size()) return false;
   const auto &operands = program_.instructions[plan_.entries[entry].instruction].operands;
   for (int i = 0; i < plan_.entries[entry].operands(); ++i)
@@ -66,7 +71,8 @@ bool ProgramMaskWalk::isReady(std::size_t entry) const {
   return true;
 }
 
-void ProgramMaskWalk::compute(SlotId slot) {
+template <RingWord R>
+void ProgramMaskWalk<R>::compute(SlotId slot) {
   std::vector<SlotId> work{slot};
   while (!work.empty()) {
     const SlotId next = work.back();
@@ -77,14 +83,14 @@ void ProgramMaskWalk::compute(SlotId slot) {
     const Instruction &instruction = program_.instructions[writer_[next]];
     assert(carriesMask(instruction));
     bool waits = false;
-    LocalOp op{program_, instruction, {}, {}};
+    LocalOp<R> op{program_, instruction, {}, {}};
     for (SlotId operand : instruction.operands) {
       if (program_.slots[operand].holder == Holder::Share && masks_[operand].empty())
         work.push_back(operand), waits = true;
       op.operands.push_back(std::as_const(masks_[operand]).span());
     }
     if (waits) continue;
-    SecretVector<Ring> result(size(program_, next));
+    SecretVector<R> result(size(program_, next));
     op.result = result.span();
     runOnMask(pool_, op);
     masks_[next] = std::move(result);
@@ -92,7 +98,8 @@ void ProgramMaskWalk::compute(SlotId slot) {
   }
 }
 
-Expected<SecretVector<Ring>> ProgramMaskWalk::operand(std::size_t entry, int which) {
+template <RingWord R>
+Expected<SecretVector<R>> ProgramMaskWalk<R>::operand(std::size_t entry, int which) {
   std::lock_guard lock(mutex_);
   if (!isReady(entry) || which < 0 || which >= plan_.entries[entry].operands())
     return fail("the mask of operand {} of entry {} is not known yet", which, entry);
@@ -102,17 +109,23 @@ Expected<SecretVector<Ring>> ProgramMaskWalk::operand(std::size_t entry, int whi
   return masks_[slot].clone();
 }
 
-LinearMaps::Sizes ProgramLinearMaps::sizes(std::size_t entry) const {
+template <RingWord R>
+typename LinearMaps<R>::Sizes ProgramLinearMaps<R>::sizes(std::size_t entry) const {
   const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
   return {.weights = size(program_, instruction.operands[1]),
           .x = size(program_, instruction.operands[0]),
           .y = size(program_, instruction.result)};
 }
 
-void ProgramLinearMaps::apply(std::size_t entry, std::span<const Ring> weights, std::span<const Ring> x,
-                              std::span<Ring> y) {
+template <RingWord R>
+void ProgramLinearMaps<R>::apply(std::size_t entry, std::span<const R> weights, std::span<const R> x, std::span<R> y) {
   const Instruction &instruction = program_.instructions[plan_.entries[entry].instruction];
-  applyLinear(pool_, {program_, instruction, {}, {}}, weights, x, y);
+  applyLinear<R>(pool_, {program_, instruction, {}, {}}, weights, x, y);
 }
+
+template class ProgramMaskWalk<Ring32>;
+template class ProgramMaskWalk<Ring64>;
+template class ProgramLinearMaps<Ring32>;
+template class ProgramLinearMaps<Ring64>;
 
 } // namespace sd

@@ -40,9 +40,10 @@ std::vector<InteractiveOp *> pointers(const std::vector<std::unique_ptr<Op>> &op
 }
 
 // P0's values of one record.
+template <RingWord R>
 class ServiceWalk {
 public:
-  ServiceWalk(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle, Channel &channel)
+  ServiceWalk(const OnlineContext &context, const WeightSet<R> &weights, ServiceBundle<R> &bundle, Channel &channel)
       : context_(context), program_(context.program), weights_(weights), bundle_(bundle), channel_(channel),
         values_(program_.slots.size()) {}
 
@@ -51,17 +52,17 @@ public:
       const Group &group = program_.groups[g];
       SD_TRY(group.interactive ? runInteractive(group, stats) : runLocal(group, stats));
       for (SlotId slot : context_.index.lastUsedIn[g])
-        values_[slot] = MaskedTensor();
+        values_[slot] = MaskedTensor<R>();
     }
     return {};
   }
 
 private:
-  std::span<const Ring> operand(SlotId slot) const {
+  std::span<const R> operand(SlotId slot) const {
     const std::uint32_t weight = context_.index.weightOf[slot];
     if (weight == ProgramIndex::kNone) return values_[slot].span();
     const auto &data = weights_.tensors[weight].data;
-    return {reinterpret_cast<const Ring *>(data.data()), data.size()};
+    return {reinterpret_cast<const R *>(data.data()), data.size()};
   }
 
   Expected<void> runLocal(const Group &group, std::vector<OpStats> &stats) {
@@ -69,14 +70,15 @@ private:
     for (std::uint32_t i = group.begin; i < group.end; ++i) {
       const Instruction &instruction = program_.instructions[i];
       if (!isLocal(instruction.op)) continue;
-      MaskedTensor result(static_cast<std::size_t>(elementCount(program_.slots[instruction.result].shape)));
-      LocalOp op{program_, instruction, {}, result.span()};
+      MaskedTensor<R> result(static_cast<std::size_t>(elementCount(program_.slots[instruction.result].shape)));
+      LocalOp<R> op{program_, instruction, {}, result.span()};
       for (SlotId slot : instruction.operands)
         op.operands.push_back(operand(slot));
       runOnValue(context_.pool, op);
       if (isLinear(instruction.op)) {
-        SD_ASSIGN(const LinearMaterial material, bundle_.take<LinearMaterial>(context_.index.entryOf[i]));
-        add<Ring>(result.span(), material.u.span(), result.span());
+        SD_ASSIGN(const LinearMaterial<R> material,
+                  bundle_.template take<LinearMaterial<R>>(context_.index.entryOf[i]));
+        add<R>(result.span(), material.u.span(), result.span());
       }
       values_[instruction.result] = std::move(result);
       stats[i].last = watch.interval();
@@ -86,28 +88,28 @@ private:
   }
 
   // The weight of a ReLU with turned channels, for each element; else empty.
-  SecretVector<Ring> turnedElements(const Instruction &instruction) const {
+  SecretVector<R> turnedElements(const Instruction &instruction) const {
     if (instruction.op != OpKind::ShareRelu || instruction.operands.size() < 2) return {};
     const Shape &shape = program_.slots[instruction.result].shape;
     const SlotId turned = instruction.operands[1];
-    SecretVector<Ring> elements(static_cast<std::size_t>(elementCount(shape))), zeros(elements.size());
+    SecretVector<R> elements(static_cast<std::size_t>(elementCount(shape))), zeros(elements.size());
     std::fill_n(zeros.data(), zeros.size(), 0);
-    addBroadcast<Ring>(shape, std::as_const(zeros).span(), program_.slots[turned].shape, operand(turned),
-                       elements.span());
+    addBroadcast<R>(shape, std::as_const(zeros).span(), program_.slots[turned].shape, operand(turned), elements.span());
     return elements;
   }
 
   Expected<void> runInteractive(const Group &group, std::vector<OpStats> &stats) {
     Stopwatch watch;
-    std::vector<SecretVector<Ring>> turned; // outlive the ops
-    std::vector<std::unique_ptr<ServiceOp>> ops;
+    std::vector<SecretVector<R>> turned; // outlive the ops
+    std::vector<std::unique_ptr<ServiceOp<R>>> ops;
     for (std::uint32_t i = group.begin; i < group.end; ++i) {
       const std::uint32_t entry = context_.index.entryOf[i];
-      std::vector<const MaskedTensor *> operands;
+      std::vector<const MaskedTensor<R> *> operands;
       for (int k = 0; k < context_.plan.entries[entry].operands(); ++k)
         operands.push_back(&values_[program_.instructions[i].operands[static_cast<std::size_t>(k)]]);
       turned.push_back(turnedElements(program_.instructions[i]));
-      SD_ASSIGN(auto op, makeServiceOp(context_.plan, entry, bundle_, operands, &context_.pool, turned.back().span()));
+      SD_ASSIGN(auto op,
+                makeServiceOp<R>(context_.plan, entry, bundle_, operands, &context_.pool, turned.back().span()));
       ops.push_back(std::move(op));
     }
     const auto all = pointers(ops);
@@ -120,32 +122,34 @@ private:
 
   const OnlineContext &context_;
   const Program &program_;
-  const WeightSet<Ring32> &weights_;
-  ServiceBundle &bundle_;
+  const WeightSet<R> &weights_;
+  ServiceBundle<R> &bundle_;
   Channel &channel_;
-  std::vector<MaskedTensor> values_; // by slot
+  std::vector<MaskedTensor<R>> values_; // by slot
 };
 
 } // namespace
 
-Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle,
+template <RingWord R>
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<R> &weights, ServiceBundle<R> &bundle,
                                 Channel &channel, std::vector<OpStats> &stats) {
-  return ServiceWalk(context, weights, bundle, channel).run(stats);
+  return ServiceWalk<R>(context, weights, bundle, channel).run(stats);
 }
 
-Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle &bundle, Channel &channel,
-                               std::vector<OpStats> &stats) {
+template <RingWord R>
+Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle<R> &bundle,
+                               Channel &channel, std::vector<OpStats> &stats) {
   for (const Group &group : context.program.groups) {
     if (!group.interactive) continue;
     Stopwatch watch;
-    std::vector<std::unique_ptr<ClientOp>> ops;
+    std::vector<std::unique_ptr<ClientOp<R>>> ops;
     for (std::uint32_t i = group.begin; i < group.end; ++i) {
-      SecretVector<Ring> input;
+      SecretVector<R> input;
       const Instruction &instruction = context.program.instructions[i];
       if (instruction.op == OpKind::ShareInput) {
-        SD_ASSIGN(input, clear.quantized(instruction));
+        SD_ASSIGN(input, clear.quantized<R>(instruction));
       }
-      SD_ASSIGN(auto op, makeClientOp(context.plan, context.index.entryOf[i], bundle, input.span(), &context.pool));
+      SD_ASSIGN(auto op, makeClientOp<R>(context.plan, context.index.entryOf[i], bundle, input.span(), &context.pool));
       ops.push_back(std::move(op));
     }
     const auto all = pointers(ops);
@@ -157,5 +161,14 @@ Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, C
   }
   return {};
 }
+
+#define SD_ONLINE_RUN(R)                                                                                               \
+  template Expected<void> runServiceOnline(const OnlineContext &, const WeightSet<R> &, ServiceBundle<R> &, Channel &, \
+                                           std::vector<OpStats> &);                                                    \
+  template Expected<void> runClientOnline<R>(const OnlineContext &, ClearPart &, ClientBundle<R> &, Channel &,         \
+                                             std::vector<OpStats> &);
+SD_ONLINE_RUN(Ring32)
+SD_ONLINE_RUN(Ring64)
+#undef SD_ONLINE_RUN
 
 } // namespace sd

@@ -22,11 +22,13 @@ struct OnlineContext {
 };
 
 // P0's side. Adds the record's seconds and payload bytes an op to `stats`.
-Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<Ring32> &weights, ServiceBundle &bundle,
+template <RingWord R>
+Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<R> &weights, ServiceBundle<R> &bundle,
                                 Channel &channel, std::vector<OpStats> &stats);
 
 // P1's side: takes the inputs from `clear` and puts the opened outputs there.
-Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle &bundle, Channel &channel,
-                               std::vector<OpStats> &stats);
+template <RingWord R>
+Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle<R> &bundle,
+                               Channel &channel, std::vector<OpStats> &stats);
 
 } // namespace sd

@@ -9,60 +9,82 @@ namespace sd {
 namespace {
 
 // With what it needs of the program.
-class OwningDealerClient final : public ClientProvider {
+template <RingWord R>
+class OwningDealerClient final : public ClientProvider<R> {
 public:
   OwningDealerClient(const DealerProviderOptions &options, const Program &program, Plan plan, ThreadPool &pool)
       : plan_(std::move(plan)), maps_(program, plan_, pool), client_(options, maps_) {}
 
-  Expected<void> prepare(const OfflineJob &job, MaskWalk &walk, const Sink<ClientMaterial> &sink) override {
+  Expected<void> prepare(const OfflineJob &job, MaskWalk<R> &walk, const Sink<ClientMaterial<R>> &sink) override {
     return client_.prepare(job, walk, sink);
   }
 
 private:
   Plan plan_;
-  ProgramLinearMaps maps_;
-  DealerClient client_;
+  ProgramLinearMaps<R> maps_;
+  DealerClient<R> client_;
 };
 
 } // namespace
 
-ProviderFactory<ServiceProvider> twoPartyService(std::uint64_t transformBytes) {
+template <RingWord R>
+ProviderFactory<ServiceProvider<R>> twoPartyService(std::uint64_t transformBytes) {
   auto transforms = std::make_shared<WeightTransforms>(transformBytes);
-  return [transforms](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider>> {
-    return std::make_unique<TwoPartyService>(TwoPartyOptions{context.peer, context.seed, transforms});
+  return [transforms](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider<R>>> {
+    return std::make_unique<TwoPartyService<R>>(TwoPartyOptions{context.peer, context.seed, transforms});
   };
 }
 
-ProviderFactory<ClientProvider> twoPartyClient() {
-  return [](const ProviderContext &context) -> Expected<std::unique_ptr<ClientProvider>> {
-    return std::make_unique<TwoPartyClient>(TwoPartyOptions{context.peer, context.seed});
+template <RingWord R>
+ProviderFactory<ClientProvider<R>> twoPartyClient() {
+  return [](const ProviderContext &context) -> Expected<std::unique_ptr<ClientProvider<R>>> {
+    return std::make_unique<TwoPartyClient<R>>(TwoPartyOptions{context.peer, context.seed});
   };
 }
 
-ProviderFactory<ServiceProvider> dealerService(Connection &dealer) {
-  return [&dealer](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider>> {
-    return std::make_unique<DealerService>(DealerProviderOptions{dealer, context.peer, context.session, context.seed});
+template <RingWord R>
+ProviderFactory<ServiceProvider<R>> dealerService(Connection &dealer) {
+  return [&dealer](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider<R>>> {
+    return std::make_unique<DealerService<R>>(
+        DealerProviderOptions{dealer, context.peer, context.session, context.seed});
   };
 }
 
-ProviderFactory<ClientProvider> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool) {
-  return [&](const ProviderContext &context) -> Expected<std::unique_ptr<ClientProvider>> {
+template <RingWord R>
+ProviderFactory<ClientProvider<R>> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool) {
+  return [&](const ProviderContext &context) -> Expected<std::unique_ptr<ClientProvider<R>>> {
     SD_ASSIGN(Plan plan, makePlan(program));
-    return std::make_unique<OwningDealerClient>(
+    return std::make_unique<OwningDealerClient<R>>(
         DealerProviderOptions{dealer, context.peer, context.session, context.seed}, program, std::move(plan), pool);
   };
 }
 
-DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner) {
-  DealerOptions options;
-  options.makeWalk = [](const Program &program, const Plan &plan, ThreadPool &pool) {
-    return std::make_unique<ProgramMaskWalk>(program, plan, pool);
-  };
-  options.makeMaps = [](const Program &program, const Plan &plan, ThreadPool &pool) {
-    return std::make_unique<ProgramLinearMaps>(program, plan, pool);
-  };
-  options.waitForPartner = waitForPartner;
-  return options;
+namespace {
+
+template <RingWord R>
+DealerOps<R> dealerOps() {
+  return {[](const Program &program, const Plan &plan, ThreadPool &pool) {
+            return std::make_unique<ProgramMaskWalk<R>>(program, plan, pool);
+          },
+          [](const Program &program, const Plan &plan, ThreadPool &pool) {
+            return std::make_unique<ProgramLinearMaps<R>>(program, plan, pool);
+          }};
 }
+
+} // namespace
+
+DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner) {
+  return {.ops = {dealerOps<Ring32>(), dealerOps<Ring64>()}, .waitForPartner = waitForPartner};
+}
+
+#define SD_DEALER_PROVIDERS(R)                                                                                         \
+  template ProviderFactory<ServiceProvider<R>> dealerService(Connection &);                                            \
+  template ProviderFactory<ClientProvider<R>> dealerClient(Connection &, const Program &, ThreadPool &);
+SD_DEALER_PROVIDERS(Ring32)
+SD_DEALER_PROVIDERS(Ring64)
+#undef SD_DEALER_PROVIDERS
+
+template ProviderFactory<ServiceProvider<Ring32>> twoPartyService(std::uint64_t);
+template ProviderFactory<ClientProvider<Ring32>> twoPartyClient();
 
 } // namespace sd

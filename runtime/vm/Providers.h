@@ -9,12 +9,16 @@ namespace sd {
 
 // For sessions of one program and its weights. Its providers share transforms of the weights, of at most so many bytes,
 // which the factory's copies own.
-ProviderFactory<ServiceProvider> twoPartyService(std::uint64_t transformBytes = WeightTransforms::kDefaultBudget);
-ProviderFactory<ClientProvider> twoPartyClient();
+template <RingWord R>
+ProviderFactory<ServiceProvider<R>> twoPartyService(std::uint64_t transformBytes = WeightTransforms::kDefaultBudget);
+template <RingWord R>
+ProviderFactory<ClientProvider<R>> twoPartyClient();
 
 // `dealer` is this party's connection to it. All arguments outlive the session.
-ProviderFactory<ServiceProvider> dealerService(Connection &dealer);
-ProviderFactory<ClientProvider> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool);
+template <RingWord R>
+ProviderFactory<ServiceProvider<R>> dealerService(Connection &dealer);
+template <RingWord R>
+ProviderFactory<ClientProvider<R>> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool);
 
 // For the dealer itself.
 DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner);

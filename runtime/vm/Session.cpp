@@ -1,5 +1,7 @@
 #include "runtime/vm/Session.h"
 
+#include <cassert>
+
 #include "ir/core/Guard.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Meter.h"
@@ -10,6 +12,7 @@ namespace sd {
 namespace {
 
 // What both parties do alike.
+template <RingWord R>
 class Session {
 public:
   Session(Connection &peer, const SessionOptions &options, Plan plan)
@@ -19,21 +22,21 @@ public:
       phase->ops.resize(program_.instructions.size());
   }
 
-  Expected<SessionStats> serve(const WeightSet<Ring32> &weights, const ProviderFactory<ServiceProvider> &makeProvider);
+  Expected<SessionStats> serve(const WeightSet<R> &weights, const ProviderFactory<ServiceProvider<R>> &makeProvider);
   Expected<ClientResult> consult(std::span<const NamedTensors> records,
-                                 const ProviderFactory<ClientProvider> &makeProvider);
+                                 const ProviderFactory<ClientProvider<R>> &makeProvider);
 
 private:
   Expected<HandshakeResult> begin(int party, std::uint64_t records);
   Expected<void> finish();
-  Expected<void> serveFresh(ServiceProvider &provider, const WeightSet<Ring32> &weights);
-  Expected<void> serveStored(const StoreId &peer, const WeightSet<Ring32> &weights);
-  Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider,
-                                  const WeightSet<Ring32> &weights);
-  Expected<void> consultFresh(std::span<const NamedTensors> records, ClientProvider &provider, ClientResult &result);
+  Expected<void> serveFresh(ServiceProvider<R> &provider, const WeightSet<R> &weights);
+  Expected<void> serveStored(const StoreId &peer, const WeightSet<R> &weights);
+  Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider<R> &provider,
+                                  const WeightSet<R> &weights);
+  Expected<void> consultFresh(std::span<const NamedTensors> records, ClientProvider<R> &provider, ClientResult &result);
   Expected<void> consultStored(std::span<const NamedTensors> records, const StoreId &peer, ClientResult &result);
-  Expected<void> prepareAsClient(const HandshakeResult &agreed, ClientProvider &provider);
-  Expected<void> consultOnline(ClearPart &clear, ClientBundle &bundle, ClientResult &result);
+  Expected<void> prepareAsClient(const HandshakeResult &agreed, ClientProvider<R> &provider);
+  Expected<void> consultOnline(ClearPart &clear, ClientBundle<R> &bundle, ClientResult &result);
 
   OfflineJob job(std::uint64_t record) const {
     return {program_, plan_, options_.seed.derive(fmt::format("offline phase of record {}", record)), &options_.pool};
@@ -76,7 +79,8 @@ private:
   SessionStats stats_;
 };
 
-Expected<HandshakeResult> Session::begin(int party, std::uint64_t records) {
+template <RingWord R>
+Expected<HandshakeResult> Session<R>::begin(int party, std::uint64_t records) {
   stats_.party = party;
   const StoreUse &use = options_.store;
   Prg nonce(options_.seed.derive("handshake nonce"));
@@ -92,34 +96,37 @@ Expected<HandshakeResult> Session::begin(int party, std::uint64_t records) {
   return agreed;
 }
 
-Expected<void> Session::finish() {
+template <RingWord R>
+Expected<void> Session<R>::finish() {
   SD_TRY(meet(control(), kDoneTag));
   meter_.add(stats_.setup);
   return {};
 }
 
-Expected<SessionStats> Session::serve(const WeightSet<Ring32> &weights,
-                                      const ProviderFactory<ServiceProvider> &makeProvider) {
+template <RingWord R>
+Expected<SessionStats> Session<R>::serve(const WeightSet<R> &weights,
+                                         const ProviderFactory<ServiceProvider<R>> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(0, 0));
   if (options_.store.purpose == Purpose::Stored) {
     SD_TRY(serveStored(agreed.peerStore, weights));
     return std::move(stats_);
   }
-  SD_ASSIGN(const std::unique_ptr<ServiceProvider> provider, makeProvider(providerContext(agreed.session)));
+  SD_ASSIGN(const std::unique_ptr<ServiceProvider<R>> provider, makeProvider(providerContext(agreed.session)));
   meter_.add(stats_.setup);
   SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsService(agreed, *provider, weights)
                                                     : serveFresh(*provider, weights));
   return std::move(stats_);
 }
 
-Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet<Ring32> &weights) {
+template <RingWord R>
+Expected<void> Session<R>::serveFresh(ServiceProvider<R> &provider, const WeightSet<R> &weights) {
   for (std::uint64_t record = 0; record < stats_.records; ++record) {
-    ServiceBundle bundle(plan_);
+    ServiceBundle<R> bundle(plan_);
     OpMeter ops(meter_, stats_.offline.ops);
-    const auto put = [&](std::size_t entry, ServiceMaterial material) {
+    const auto put = [&](std::size_t entry, ServiceMaterial<R> material) {
       return bundle.put(entry, std::move(material));
     };
-    SD_TRY(provider.prepare(job(record), weights, metered<ServiceMaterial>(ops, put)));
+    SD_TRY(provider.prepare(job(record), weights, metered<ServiceMaterial<R>>(ops, put)));
     SD_TRY(meet(control(), kReadyTag));
     meter_.addRecord(stats_.offline);
     SD_TRY(runServiceOnline(online(), weights, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
@@ -128,14 +135,15 @@ Expected<void> Session::serveFresh(ServiceProvider &provider, const WeightSet<Ri
   return finish();
 }
 
-Expected<void> Session::serveStored(const StoreId &peer, const WeightSet<Ring32> &weights) {
+template <RingWord R>
+Expected<void> Session<R>::serveStored(const StoreId &peer, const WeightSet<R> &weights) {
   const StoreReport told = report();
   SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
-  StoredBundles<ServiceMaterial> stored(std::move(pool), plan_, control(), told);
+  StoredBundles<ServiceMaterial<R>> stored(std::move(pool), plan_, control(), told);
   SD_TRY(stored.compare(stats_.records));
   meter_.add(stats_.setup);
   for (std::uint64_t record = 0; record < stats_.records; ++record) {
-    SD_ASSIGN(ServiceBundle bundle, stored.next());
+    SD_ASSIGN(ServiceBundle<R> bundle, stored.next());
     meter_.addRecord(stats_.offline);
     SD_TRY(runServiceOnline(online(), weights, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
     meter_.addRecord(stats_.online);
@@ -143,16 +151,17 @@ Expected<void> Session::serveStored(const StoreId &peer, const WeightSet<Ring32>
   return finish();
 }
 
-Expected<void> Session::prepareAsService(const HandshakeResult &agreed, ServiceProvider &provider,
-                                         const WeightSet<Ring32> &weights) {
+template <RingWord R>
+Expected<void> Session<R>::prepareAsService(const HandshakeResult &agreed, ServiceProvider<R> &provider,
+                                            const WeightSet<R> &weights) {
   SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
   std::optional<EntryWriter> previous;
   for (std::uint32_t index = 0; index < agreed.records; ++index) {
     const EntryId id{agreed.session, index};
     OpMeter ops(meter_, stats_.offline.ops);
     SD_ASSIGN(EntryWriter writer, pool.create(id, plan_));
-    const auto put = [&](std::size_t entry, const ServiceMaterial &material) { return writer.put(entry, material); };
-    SD_TRY(provider.prepare(job(index), weights, metered<ServiceMaterial>(ops, put)));
+    const auto put = [&](std::size_t entry, const ServiceMaterial<R> &material) { return writer.put(entry, material); };
+    SD_TRY(provider.prepare(job(index), weights, metered<ServiceMaterial<R>>(ops, put)));
     SD_TRY(writer.finish());
     SD_TRY(commitService(control(), std::move(writer), previous));
     note("made", id);
@@ -161,14 +170,15 @@ Expected<void> Session::prepareAsService(const HandshakeResult &agreed, ServiceP
   return finish(); // P1 has made its last one usable, too
 }
 
-Expected<ClientResult> Session::consult(std::span<const NamedTensors> records,
-                                        const ProviderFactory<ClientProvider> &makeProvider) {
+template <RingWord R>
+Expected<ClientResult> Session<R>::consult(std::span<const NamedTensors> records,
+                                           const ProviderFactory<ClientProvider<R>> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(1, records.size()));
   ClientResult result;
   if (options_.store.purpose == Purpose::Stored) {
     SD_TRY(consultStored(records, agreed.peerStore, result));
   } else {
-    SD_ASSIGN(const std::unique_ptr<ClientProvider> provider, makeProvider(providerContext(agreed.session)));
+    SD_ASSIGN(const std::unique_ptr<ClientProvider<R>> provider, makeProvider(providerContext(agreed.session)));
     meter_.add(stats_.setup);
     SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsClient(agreed, *provider)
                                                       : consultFresh(records, *provider, result));
@@ -177,7 +187,8 @@ Expected<ClientResult> Session::consult(std::span<const NamedTensors> records,
   return result;
 }
 
-Expected<void> Session::consultOnline(ClearPart &clear, ClientBundle &bundle, ClientResult &result) {
+template <RingWord R>
+Expected<void> Session<R>::consultOnline(ClearPart &clear, ClientBundle<R> &bundle, ClientResult &result) {
   SD_TRY(runClientOnline(online(), clear, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
   meter_.addRecord(stats_.online);
   SD_ASSIGN(std::vector<Tensor<float>> outputs, clear.finish());
@@ -185,18 +196,19 @@ Expected<void> Session::consultOnline(ClearPart &clear, ClientBundle &bundle, Cl
   return {};
 }
 
-Expected<void> Session::consultFresh(std::span<const NamedTensors> records, ClientProvider &provider,
-                                     ClientResult &result) {
+template <RingWord R>
+Expected<void> Session<R>::consultFresh(std::span<const NamedTensors> records, ClientProvider<R> &provider,
+                                        ClientResult &result) {
   for (std::uint64_t record = 0; record < records.size(); ++record) {
     SD_ASSIGN(ClearPart clear, ClearPart::prepare(program_, records[record]));
-    ClientBundle bundle(plan_);
+    ClientBundle<R> bundle(plan_);
     {
-      ProgramMaskWalk walk(program_, plan_, options_.pool);
+      ProgramMaskWalk<R> walk(program_, plan_, options_.pool);
       OpMeter ops(meter_, stats_.offline.ops);
-      const auto put = [&](std::size_t entry, ClientMaterial material) {
+      const auto put = [&](std::size_t entry, ClientMaterial<R> material) {
         return bundle.put(entry, std::move(material));
       };
-      SD_TRY(provider.prepare(job(record), walk, metered<ClientMaterial>(ops, put)));
+      SD_TRY(provider.prepare(job(record), walk, metered<ClientMaterial<R>>(ops, put)));
     }
     SD_TRY(meet(control(), kReadyTag));
     meter_.addRecord(stats_.offline);
@@ -205,32 +217,36 @@ Expected<void> Session::consultFresh(std::span<const NamedTensors> records, Clie
   return finish();
 }
 
-Expected<void> Session::consultStored(std::span<const NamedTensors> records, const StoreId &peer,
-                                      ClientResult &result) {
+template <RingWord R>
+Expected<void> Session<R>::consultStored(std::span<const NamedTensors> records, const StoreId &peer,
+                                         ClientResult &result) {
   const StoreReport told = report();
   SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
-  StoredBundles<ClientMaterial> stored(std::move(pool), plan_, control(), told);
+  StoredBundles<ClientMaterial<R>> stored(std::move(pool), plan_, control(), told);
   SD_TRY(stored.compare(records.size()));
   meter_.add(stats_.setup);
   for (const NamedTensors &record : records) {
     SD_ASSIGN(ClearPart clear, ClearPart::prepare(program_, record));
-    SD_ASSIGN(ClientBundle bundle, stored.next());
+    SD_ASSIGN(ClientBundle<R> bundle, stored.next());
     meter_.addRecord(stats_.offline);
     SD_TRY(consultOnline(clear, bundle, result));
   }
   return finish();
 }
 
-Expected<void> Session::prepareAsClient(const HandshakeResult &agreed, ClientProvider &provider) {
+template <RingWord R>
+Expected<void> Session<R>::prepareAsClient(const HandshakeResult &agreed, ClientProvider<R> &provider) {
   SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
   for (std::uint32_t index = 0; index < agreed.records; ++index) {
     const EntryId id{agreed.session, index};
     OpMeter ops(meter_, stats_.offline.ops);
     SD_ASSIGN(EntryWriter writer, pool.create(id, plan_));
     {
-      ProgramMaskWalk walk(program_, plan_, options_.pool);
-      const auto put = [&](std::size_t entry, const ClientMaterial &material) { return writer.put(entry, material); };
-      SD_TRY(provider.prepare(job(index), walk, metered<ClientMaterial>(ops, put)));
+      ProgramMaskWalk<R> walk(program_, plan_, options_.pool);
+      const auto put = [&](std::size_t entry, const ClientMaterial<R> &material) {
+        return writer.put(entry, material);
+      };
+      SD_TRY(provider.prepare(job(index), walk, metered<ClientMaterial<R>>(ops, put)));
     }
     SD_TRY(writer.finish());
     SD_TRY(commitClient(control(), std::move(writer)));
@@ -241,11 +257,12 @@ Expected<void> Session::prepareAsClient(const HandshakeResult &agreed, ClientPro
 }
 
 // Runs `body` on a new session; no exception leaves, and the peer learns of an error.
-template <class T, class Body>
+template <RingWord R, class T, class Body>
 Expected<T> inSession(Connection &peer, const SessionOptions &options, const Body &body) {
   Expected<T> result = guarded([&]() -> Expected<T> {
+    assert(options.program.program.ringBits == kBitsOf<R>);
     SD_ASSIGN(Plan plan, makePlan(options.program.program));
-    Session session(peer, options, std::move(plan));
+    Session<R> session(peer, options, std::move(plan));
     return body(session);
   });
   if (!result) peer.close(result.error().message);
@@ -262,19 +279,31 @@ Expected<void> checkRecords(const Program &program, std::span<const NamedTensors
   return {};
 }
 
-Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<Ring32> &weights,
-                                  const ProviderFactory<ServiceProvider> &makeProvider) {
-  return inSession<SessionStats>(peer, options, [&](Session &session) { return session.serve(weights, makeProvider); });
+template <RingWord R>
+Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<R> &weights,
+                                  const ProviderFactory<ServiceProvider<R>> &makeProvider) {
+  return inSession<R, SessionStats>(peer, options,
+                                    [&](Session<R> &session) { return session.serve(weights, makeProvider); });
 }
 
+template <RingWord R>
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
-                                 const ProviderFactory<ClientProvider> &makeProvider) {
+                                 const ProviderFactory<ClientProvider<R>> &makeProvider) {
   if (auto checked = checkRecords(options.program.program, records); !checked) {
     peer.close("the other side's input was refused"); // why is not the peer's business
     return tl::unexpected(checked.error());
   }
-  return inSession<ClientResult>(peer, options,
-                                 [&](Session &session) { return session.consult(records, makeProvider); });
+  return inSession<R, ClientResult>(peer, options,
+                                    [&](Session<R> &session) { return session.consult(records, makeProvider); });
 }
+
+#define SD_SESSION(R)                                                                                                  \
+  template Expected<SessionStats> runService(Connection &, const SessionOptions &, const WeightSet<R> &,               \
+                                             const ProviderFactory<ServiceProvider<R>> &);                             \
+  template Expected<ClientResult> runClient(Connection &, const SessionOptions &, std::span<const NamedTensors>,       \
+                                            const ProviderFactory<ClientProvider<R>> &);
+SD_SESSION(Ring32)
+SD_SESSION(Ring64)
+#undef SD_SESSION
 
 } // namespace sd

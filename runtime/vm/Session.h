@@ -50,9 +50,11 @@ struct SessionOptions {
   StoreUse store = {};
 };
 
-// P0: serves one session. An error has been told to the peer, as far as it can still be reached.
-Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<Ring32> &weights,
-                                  const ProviderFactory<ServiceProvider> &makeProvider);
+// P0: serves one session; R is the program's ring. An error has been told to the peer, as far as it can still be
+// reached.
+template <RingWord R>
+Expected<SessionStats> runService(Connection &peer, const SessionOptions &options, const WeightSet<R> &weights,
+                                  const ProviderFactory<ServiceProvider<R>> &makeProvider);
 
 struct ClientResult {
   std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program
@@ -64,7 +66,8 @@ Expected<void> checkRecords(const Program &program, std::span<const NamedTensors
 
 // P1: runs the records one after another. All of them are checked before anything is sent. With Purpose::Prepare there
 // are no records.
+template <RingWord R>
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
-                                 const ProviderFactory<ClientProvider> &makeProvider);
+                                 const ProviderFactory<ClientProvider<R>> &makeProvider);
 
 } // namespace sd

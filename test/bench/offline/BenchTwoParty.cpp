@@ -17,13 +17,13 @@ using Clock = std::chrono::steady_clock;
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Random masks for every operand: what lies between the entries does not matter here.
-class RandomWalk final : public MaskWalk {
+class RandomWalk final : public MaskWalk<Ring32> {
 public:
   RandomWalk(const Plan &plan, const Seed &seed) : plan_(plan), prg_(seed) {}
-  Expected<void> announce(std::size_t, std::span<const Ring>) override { return {}; }
+  Expected<void> announce(std::size_t, std::span<const Ring32>) override { return {}; }
   bool ready(std::size_t) const override { return true; }
-  Expected<SecretVector<Ring>> operand(std::size_t entry, int) override {
-    return randomRing(plan_.entries[entry].elements, prg_);
+  Expected<SecretVector<Ring32>> operand(std::size_t entry, int) override {
+    return randomRing<Ring32>(plan_.entries[entry].elements, prg_);
   }
 
 private:
@@ -38,8 +38,8 @@ int run(const Plan &plan, unsigned threads) {
   if (!one || !two || !three || !four || !five) return 1;
   const Program program;
   const WeightSet<Ring32> weights;
-  TwoPartyService service{{*a, *one}};
-  TwoPartyClient client{{*b, *two}};
+  TwoPartyService<Ring32> service{{*a, *one}};
+  TwoPartyClient<Ring32> client{{*b, *two}};
   ThreadPool poolA(threads), poolB(threads);
   const double elements = static_cast<double>(plan.entries.back().elements);
   for (int inference = 0; inference < 4; ++inference) {
@@ -49,9 +49,10 @@ int run(const Plan &plan, unsigned threads) {
     const TwoPartyCost cost = service.bitCost(plan);
     const Clock::time_point start = Clock::now();
     Expected<void> ofService, ofClient;
-    std::thread other(
-        [&] { ofClient = client.prepare(jobB, walk, [](std::size_t, ClientMaterial) { return Expected<void>(); }); });
-    ofService = service.prepare(jobA, weights, [](std::size_t, ServiceMaterial) { return Expected<void>(); });
+    std::thread other([&] {
+      ofClient = client.prepare(jobB, walk, [](std::size_t, ClientMaterial<Ring32>) { return Expected<void>(); });
+    });
+    ofService = service.prepare(jobA, weights, [](std::size_t, ServiceMaterial<Ring32>) { return Expected<void>(); });
     other.join();
     if (!ofService || !ofClient) {
       fmt::print(stderr, "{}\n", (ofService ? ofClient : ofService).error().message);
@@ -74,7 +75,7 @@ int main(int argc, char **argv) {
   entry.kind = sd::EntryKind::Compare;
   entry.elements = static_cast<std::uint64_t>(argument(1, 170'000));
   entry.compare = {argument(4, 10), 30, {argument(2, 3), argument(3, 3)}};
-  if (const auto ok = check(sd::kRingBits, entry.compare); !ok || entry.elements == 0) {
+  if (const auto ok = check(sd::kBitsOf<sd::Ring32>, entry.compare); !ok || entry.elements == 0) {
     fmt::print(stderr, "{}\n", ok ? "at least one element" : ok.error().message);
     return 1;
   }

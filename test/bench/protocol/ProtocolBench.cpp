@@ -20,17 +20,19 @@ PlanEntry entryOf(const benchmark::State &state) {
 
 Seed benchSeed() { return Seed(std::array<std::uint8_t, Seed::kBytes>{1, 2, 3}); }
 
+template <RingWord R>
 struct Materials {
-  ServiceMaterial service;
-  ClientMaterial client;
+  ServiceMaterial<R> service;
+  ClientMaterial<R> client;
 };
 
-Materials deal(const PlanEntry &entry) {
+template <RingWord R>
+Materials<R> deal(const PlanEntry &entry) {
   Prg prg(benchSeed());
-  Materials materials{dealtServiceParts(entry, prg), dealtClientParts(entry, prg)};
-  auto &client = std::get<CompareClient>(materials.client);
-  client.r = randomRing(entry.elements, prg);
-  client.mask = randomRing(entry.elements, prg);
+  Materials<R> materials{dealtServiceParts<R>(entry, prg), dealtClientParts<R>(entry, prg)};
+  auto &client = std::get<CompareClient<R>>(materials.client);
+  client.r = randomRing<R>(entry.elements, prg);
+  client.mask = randomRing<R>(entry.elements, prg);
   completeClient(entry, materials.service, materials.client);
   return materials;
 }
@@ -40,15 +42,17 @@ void setPerElement(benchmark::State &state) {
                                                       benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
+template <RingWord R>
 void online(benchmark::State &state) {
   const PlanEntry entry = entryOf(state);
-  const MaskedTensor y(SecretVector<Ring>(kElements, 12345));
+  const MaskedTensor<R> y(SecretVector<R>(kElements, 12345));
   for (auto _ : state) {
     state.PauseTiming();
-    Materials materials = deal(entry);
+    Materials<R> materials = deal<R>(entry);
     state.ResumeTiming();
-    auto service = ServiceCompare::makeRelu(entry, std::get<CompareService>(std::move(materials.service)), y, nullptr);
-    auto client = ClientCompare::make(entry, std::get<CompareClient>(std::move(materials.client)), nullptr);
+    auto service =
+        ServiceCompare<R>::makeRelu(entry, std::get<CompareService<R>>(std::move(materials.service)), y, nullptr);
+    auto client = ClientCompare<R>::make(entry, std::get<CompareClient<R>>(std::move(materials.client)), nullptr);
     for (int k = 0; k < (*service)->messages(); ++k) {
       InteractiveOp &speaker = k % 2 ? static_cast<InteractiveOp &>(**client) : **service;
       InteractiveOp &listener = k % 2 ? static_cast<InteractiveOp &>(**service) : **client;
@@ -57,28 +61,31 @@ void online(benchmark::State &state) {
       speaker.write(k, bytes);
       benchmark::DoNotOptimize(listener.read(k, bytes));
     }
-    const MaskedTensor result = (*service)->takeResult();
+    const MaskedTensor<R> result = (*service)->takeResult();
     benchmark::DoNotOptimize(result.span().data());
   }
   setPerElement(state);
-  state.counters["bytes/element"] = static_cast<double>(entry.cost().onlineBytes(kElements)) / kElements;
+  state.counters["bytes/element"] = static_cast<double>(entry.cost(kBitsOf<R>).onlineBytes(kElements)) / kElements;
 }
 
+template <RingWord R>
 void dealer(benchmark::State &state) {
   const PlanEntry entry = entryOf(state);
   for (auto _ : state) {
-    const Materials materials = deal(entry);
+    const Materials<R> materials = deal<R>(entry);
     benchmark::DoNotOptimize(&materials);
   }
   setPerElement(state);
-  state.counters["bytes/element"] = static_cast<double>(correctionBytes(entry)) / kElements;
+  state.counters["bytes/element"] = static_cast<double>(correctionBytes(entry, kBitsOf<R>)) / kElements;
 }
 
 void schedules(benchmark::internal::Benchmark *bench) {
   bench->ArgNames({"digit", "radix"})->Args({4, 3})->Args({3, 3})->Args({2, 4})->Unit(benchmark::kMillisecond);
 }
-BENCHMARK(online)->Apply(schedules)->Iterations(20);
-BENCHMARK(dealer)->Apply(schedules)->Iterations(10);
+BENCHMARK(online<Ring32>)->Apply(schedules)->Iterations(20);
+BENCHMARK(online<Ring64>)->Apply(schedules)->Iterations(20);
+BENCHMARK(dealer<Ring32>)->Apply(schedules)->Iterations(10);
+BENCHMARK(dealer<Ring64>)->Apply(schedules)->Iterations(10);
 
 } // namespace
 } // namespace sd

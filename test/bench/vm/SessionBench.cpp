@@ -79,15 +79,20 @@ Expected<double> run(const Arguments &arguments) {
   ThreadPool pool;
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  LocalOptions options{
-      program,         weights, pool, mode, serviceSeed, clientSeed, twoPartyService(arguments.transformBytes),
-      twoPartyClient()};
+  LocalOptions<Ring32> options{program,
+                               weights,
+                               pool,
+                               mode,
+                               serviceSeed,
+                               clientSeed,
+                               twoPartyService<Ring32>(arguments.transformBytes),
+                               twoPartyClient<Ring32>()};
   std::optional<LocalDealer> dealer;
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
     options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
-    options.makeServiceProvider = dealerService(dealer->service());
-    options.makeClientProvider = dealerClient(dealer->client(), program.program, pool);
+    options.makeServiceProvider = dealerService<Ring32>(dealer->service());
+    options.makeClientProvider = dealerClient<Ring32>(dealer->client(), program.program, pool);
   }
   SD_ASSIGN(ConnectionPair link, loopbackPair());
   SD_ASSIGN(const LocalResult result, runLocal(std::move(link), options, records));

@@ -8,6 +8,7 @@
 #include "ir/bytecode/Writer.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/vm/MaskWalk.h"
+#include "runtime/vm/Providers.h"
 #include "test/unit/protocol/ProtocolFixture.h"
 #include "test/unit/vm/Programs.h"
 
@@ -17,22 +18,13 @@ namespace {
 using namespace test;
 using testing::HasSubstr;
 
-DealerOptions dealerOptions() {
-  DealerOptions options;
-  options.makeWalk = [](const Program &program, const Plan &plan, ThreadPool &pool) -> std::unique_ptr<MaskWalk> {
-    return std::make_unique<ProgramMaskWalk>(program, plan, pool);
-  };
-  options.makeMaps = [](const Program &program, const Plan &plan, ThreadPool &pool) -> std::unique_ptr<LinearMaps> {
-    return std::make_unique<ProgramLinearMaps>(program, plan, pool);
-  };
-  options.waitForPartner = std::chrono::milliseconds(200);
-  return options;
-}
+DealerOptions shortDealerOptions() { return dealerOptions(std::chrono::milliseconds(200)); }
 
 // x -> matmul -> relu (t = 10) -> max with itself shifted by a second matmul -> product -> truncate -> output: every
 // kind of entry, and two linear ops in a row through a subtraction.
-ProgramBuilder everyKind() {
-  ProgramBuilder b;
+template <RingWord R>
+ProgramBuilder<R> everyKind() {
+  ProgramBuilder<R> b;
   const SlotId record = b.input("x", {1, 30});
   const SlotId w1 = b.weights({30, 67}, 10, 1), w2 = b.weights({67, 67}, 0, 2), w3 = b.weights({67, 67}, 0, 3);
   const SlotId x = b.add(OpKind::ShareInput, {record}, {}, Type::share({1, 30}, 10));
@@ -48,89 +40,93 @@ ProgramBuilder everyKind() {
   return b;
 }
 
+template <RingWord R>
 struct Parties {
   Program program;
-  WeightSet<Ring32> weights;
+  WeightSet<R> weights;
   Plan plan;
   ThreadPool pool{1};
   std::unique_ptr<Connection> service, client;
 
-  explicit Parties(const ProgramBuilder &builder) : program(builder.program()), weights(builder.weightSet()) {
+  explicit Parties(const ProgramBuilder<R> &builder) : program(builder.program()), weights(builder.weightSet()) {
     plan = makePlan(program).value();
     std::tie(service, client) = makeMemoryConnections();
   }
 };
 
 // Runs a comparison or truncation on its dealt material, at values of its own under the mask that the walk says.
-void checkInteractive(const Parties &parties, std::size_t i, MaskWalk &walk, ServiceBundle &service,
-                      ClientBundle &client, std::span<const Ring> mask) {
+template <RingWord R>
+void checkInteractive(const Parties<R> &parties, std::size_t i, MaskWalk<R> &walk, ServiceBundle<R> &service,
+                      ClientBundle<R> &client, std::span<const R> mask) {
   const PlanEntry &entry = parties.plan.entries[i];
   const int t = entry.compare.truncation;
-  const auto values = boundaryValues(entry.elements, t, entry.compare.bound, 77);
-  const std::vector<Ring> zero(entry.elements, 0);
-  std::vector<MaskedTensor> operands;
-  std::vector<const MaskedTensor *> pointers;
+  const auto values = boundaryValues<R>(entry.elements, t, entry.compare.bound, 77);
+  const std::vector<R> zero(entry.elements, 0);
+  std::vector<MaskedTensor<R>> operands;
+  std::vector<const MaskedTensor<R> *> pointers;
   for (int which = 0; which < entry.operands(); ++which) {
     const auto r = walk.operand(i, which).value();
-    operands.push_back(masked(which ? zero : values, {r.data(), r.data() + r.size()}));
+    operands.push_back(masked<R>(which ? zero : values, {r.data(), r.data() + r.size()}));
   }
   for (const auto &operand : operands)
     pointers.push_back(&operand);
-  auto serviceOp = makeServiceOp(parties.plan, i, service, pointers, nullptr);
-  auto clientOp = makeClientOp(parties.plan, i, client, {}, nullptr);
+  auto serviceOp = makeServiceOp<R>(parties.plan, i, service, pointers, nullptr);
+  auto clientOp = makeClientOp<R>(parties.plan, i, client, {}, nullptr);
   ASSERT_TRUE(serviceOp && clientOp);
   passMessages(**serviceOp, **clientOp);
-  const MaskedTensor result = (*serviceOp)->takeResult();
+  const MaskedTensor<R> result = (*serviceOp)->takeResult();
   for (std::size_t k = 0; k < values.size(); ++k) {
-    const auto value = static_cast<SignedRing>(values[k]);
-    const double exact = std::ldexp(entry.kind == EntryKind::Truncate ? value : std::max(value, 0), -t);
-    ASSERT_LT(std::abs(static_cast<SignedRing>(result.span()[k] + mask[k]) - exact), t ? 1.0 : 1e-9) << "entry " << i;
+    const R value = entry.kind == EntryKind::Truncate ? values[k] : positivePart(values[k]);
+    ASSERT_TRUE(isRounded<R>(result.span()[k] + mask[k], value, t)) << "entry " << i;
   }
 }
 
 // Both parties' materials against the definitions of Material.h, given P1's masks.
-void checkEntry(const Parties &parties, std::size_t i, MaskWalk &walk, LinearMaps &maps, ServiceBundle &service,
-                ClientBundle &client, std::span<const Ring> mask) {
+template <RingWord R>
+void checkEntry(const Parties<R> &parties, std::size_t i, MaskWalk<R> &walk, LinearMaps<R> &maps,
+                ServiceBundle<R> &service, ClientBundle<R> &client, std::span<const R> mask) {
   const PlanEntry &entry = parties.plan.entries[i];
   if (entry.kind == EntryKind::Linear) {
-    const auto u = service.take<LinearMaterial>(i).value();
+    const auto u = service.template take<LinearMaterial<R>>(i).value();
     const auto r = walk.operand(i, 0).value();
-    std::vector<Ring> w(parties.weights.tensors[entry.weights].data.begin(),
-                        parties.weights.tensors[entry.weights].data.end());
-    std::vector<Ring> y(entry.elements);
+    std::vector<R> w(parties.weights.tensors[entry.weights].data.begin(),
+                     parties.weights.tensors[entry.weights].data.end());
+    std::vector<R> y(entry.elements);
     maps.apply(i, w, r.span(), y);
     for (std::size_t k = 0; k < y.size(); ++k)
       ASSERT_EQ(u.u[k] + mask[k], y[k]) << "entry " << i;
   }
   if (entry.kind == EntryKind::Output) {
-    const auto output = client.take<OutputMaterial>(i).value();
+    const auto output = client.template take<OutputMaterial<R>>(i).value();
     const auto r = walk.operand(i, 0).value();
     ASSERT_TRUE(std::equal(r.span().begin(), r.span().end(), output.r.data()));
   }
   if (entry.kind == EntryKind::Compare || entry.kind == EntryKind::Maximum || entry.kind == EntryKind::Truncate)
     checkInteractive(parties, i, walk, service, client, mask);
   if (entry.kind == EntryKind::Product) {
-    const auto s = service.take<ProductService>(i).value();
-    const auto c = client.take<ProductClient>(i).value();
+    const auto s = service.template take<ProductService<R>>(i).value();
+    const auto c = client.template take<ProductClient<R>>(i).value();
     for (std::size_t k = 0; k < entry.elements; ++k)
       ASSERT_EQ(s.product[k] + c.product[k], s.alpha[k] * c.s[k] + s.beta[k] * c.r[k]);
   }
 }
 
+template <RingWord R>
 struct Prepared {
-  std::optional<ServiceBundle> service;
-  std::optional<ClientBundle> client;
+  std::optional<ServiceBundle<R>> service;
+  std::optional<ClientBundle<R>> client;
 };
 
 // Prepares one inference with both parties as threads.
-Prepared prepareBoth(Parties &parties, DealerService &service, DealerClient &client, std::uint64_t number) {
-  Prepared prepared;
+template <RingWord R>
+Prepared<R> prepareBoth(Parties<R> &parties, DealerService<R> &service, DealerClient<R> &client, std::uint64_t number) {
+  Prepared<R> prepared;
   auto serviceSide = std::async(std::launch::async, [&]() -> Expected<void> {
     const OfflineJob job{parties.program, parties.plan, seedOf(1000 + number)};
     SD_ASSIGN(prepared.service, prepareService(service, job, parties.weights));
     return {};
   });
-  ProgramMaskWalk walk(parties.program, parties.plan, parties.pool);
+  ProgramMaskWalk<R> walk(parties.program, parties.plan, parties.pool);
   const OfflineJob job{parties.program, parties.plan, seedOf(2000 + number)};
   auto clientSide = prepareClient(client, job, walk);
   EXPECT_TRUE(clientSide) << clientSide.error().message;
@@ -140,34 +136,39 @@ Prepared prepareBoth(Parties &parties, DealerService &service, DealerClient &cli
   return prepared;
 }
 
-TEST(Dealer, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
-  Parties parties(everyKind());
+template <class R>
+class DealerRings : public testing::Test {};
+TYPED_TEST_SUITE(DealerRings, ProgramRings);
+
+TYPED_TEST(DealerRings, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
+  using R = TypeParam;
+  Parties<R> parties(everyKind<R>());
   ThreadPool pool(2);
-  LocalDealer dealer(dealerOptions(), pool);
-  ProgramLinearMaps maps(parties.program, parties.plan, parties.pool);
-  DealerService service({dealer.service(), *parties.service, {1}, seedOf(1)});
-  DealerClient client({dealer.client(), *parties.client, {1}, seedOf(2)}, maps);
+  LocalDealer dealer(shortDealerOptions(), pool);
+  ProgramLinearMaps<R> maps(parties.program, parties.plan, parties.pool);
+  DealerService<R> service({dealer.service(), *parties.service, {1}, seedOf(1)});
+  DealerClient<R> client({dealer.client(), *parties.client, {1}, seedOf(2)}, maps);
   for (std::uint64_t number = 0; number < 3; ++number) {
     const Traffic before = dealer.client().traffic();
-    Prepared prepared = prepareBoth(parties, service, client, number);
+    Prepared<R> prepared = prepareBoth(parties, service, client, number);
     ASSERT_TRUE(prepared.service && prepared.client);
-    ProgramMaskWalk walk(parties.program, parties.plan, parties.pool);
+    ProgramMaskWalk<R> walk(parties.program, parties.plan, parties.pool);
     auto masks = dealtMasks(parties.plan, seedOf(2000 + number).derive("dealer draw"), walk);
     ASSERT_TRUE(masks);
     for (std::size_t i = 0; i < parties.plan.entries.size(); ++i)
-      checkEntry(parties, i, walk, maps, *prepared.service, *prepared.client, (*masks)[i].span());
+      checkEntry<R>(parties, i, walk, maps, *prepared.service, *prepared.client, (*masks)[i].span());
 
     const Plan::Totals totals = parties.plan.totals();
     const Traffic dealt = dealer.client().traffic() - before;
     const std::uint64_t ready = number == 0 ? 1 : 0;
-    EXPECT_EQ(dealt.bytesReceived,
-              totals.dealerBytes + 4 * totals.linearElements + dealt.messagesReceived * kFrameHeaderBytes + ready);
+    EXPECT_EQ(dealt.bytesReceived, totals.dealerBytes + sizeof(R) * totals.linearElements +
+                                       dealt.messagesReceived * kFrameHeaderBytes + ready);
   }
 }
 
 TEST(Dealer, correctionsOfAReluAreSmall) {
   const PlanEntry entry = entryOf(EntryKind::Compare, 1000, {10, 30, {3, 3}});
-  EXPECT_LE(correctionBytes(entry) + 4 * entry.elements, 45 * entry.elements) << "with its linear layer's";
+  EXPECT_LE(correctionBytes(entry, 32) + 4 * entry.elements, 45 * entry.elements) << "with its linear layer's";
 }
 
 // A party that is driven by hand.
@@ -194,7 +195,7 @@ struct Guest {
 class DealerFaults : public testing::Test {
 protected:
   ThreadPool pool_{1};
-  Dealer dealer_{dealerOptions(), pool_};
+  Dealer dealer_{shortDealerOptions(), pool_};
 };
 
 TEST_F(DealerFaults, aLonePartyIsSentAway) {
@@ -221,7 +222,7 @@ TEST_F(DealerFaults, sessionsWaitForTheirOwnPartner) {
 }
 
 TEST_F(DealerFaults, aProgramThatIsNotTheOneNamedIsRefused) {
-  const auto bytes = writeProgram(everyKind().program());
+  const auto bytes = writeProgram(everyKind<Ring32>().program());
   ASSERT_TRUE(bytes);
   Guest service(dealer_, {0, {7}, {9}}), client(dealer_, {1, {7}, {9}});
   ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerProgram, *bytes));

@@ -33,7 +33,7 @@ Layer conv(Shape x, Shape w, std::int64_t stride, std::int64_t dilation, std::in
 
 // One linear layer between input and output.
 struct Network {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   Plan plan;
   std::size_t entry = 0; // the linear one
 
@@ -51,7 +51,7 @@ struct Network {
 };
 
 // Gives the linear entry a mask of the test's making.
-class GivenWalk final : public MaskWalk {
+class GivenWalk final : public MaskWalk<Ring32> {
 public:
   GivenWalk(std::size_t linear, std::span<const Ring> r) : linear_(linear), r_(r) {}
   Expected<void> announce(std::size_t entry, std::span<const Ring> mask) override {
@@ -87,8 +87,8 @@ void checkLayer(Network &net, bool extreme) {
   std::ranges::transform(weights.data, w.data.begin(), [](std::int32_t v) { return static_cast<Ring>(v); });
   Prg prg = testPrg("r");
   TwoParties parties;
-  TwoPartyService service{{*parties.a, seedOf(1)}};
-  TwoPartyClient client{{*parties.b, seedOf(2)}};
+  TwoPartyService<Ring32> service{{*parties.a, seedOf(1)}};
+  TwoPartyClient<Ring32> client{{*parties.b, seedOf(2)}};
   for (std::uint8_t inference = 0; inference < 2; ++inference) {
     prg.fill(std::span(r.data));
     if (extreme)
@@ -98,7 +98,7 @@ void checkLayer(Network &net, bool extreme) {
     const TwoPartyCost cost = service.bitCost(net.plan);
     EXPECT_EQ(cost, client.bitCost(net.plan));
     const Traffic before = parties.a->traffic();
-    std::optional<ServiceBundle> bundle;
+    std::optional<ServiceBundle<Ring32>> bundle;
     parties.run(
         [&](Connection &) -> Expected<void> {
           SD_ASSIGN(bundle, prepareService(service, {net.builder.program(), net.plan, seedOf(3 + inference), nullptr},
@@ -118,7 +118,7 @@ void checkLayer(Network &net, bool extreme) {
     const Tensor<Ring> *operands[] = {&r, &w};
     const auto expected = reference::evaluateLinear<Ring>(instruction.op, operands, instruction.attrs,
                                                           net.builder.program().slots[instruction.result].shape);
-    const auto u = *bundle->take<LinearMaterial>(net.entry);
+    const auto u = *bundle->take<LinearMaterial<Ring32>>(net.entry);
     const auto &v = walk.announced.at(net.entry);
     ASSERT_EQ(expected.data.size(), v.size());
     for (std::size_t o = 0; o < v.size(); ++o)

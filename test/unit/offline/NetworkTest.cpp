@@ -16,7 +16,7 @@ namespace {
 
 // input -> (matmul -> relu) for each hidden layer -> matmul -> output: the four medical networks have this form.
 struct Perceptron {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   Plan plan;
   std::vector<std::int64_t> widths;
 
@@ -44,13 +44,14 @@ Seed seed(std::uint8_t first) { return Seed(std::array<std::uint8_t, 16>{first})
 
 struct Prepared {
   std::pair<Expected<void>, Expected<void>> ended;
-  std::optional<ServiceBundle> service;
-  std::optional<ClientBundle> client;
+  std::optional<ServiceBundle<Ring32>> service;
+  std::optional<ClientBundle<Ring32>> client;
 };
 
-Prepared prepare(const Perceptron &net, Connection &a, Connection &b, ProgramMaskWalk &walk, TwoParties &parties) {
-  TwoPartyService service{{a, seed(1)}};
-  TwoPartyClient client{{b, seed(2)}};
+Prepared prepare(const Perceptron &net, Connection &a, Connection &b, ProgramMaskWalk<Ring32> &walk,
+                 TwoParties &parties) {
+  TwoPartyService<Ring32> service{{a, seed(1)}};
+  TwoPartyClient<Ring32> client{{b, seed(2)}};
   Prepared result;
   result.ended = parties.runBoth(
       [&](Connection &) -> Expected<void> {
@@ -76,14 +77,14 @@ TEST_P(Widths, LinearEntriesCorrelateWithTheMasksOfTheOthers) {
   EXPECT_EQ(!net.plan.entries[1].transfers, net.widths[1] == 256);
   TwoParties parties;
   ThreadPool pool(1);
-  ProgramMaskWalk walk(net.builder.program(), net.plan, pool);
+  ProgramMaskWalk<Ring32> walk(net.builder.program(), net.plan, pool);
   Prepared result = prepare(net, *parties.a, *parties.b, walk, parties);
   ASSERT_TRUE(result.ended.first) << result.ended.first.error().message;
   ASSERT_TRUE(result.ended.second) << result.ended.second.error().message;
   int checked = 0;
   for (std::size_t i = 0; i < net.plan.entries.size(); ++i) {
     if (net.plan.entries[i].kind != EntryKind::Linear) continue;
-    const auto u = *result.service->take<LinearMaterial>(i);
+    const auto u = *result.service->take<LinearMaterial<Ring32>>(i);
     const auto r = *walk.operand(i, 0);
     const auto v = *walk.operand(i + 1, 0); // every linear entry is read by the entry behind it
     const auto &w = net.builder.weightSet().tensors[net.plan.entries[i].weights];
@@ -104,7 +105,7 @@ TEST_P(Widths, LinearEntriesCorrelateWithTheMasksOfTheOthers) {
 // What the service sees of a client whose masks are all zero is as uniform as of any other: 7 standard deviations, odds
 // of a false alarm below 1e-11.
 TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
-  class ZeroWalk final : public MaskWalk {
+  class ZeroWalk final : public MaskWalk<Ring32> {
   public:
     explicit ZeroWalk(const Plan &plan) : plan_(plan) {}
     Expected<void> announce(std::size_t, std::span<const Ring>) override { return {}; }
@@ -126,17 +127,17 @@ TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
   TamperingConnection a(*parties.a), b(*parties.b);
   const Program program;
   const WeightSet<Ring32> weights;
-  TwoPartyService service{{a, seed(1)}};
-  TwoPartyClient client{{b, seed(2)}};
+  TwoPartyService<Ring32> service{{a, seed(1)}};
+  TwoPartyClient<Ring32> client{{b, seed(2)}};
   ZeroWalk walk(plan);
   parties.run(
       [&](Connection &) {
         return service.prepare({program, plan, seed(3), nullptr}, weights,
-                               [](std::size_t, ServiceMaterial) { return Expected<void>(); });
+                               [](std::size_t, ServiceMaterial<Ring32>) { return Expected<void>(); });
       },
       [&](Connection &) {
         return client.prepare({program, plan, seed(4), nullptr}, walk,
-                              [](std::size_t, ClientMaterial) { return Expected<void>(); });
+                              [](std::size_t, ClientMaterial<Ring32>) { return Expected<void>(); });
       });
   for (const TamperingConnection *side : {&a, &b}) {
     double bits = 0, ones = 0;
@@ -164,7 +165,7 @@ TEST(TwoPartyNetwork, TamperedMessagesNeitherCrashNorHang) {
     TamperingConnection a(*parties.a, atService ? hook : TamperingConnection::Hook{}),
         b(*parties.b, atService ? TamperingConnection::Hook{} : hook);
     ThreadPool pool(1);
-    ProgramMaskWalk walk(net.builder.program(), net.plan, pool);
+    ProgramMaskWalk<Ring32> walk(net.builder.program(), net.plan, pool);
     const Prepared result = prepare(net, a, b, walk, parties);
     if (count) *count = atService ? a.seen().size() : b.seen().size();
     return result.ended.first && result.ended.second;
@@ -185,7 +186,7 @@ TEST(TwoPartyNetwork, PeerThatLeavesEndsTheSession) {
       if (number == leaveAt) parties.a->close("leaving");
     });
     ThreadPool pool(1);
-    ProgramMaskWalk walk(net.builder.program(), net.plan, pool);
+    ProgramMaskWalk<Ring32> walk(net.builder.program(), net.plan, pool);
     const Prepared result = prepare(net, a, *parties.b, walk, parties);
     EXPECT_FALSE(result.ended.first) << leaveAt;
     EXPECT_FALSE(result.ended.second) << leaveAt;

@@ -12,30 +12,32 @@ namespace sd {
 namespace {
 
 // Gives every operand a mask of its own: what a network between the entries would make of them is not the matter here.
-class FixedWalk final : public MaskWalk {
+template <RingWord R>
+class FixedWalk final : public MaskWalk<R> {
 public:
   FixedWalk(const Plan &plan, Prg prg) {
     for (const PlanEntry &entry : plan.entries)
       for (int which = 0; which < 2; ++which) {
-        operands_.push_back(randomRing(entry.elements, prg));
+        operands_.push_back(randomRing<R>(entry.elements, prg));
         // Words at the edges of the ring first.
-        constexpr Ring kEdges[] = {0, 1, ~Ring{0}, Ring{1} << 31, (Ring{1} << 31) - 1, (Ring{1} << 30) - 1, 1023, 1024};
+        constexpr R kTop = R{1} << (kBitsOf<R> - 1);
+        constexpr R kEdges[] = {0, 1, ~R{0}, kTop, kTop - 1, kTop / 2 - 1, 1023, 1024};
         for (std::size_t i = 0; i < std::min<std::size_t>(entry.elements / 2, 8); ++i)
           operands_.back()[i] = kEdges[i];
       }
   }
-  Expected<void> announce(std::size_t entry, std::span<const Ring> mask) override {
-    announced[entry] = std::vector<Ring>(mask.begin(), mask.end());
+  Expected<void> announce(std::size_t entry, std::span<const R> mask) override {
+    announced[entry] = std::vector<R>(mask.begin(), mask.end());
     return {};
   }
   bool ready(std::size_t) const override { return true; }
-  Expected<SecretVector<Ring>> operand(std::size_t entry, int which) override {
+  Expected<SecretVector<R>> operand(std::size_t entry, int which) override {
     return operands_[2 * entry + static_cast<std::size_t>(which)].clone();
   }
-  std::map<std::size_t, std::vector<Ring>> announced;
+  std::map<std::size_t, std::vector<R>> announced;
 
 private:
-  std::vector<SecretVector<Ring>> operands_;
+  std::vector<SecretVector<R>> operands_;
 };
 
 PlanEntry entry(EntryKind kind, std::uint64_t elements, CompareShape shape = {}) {
@@ -46,28 +48,29 @@ PlanEntry entry(EntryKind kind, std::uint64_t elements, CompareShape shape = {})
   return e;
 }
 
+template <RingWord R>
 struct Session {
   TwoParties parties;
   Program program;
-  WeightSet<Ring32> weights;
-  TwoPartyService service{{*parties.a, Seed(bytes(1))}};
-  TwoPartyClient client{{*parties.b, Seed(bytes(2))}};
+  WeightSet<R> weights;
+  TwoPartyService<R> service{{*parties.a, Seed(bytes(1))}};
+  TwoPartyClient<R> client{{*parties.b, Seed(bytes(2))}};
   std::uint8_t inference = 10;
 
   static std::array<std::uint8_t, 16> bytes(std::uint8_t first) { return {first}; }
 
   struct Result {
-    ServiceBundle service;
-    ClientBundle client;
-    std::map<std::size_t, std::vector<Ring>> masks;
+    ServiceBundle<R> service;
+    ClientBundle<R> client;
+    std::map<std::size_t, std::vector<R>> masks;
   };
 
   Result prepare(const Plan &plan) {
-    FixedWalk walk(plan, testPrg("walk"));
+    FixedWalk<R> walk(plan, testPrg("walk"));
     const OfflineJob jobA{program, plan, Seed(bytes(inference++)), nullptr};
     const OfflineJob jobB{program, plan, Seed(bytes(inference++)), nullptr};
-    std::optional<ServiceBundle> forService;
-    std::optional<ClientBundle> forClient;
+    std::optional<ServiceBundle<R>> forService;
+    std::optional<ClientBundle<R>> forClient;
     parties.run(
         [&](Connection &) -> Expected<void> {
           SD_ASSIGN(forService, prepareService(service, jobA, weights));
@@ -81,31 +84,37 @@ struct Session {
   }
 };
 
-Ring maskBits(int bits) { return bits == 32 ? ~Ring{0} : (Ring{1} << bits) - 1; }
+template <RingWord R>
+R maskBits(int bits) {
+  return (R{1} << bits) - 1;
+}
 
-void checkTruncate(const TruncateService &s, const TruncateClient &c, int t) {
+template <RingWord R>
+void checkTruncate(const TruncateService<R> &s, const TruncateClient<R> &c, int t) {
   for (std::size_t i = 0; i < c.r.size(); ++i) {
-    const Ring nr = 1 - (c.r[i] >> 31);
-    ASSERT_EQ((s.wrap[i] + c.wrap[i] - s.c.bit(0, i) * nr) & maskBits(t), 0u) << i;
+    const R nr = notTop(c.r[i]);
+    ASSERT_EQ((s.wrap[i] + c.wrap[i] - s.c.bit(0, i) * nr) & maskBits<R>(t), 0u) << i;
   }
 }
 
-void checkProduct(const ProductService &s, const ProductClient &c) {
+template <RingWord R>
+void checkProduct(const ProductService<R> &s, const ProductClient<R> &c) {
   for (std::size_t i = 0; i < c.r.size(); ++i)
     ASSERT_EQ(s.product[i] + c.product[i], s.alpha[i] * c.s[i] + s.beta[i] * c.r[i]) << i;
 }
 
-void checkTables(const CompareService &s, const CompareClient &c, const CompareTree &tree, int t) {
+template <RingWord R>
+void checkTables(const CompareService<R> &s, const CompareClient<R> &c, const CompareTree &tree, int t) {
   for (std::size_t i = 0; i < c.r.size(); ++i) {
-    const Ring b = ~(c.r[i] >> t);
+    const R b = ~(c.r[i] >> t);
     int plane = 0;
     for (const auto &digit : tree.digits) {
-      const Ring size = Ring{1} << digit.bits, own = b >> digit.firstBit & (size - 1);
-      Ring mask = 0;
+      const R size = R{1} << digit.bits, own = b >> digit.firstBit & (size - 1);
+      R mask = 0;
       for (int k = 0; k < digit.bits; ++k)
-        mask |= Ring{s.c.bit(digit.firstBit + k, i)} << k;
+        mask |= R{s.c.bit(digit.firstBit + k, i)} << k;
       for (int table = 0; table < digit.tables(); ++table)
-        for (Ring e = 0; e < size; ++e, ++plane) {
+        for (R e = 0; e < size; ++e, ++plane) {
           const bool wanted = table ? (e ^ mask) == own : (e ^ mask) > own;
           ASSERT_EQ(s.tables.bit(plane, i) ^ c.tables.bit(plane, i), wanted) << i << ' ' << digit.firstBit << ' ' << e;
         }
@@ -113,7 +122,8 @@ void checkTables(const CompareService &s, const CompareClient &c, const CompareT
   }
 }
 
-void checkTrees(const CompareService &s, const CompareClient &c, const CompareTree &tree) {
+template <RingWord R>
+void checkTrees(const CompareService<R> &s, const CompareClient<R> &c, const CompareTree &tree) {
   for (std::size_t i = 0; i < c.r.size(); ++i) {
     int wire = 0, product = 0;
     for (const auto &level : tree.levels) {
@@ -129,61 +139,72 @@ void checkTrees(const CompareService &s, const CompareClient &c, const CompareTr
   }
 }
 
-void checkSelection(const CompareService &s, const CompareClient &c, int t) {
+template <RingWord R>
+void checkSelection(const CompareService<R> &s, const CompareClient<R> &c, int t) {
   for (std::size_t i = 0; i < c.r.size(); ++i) {
-    const Ring q = c.r[i] >> t, l0 = s.l.bit(0, i), l1 = c.l.bit(0, i);
+    const R q = c.r[i] >> t, l0 = s.l.bit(0, i), l1 = c.l.bit(0, i);
     ASSERT_EQ(s.select[i] + c.select[i], (l0 ^ l1) * q - l1 * s.d[i]) << i;
     if (t == 0) continue;
-    const Ring nr = 1 - (c.r[i] >> 31), a = s.wrapChoice.bit(0, i), b = s.wrapChoice.bit(1, i);
-    ASSERT_EQ((s.wrapA[i] + c.wrapA[i] - a * nr) & maskBits(t), 0u) << i;
-    ASSERT_EQ((s.wrapLA[i] + c.wrapLA[i] - a * l1 * nr) & maskBits(t), 0u) << i;
-    ASSERT_EQ((s.wrapB[i] + c.wrapB[i] - b * (1 - 2 * l1) * nr) & maskBits(t), 0u) << i;
+    const R nr = notTop(c.r[i]), a = s.wrapChoice.bit(0, i), b = s.wrapChoice.bit(1, i);
+    ASSERT_EQ((s.wrapA[i] + c.wrapA[i] - a * nr) & maskBits<R>(t), 0u) << i;
+    ASSERT_EQ((s.wrapLA[i] + c.wrapLA[i] - a * l1 * nr) & maskBits<R>(t), 0u) << i;
+    ASSERT_EQ((s.wrapB[i] + c.wrapB[i] - b * (1 - 2 * l1) * nr) & maskBits<R>(t), 0u) << i;
   }
 }
 
-void checkAll(const Plan &plan, Session::Result &result) {
+template <RingWord R>
+void checkAll(const Plan &plan, typename Session<R>::Result &result) {
   for (std::size_t i = 0; i < plan.entries.size(); ++i) {
     const PlanEntry &e = plan.entries[i];
     SCOPED_TRACE(i);
     if (e.kind == EntryKind::Truncate) {
-      const auto s = *result.service.take<TruncateService>(i);
-      const auto c = *result.client.take<TruncateClient>(i);
+      const auto s = *result.service.template take<TruncateService<R>>(i);
+      const auto c = *result.client.template take<TruncateClient<R>>(i);
       checkTruncate(s, c, e.compare.truncation);
-      EXPECT_EQ(std::vector<Ring>(c.mask.span().begin(), c.mask.span().end()), result.masks.at(i));
+      EXPECT_EQ(std::vector<R>(c.mask.span().begin(), c.mask.span().end()), result.masks.at(i));
     } else if (e.kind == EntryKind::Product) {
-      checkProduct(*result.service.take<ProductService>(i), *result.client.take<ProductClient>(i));
+      checkProduct(*result.service.template take<ProductService<R>>(i),
+                   *result.client.template take<ProductClient<R>>(i));
     } else if (e.kind == EntryKind::Compare || e.kind == EntryKind::Maximum) {
-      const auto s = *result.service.take<CompareService>(i);
-      const auto c = *result.client.take<CompareClient>(i);
+      const auto s = *result.service.template take<CompareService<R>>(i);
+      const auto c = *result.client.template take<CompareClient<R>>(i);
       const CompareTree tree = CompareTree::make(e.compare.bits(), e.compare.schedule);
       checkTables(s, c, tree, e.compare.truncation);
       checkTrees(s, c, tree);
       checkSelection(s, c, e.compare.truncation);
       EXPECT_EQ(c.addend.size(), e.kind == EntryKind::Maximum ? e.elements : 0);
-      EXPECT_EQ(std::vector<Ring>(c.mask.span().begin(), c.mask.span().end()), result.masks.at(i));
+      EXPECT_EQ(std::vector<R>(c.mask.span().begin(), c.mask.span().end()), result.masks.at(i));
     }
   }
 }
 
 // Runs `plan` in the session; the traffic of each side must be what was declared before.
-void prepareAndCheck(Session &session, const Plan &plan) {
+template <RingWord R>
+void prepareAndCheck(Session<R> &session, const Plan &plan) {
   const TwoPartyCost cost = session.service.bitCost(plan);
   EXPECT_EQ(cost, session.client.bitCost(plan));
   const Traffic before = session.parties.a->traffic();
-  Session::Result result = session.prepare(plan);
+  typename Session<R>::Result result = session.prepare(plan);
   const Traffic used = session.parties.a->traffic() - before;
   EXPECT_EQ(used.bytesSent, cost.bytesFromP0);
   EXPECT_EQ(used.bytesReceived, cost.bytesFromP1);
   EXPECT_EQ(used.messagesSent, cost.messagesFromP0);
   EXPECT_EQ(used.messagesReceived, cost.messagesFromP1);
-  checkAll(plan, result);
+  checkAll<R>(plan, result);
 }
 
-TEST(TwoParty, EverySchedule) {
-  Session session;
-  for (int t : {0, 1, 10, 24})
-    for (int bound : {t + 1, 26, 30}) {
-      Plan plan;
+template <class R>
+class TwoPartyRings : public testing::Test {
+protected:
+  static Plan planOf(std::vector<PlanEntry> entries) { return {std::move(entries), kBitsOf<R>}; }
+};
+TYPED_TEST_SUITE(TwoPartyRings, testing::Types<Ring32>);
+
+TYPED_TEST(TwoPartyRings, EverySchedule) {
+  Session<TypeParam> session;
+  for (int t : {0, 1, 10, maxTruncation(kBitsOf<TypeParam>)})
+    for (int bound : {t + 1, kBoundBitsOf<TypeParam> - 4, kBoundBitsOf<TypeParam>}) {
+      Plan plan = this->planOf({});
       for (int digit = 1; digit <= 4; ++digit)
         for (int radix = 2; radix <= 4; ++radix)
           plan.entries.push_back(entry(EntryKind::Compare, 66, {t, bound, {digit, radix}}));
@@ -191,10 +212,10 @@ TEST(TwoParty, EverySchedule) {
     }
 }
 
-TEST(TwoParty, EverySizeAndKind) {
-  Session session;
+TYPED_TEST(TwoPartyRings, EverySizeAndKind) {
+  Session<TypeParam> session;
   for (std::uint64_t n : {1u, 7u, 63u, 64u, 65u, 511u, 513u, 4095u, 4097u, 8193u}) {
-    Plan plan;
+    Plan plan = this->planOf({});
     plan.entries = {entry(EntryKind::Input, n),
                     entry(EntryKind::Compare, n, {10, 30, {3, 3}}),
                     entry(EntryKind::Truncate, n, {10, 30, {}}),
@@ -207,7 +228,7 @@ TEST(TwoParty, EverySizeAndKind) {
 
 // A network larger than a window: each window has its own messages, and the OTs go on from one to the next.
 TEST(TwoParty, SeveralWindows) {
-  Session session;
+  Session<Ring32> session;
   Plan plan;
   plan.entries = {entry(EntryKind::Truncate, 1'200'001, {1, 30, {}}), entry(EntryKind::Compare, 3000, {0, 5, {2, 4}}),
                   entry(EntryKind::Truncate, 1'100'003, {2, 30, {}})};
@@ -217,24 +238,25 @@ TEST(TwoParty, SeveralWindows) {
 }
 
 TEST(TwoParty, NothingInteractiveNeedsNoTransfers) {
-  Session session;
+  Session<Ring32> session;
   Plan plan;
   plan.entries = {entry(EntryKind::Input, 5), entry(EntryKind::Output, 5)};
   prepareAndCheck(session, plan);
   EXPECT_EQ(session.parties.a->traffic().bytesSent + session.parties.a->traffic().bytesReceived, 0u);
 }
 
-TEST(TwoParty, BitsOfTheChartAreTheCostModels) {
+TYPED_TEST(TwoPartyRings, BitsOfTheChartAreTheCostModels) {
+  constexpr int kBits = kBitsOf<TypeParam>;
   for (int digit = 1; digit <= 4; ++digit)
     for (int radix = 2; radix <= 4; ++radix)
       for (int t : {0, 10}) {
         const PlanEntry e = entry(EntryKind::Compare, 1, {t, 30, {digit, radix}});
-        const EntryLayout layout = EntryLayout::make(e);
+        const EntryLayout layout = EntryLayout::make(e, kBits);
         std::uint64_t toP0 = 0, toP1 = 0;
         for (std::size_t k = 0; k < layout.messageBits.size(); ++k)
           (k % 2 ? toP1 : toP0) += layout.messageBits[k];
-        EXPECT_EQ(toP0, e.cost().offlineBitsToP0);
-        EXPECT_EQ(toP1, e.cost().offlineBitsToP1);
+        EXPECT_EQ(toP0, e.cost(kBits).offlineBitsToP0);
+        EXPECT_EQ(toP1, e.cost(kBits).offlineBitsToP1);
       }
 }
 

@@ -10,96 +10,109 @@ namespace {
 
 using namespace test;
 
-TEST(Truncate, isOffByLessThanAUnitAndUnbiased) {
-  for (const int t : {0, 1, 6, 10, 12, 15, 24})
+template <class R>
+class Truncate : public testing::Test {};
+TYPED_TEST_SUITE(Truncate, Rings);
+
+TYPED_TEST(Truncate, isOffByLessThanAUnitAndUnbiased) {
+  using R = TypeParam;
+  for (const int t : {0, 1, 6, 10, 12, 15, maxTruncation(kBitsOf<R>)})
     for (const std::size_t n : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{65}, std::size_t{40000}}) {
-      const PlanEntry entry = entryOf(EntryKind::Truncate, n, {t, 30, {}});
-      const auto values = boundaryValues(n, t, 30, 20);
-      const Trial run = runEntry(entry, {values}, 600);
+      const PlanEntry entry = entryOf(EntryKind::Truncate, n, {t, kBoundBitsOf<R>, {}});
+      const auto values = boundaryValues<R>(n, t, kBoundBitsOf<R>, 20);
+      const auto run = runEntry<R>(entry, {values}, 600);
       double sum = 0;
       for (std::size_t i = 0; i < n; ++i) {
-        const double error =
-            static_cast<SignedRing>(run.result[i]) - std::ldexp(static_cast<SignedRing>(values[i]), -t);
-        ASSERT_LT(std::abs(error), t ? 1.0 : 1e-9) << t << ' ' << static_cast<SignedRing>(values[i]);
-        sum += error;
+        ASSERT_TRUE(isRounded(run.result[i], values[i], t)) << t << ' ' << static_cast<SignedOf<R>>(values[i]);
+        sum += roundingError(run.result[i], values[i], t);
       }
       // Five standard deviations of at most 1/sqrt(2): false alarm at odds of 6e-7.
       if (n == 40000) {
         EXPECT_LT(std::abs(sum / n), 0.018) << t;
       }
-      EXPECT_EQ(run.messages[0].size() + run.messages[1].size(), (n + 7) / 8 + 4 * n);
+      EXPECT_EQ(run.messages[0].size() + run.messages[1].size(), (n + 7) / 8 + sizeof(R) * n);
     }
 }
 
-TEST(Product, isExactModTwoToThe32) {
+template <class R>
+class Product : public testing::Test {};
+TYPED_TEST_SUITE(Product, Rings);
+
+TYPED_TEST(Product, isExactInTheRing) {
+  using R = TypeParam;
   for (const std::size_t n : {std::size_t{1}, std::size_t{65}, std::size_t{1000}}) {
     const PlanEntry entry = entryOf(EntryKind::Product, n);
-    std::mt19937 generator(21);
-    std::vector<Ring> x(n), y(n);
+    std::mt19937_64 generator(21);
+    std::vector<R> x(n), y(n);
     for (std::size_t i = 0; i < n; ++i)
-      x[i] = generator(), y[i] = generator();
-    x[0] = 0x80000000u;
-    y[0] = 0xFFFFFFFFu;
-    const Trial run = runEntry(entry, {x, y}, 700);
+      x[i] = static_cast<R>(generator()), y[i] = static_cast<R>(generator());
+    x[0] = R{1} << (kBitsOf<R> - 1);
+    y[0] = ~R{0};
+    const auto run = runEntry<R>(entry, {x, y}, 700);
     for (std::size_t i = 0; i < n; ++i)
       ASSERT_EQ(run.result[i], x[i] * y[i]);
-    EXPECT_EQ(run.messages[0].size(), 8 * n);
-    EXPECT_EQ(run.messages[1].size(), 4 * n);
+    EXPECT_EQ(run.messages[0].size(), 2 * sizeof(R) * n);
+    EXPECT_EQ(run.messages[1].size(), sizeof(R) * n);
   }
 }
 
-TEST(Product, spentMaterialIsRefused) {
+TYPED_TEST(Product, spentMaterialIsRefused) {
+  using R = TypeParam;
   const PlanEntry entry = entryOf(EntryKind::Product, 3);
-  const Plan plan{{entry}};
-  const std::vector<Ring> r(3, 1);
-  Dealt dealt = deal(entry, {r, r}, 4);
-  ServiceBundle bundle(plan);
+  const Plan plan = planOf<R>({entry});
+  const std::vector<R> r(3, 1);
+  Dealt<R> dealt = deal<R>(entry, {r, r}, 4);
+  ServiceBundle<R> bundle(plan);
   ASSERT_TRUE(bundle.put(0, std::move(dealt.service)));
-  const MaskedTensor x = masked(r, r);
-  const std::vector<const MaskedTensor *> operands{&x, &x};
-  ASSERT_TRUE(makeServiceOp(plan, 0, bundle, operands, nullptr));
-  auto again = makeServiceOp(plan, 0, bundle, operands, nullptr);
+  const auto x = masked(r, r);
+  const std::vector<const MaskedTensor<R> *> operands{&x, &x};
+  ASSERT_TRUE(makeServiceOp<R>(plan, 0, bundle, operands, nullptr));
+  auto again = makeServiceOp<R>(plan, 0, bundle, operands, nullptr);
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().message, testing::HasSubstr("used already"));
 }
 
 // A plan of input -> two comparisons of different depth, a truncation and a maximum in one group -> output.
+template <class R>
 class GroupTest : public testing::Test {
 protected:
   static constexpr std::size_t kCount = 129;
-  Plan plan_{{entryOf(EntryKind::Input, kCount), entryOf(EntryKind::Compare, kCount, {10, 30, {3, 3}}),
-              entryOf(EntryKind::Compare, kCount, {0, 4, {4, 2}}), entryOf(EntryKind::Truncate, kCount, {6, 30, {}}),
-              entryOf(EntryKind::Maximum, kCount, {0, 30, {1, 2}}), entryOf(EntryKind::Output, kCount)}};
-  std::vector<Ring> r_ = boundaryValues(kCount, 0, 30, 31); // any mask will do
-  std::vector<Ring> x_ = boundaryValues(kCount, 0, 3, 32);
-  ServiceBundle service_{plan_};
-  ClientBundle client_{plan_};
-  std::vector<std::vector<Ring>> outMasks_{plan_.entries.size()};
+  Plan plan_ =
+      planOf<R>({entryOf(EntryKind::Input, kCount), entryOf(EntryKind::Compare, kCount, {10, 30, {3, 3}}),
+                 entryOf(EntryKind::Compare, kCount, {0, 4, {4, 2}}), entryOf(EntryKind::Truncate, kCount, {6, 30, {}}),
+                 entryOf(EntryKind::Maximum, kCount, {0, 30, {1, 2}}), entryOf(EntryKind::Output, kCount)});
+  std::vector<R> r_ = boundaryValues<R>(kCount, 0, 30, 31); // any mask will do
+  std::vector<R> x_ = boundaryValues<R>(kCount, 0, 3, 32);
+  ServiceBundle<R> service_{plan_};
+  ClientBundle<R> client_{plan_};
+  std::vector<std::vector<R>> outMasks_{plan_.entries.size()};
 
   void SetUp() override {
     for (std::size_t i = 0; i < plan_.entries.size(); ++i) {
-      Dealt dealt = deal(plan_.entries[i], {r_, r_}, 800 + i);
-      if (i == 0) std::copy(r_.begin(), r_.end(), std::get<InputMaterial>(dealt.client).mask.data());
+      Dealt<R> dealt = deal<R>(plan_.entries[i], {r_, r_}, 800 + i);
+      if (i == 0) std::copy(r_.begin(), r_.end(), std::get<InputMaterial<R>>(dealt.client).mask.data());
       outMasks_[i] = dealt.mask;
       EXPECT_TRUE(service_.put(i, std::move(dealt.service)));
       EXPECT_TRUE(client_.put(i, std::move(dealt.client)));
     }
   }
 
-  std::vector<std::unique_ptr<ServiceOp>> serviceOps(const MaskedTensor &x) {
-    std::vector<std::unique_ptr<ServiceOp>> ops;
-    const std::vector<const MaskedTensor *> operands{&x, &x};
+  std::vector<std::unique_ptr<ServiceOp<R>>> serviceOps(const MaskedTensor<R> &x) {
+    std::vector<std::unique_ptr<ServiceOp<R>>> ops;
+    const std::vector<const MaskedTensor<R> *> operands{&x, &x};
     for (const std::size_t i : {1, 2, 3, 4}) {
-      auto op = makeServiceOp(plan_, i, service_, std::span(operands).first(plan_.entries[i].operands()), nullptr);
+      auto op = makeServiceOp<R>(plan_, i, service_,
+                                 std::span<const MaskedTensor<R> *const>(operands).first(plan_.entries[i].operands()),
+                                 nullptr);
       EXPECT_TRUE(op);
       ops.push_back(std::move(*op));
     }
     return ops;
   }
-  std::vector<std::unique_ptr<ClientOp>> clientOps() {
-    std::vector<std::unique_ptr<ClientOp>> ops;
+  std::vector<std::unique_ptr<ClientOp<R>>> clientOps() {
+    std::vector<std::unique_ptr<ClientOp<R>>> ops;
     for (const std::size_t i : {1, 2, 3, 4}) {
-      auto op = makeClientOp(plan_, i, client_, {}, nullptr);
+      auto op = makeClientOp<R>(plan_, i, client_, {}, nullptr);
       EXPECT_TRUE(op);
       ops.push_back(std::move(*op));
     }
@@ -115,28 +128,36 @@ std::vector<InteractiveOp *> pointers(const Ops &ops) {
   return result;
 }
 
-TEST_F(GroupTest, opsShareMessagesFromInputToOutput) {
+TYPED_TEST_SUITE(GroupTest, Rings);
+
+TYPED_TEST(GroupTest, opsShareMessagesFromInputToOutput) {
+  using R = TypeParam;
+  constexpr std::size_t n = GroupTest<R>::kCount;
+  auto &plan = this->plan_;
+  auto &service = this->service_;
+  auto &client = this->client_;
+  const auto &values = this->x_;
   auto [serviceEnd, clientEnd] = makeMemoryConnections();
   Channel &hospital = clientEnd->stream(1);
-  SecretVector<Ring> opened;
+  SecretVector<R> opened;
   auto clientSide = std::async(std::launch::async, [&]() -> Expected<void> {
-    SD_ASSIGN(auto input, makeClientOp(plan_, 0, client_, x_, nullptr));
+    SD_ASSIGN(auto input, makeClientOp<R>(plan, 0, client, values, nullptr));
     SD_TRY(runRoundGroup(hospital, Party::Client, pointers(std::vector{input.get()})));
-    auto ops = clientOps();
+    auto ops = this->clientOps();
     SD_TRY(runRoundGroup(hospital, Party::Client, pointers(ops)));
-    SD_ASSIGN(auto output, makeClientOp(plan_, 5, client_, {}, nullptr));
+    SD_ASSIGN(auto output, makeClientOp<R>(plan, 5, client, {}, nullptr));
     SD_TRY(runRoundGroup(hospital, Party::Client, pointers(std::vector{output.get()})));
     opened = output->takeOpened();
     return {};
   });
 
   Channel &channel = serviceEnd->stream(1);
-  auto input = makeServiceOp(plan_, 0, service_, {}, nullptr);
+  auto input = makeServiceOp<R>(plan, 0, service, {}, nullptr);
   ASSERT_TRUE(input);
   ASSERT_TRUE(runRoundGroup(channel, Party::Service, pointers(std::vector{input->get()})));
   EXPECT_EQ(channel.traffic().bytesSent, 0u) << "an input is one message of P1's";
-  const MaskedTensor x = (*input)->takeResult();
-  auto ops = serviceOps(x);
+  const MaskedTensor<R> x = (*input)->takeResult();
+  auto ops = this->serviceOps(x);
   const Traffic before = channel.traffic();
   ASSERT_TRUE(runRoundGroup(channel, Party::Service, pointers(ops)));
   const Traffic group = channel.traffic() - before;
@@ -144,9 +165,9 @@ TEST_F(GroupTest, opsShareMessagesFromInputToOutput) {
   // The (1, 2) tree of 30 bits has five levels, six messages and more; all ops travel in them.
   std::uint64_t sent = 0, received = 0, longest = 0;
   for (const std::size_t i : {1, 2, 3, 4}) {
-    const ProtocolCost cost = plan_.entries[i].cost();
-    sent += cost.onlineBytes(0, kCount);
-    received += cost.onlineBytes(1, kCount);
+    const ProtocolCost cost = plan.entries[i].cost(kBitsOf<R>);
+    sent += cost.onlineBytes(0, n);
+    received += cost.onlineBytes(1, n);
     longest = std::max<std::uint64_t>(longest, cost.roundTrips());
   }
   EXPECT_EQ(group.messagesSent, longest);
@@ -154,28 +175,28 @@ TEST_F(GroupTest, opsShareMessagesFromInputToOutput) {
   EXPECT_EQ(group.bytesSent, sent + longest * kFrameHeaderBytes);
   EXPECT_EQ(group.bytesReceived, received + longest * kFrameHeaderBytes);
 
-  const MaskedTensor relu = ops[0]->takeResult(), exact = ops[1]->takeResult(), halved = ops[2]->takeResult(),
-                     maximum = ops[3]->takeResult();
-  for (std::size_t i = 0; i < kCount; ++i) {
-    const auto value = static_cast<SignedRing>(x_[i]);
-    EXPECT_LT(std::abs(static_cast<SignedRing>(relu.span()[i] + outMasks_[1][i]) - std::max(value, 0) / 1024.0), 1.0);
-    EXPECT_EQ(exact.span()[i] + outMasks_[2][i], static_cast<Ring>(std::max(value, 0)));
-    EXPECT_LT(std::abs(static_cast<SignedRing>(halved.span()[i] + outMasks_[3][i]) - value / 64.0), 1.0);
-    EXPECT_EQ(maximum.span()[i] + outMasks_[4][i], x_[i]);
+  const MaskedTensor<R> relu = ops[0]->takeResult(), exact = ops[1]->takeResult(), halved = ops[2]->takeResult(),
+                        maximum = ops[3]->takeResult();
+  for (std::size_t i = 0; i < n; ++i) {
+    const R positive = positivePart(values[i]);
+    EXPECT_TRUE(isRounded<R>(relu.span()[i] + this->outMasks_[1][i], positive, 10));
+    EXPECT_EQ(exact.span()[i] + this->outMasks_[2][i], positive);
+    EXPECT_TRUE(isRounded<R>(halved.span()[i] + this->outMasks_[3][i], values[i], 6));
+    EXPECT_EQ(maximum.span()[i] + this->outMasks_[4][i], values[i]);
   }
 
-  auto output = makeServiceOp(plan_, 5, service_, std::vector<const MaskedTensor *>{&x}, nullptr);
+  auto output = makeServiceOp<R>(plan, 5, service, std::vector<const MaskedTensor<R> *>{&x}, nullptr);
   ASSERT_TRUE(output);
   ASSERT_TRUE(runRoundGroup(channel, Party::Service, pointers(std::vector{output->get()})));
   auto ended = clientSide.get();
   ASSERT_TRUE(ended) << ended.error().message;
-  EXPECT_TRUE(std::equal(x_.begin(), x_.end(), opened.data()));
+  EXPECT_TRUE(std::equal(values.begin(), values.end(), opened.data()));
 }
 
 // What a faulty peer may send instead of the first message of a group.
 enum class Fault { WrongTag, Short, Long, Late, Gone };
 
-class Faults : public GroupTest, public testing::WithParamInterface<Fault> {};
+class Faults : public GroupTest<Ring32>, public testing::WithParamInterface<Fault> {};
 
 TEST_P(Faults, endTheSessionWithAClearError) {
   ConnectionOptions options;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "runtime/offline/Deal.h"
@@ -11,6 +12,8 @@
 #include "runtime/protocol/RoundGroup.h"
 
 namespace sd::test {
+
+using Rings = testing::Types<Ring32, Ring64>;
 
 inline Seed seedOf(std::uint64_t number) {
   std::array<std::uint8_t, Seed::kBytes> bytes{};
@@ -27,47 +30,56 @@ inline PlanEntry entryOf(EntryKind kind, std::size_t n, CompareShape shape = {})
   return entry;
 }
 
+template <RingWord R>
+Plan planOf(std::vector<PlanEntry> entries) {
+  return {std::move(entries), kBitsOf<R>};
+}
+
 // A walk over entries whose operands' masks are given.
-class GivenMasks final : public MaskWalk {
+template <RingWord R>
+class GivenMasks final : public MaskWalk<R> {
 public:
-  explicit GivenMasks(std::vector<std::vector<Ring>> operands) : operands_(std::move(operands)) {}
-  Expected<void> announce(std::size_t, std::span<const Ring>) override { return {}; }
+  explicit GivenMasks(std::vector<std::vector<R>> operands) : operands_(std::move(operands)) {}
+  Expected<void> announce(std::size_t, std::span<const R>) override { return {}; }
   bool ready(std::size_t) const override { return true; }
-  Expected<SecretVector<Ring>> operand(std::size_t, int which) override {
+  Expected<SecretVector<R>> operand(std::size_t, int which) override {
     const auto &mask = operands_.at(static_cast<std::size_t>(which));
-    SecretVector<Ring> r(mask.size());
+    SecretVector<R> r(mask.size());
     std::copy(mask.begin(), mask.end(), r.data());
     return r;
   }
 
 private:
-  std::vector<std::vector<Ring>> operands_;
+  std::vector<std::vector<R>> operands_;
 };
 
+template <RingWord R>
 struct Dealt {
-  ServiceMaterial service;
-  ClientMaterial client;
-  std::vector<Ring> mask; // of the result
+  ServiceMaterial<R> service;
+  ClientMaterial<R> client;
+  std::vector<R> mask; // of the result
 };
 
 // Deals entry 0 of a plan of one.
-inline Dealt deal(const PlanEntry &entry, const std::vector<std::vector<Ring>> &masks, std::uint64_t seed) {
-  Plan plan{{entry}};
-  GivenMasks walk(masks);
+template <RingWord R>
+Dealt<R> deal(const PlanEntry &entry, const std::vector<std::vector<R>> &masks, std::uint64_t seed) {
+  const Plan plan = planOf<R>({entry});
+  GivenMasks<R> walk(masks);
   Prg service(seedOf(seed).derive("service")), client(seedOf(seed).derive("client"));
-  Dealt dealt{dealtServiceParts(entry, service), dealtClientParts(entry, client), {}};
-  SecretVector<Ring> mask(entry.elements);
+  Dealt<R> dealt{dealtServiceParts<R>(entry, service), dealtClientParts<R>(entry, client), {}};
+  SecretVector<R> mask(entry.elements);
   client.fill(mask.span());
   dealt.mask.assign(mask.data(), mask.data() + mask.size());
-  EXPECT_TRUE(setMasks(plan, 0, walk, std::move(mask), dealt.client));
+  EXPECT_TRUE(setMasks<R>(plan, 0, walk, std::move(mask), dealt.client));
   completeClient(entry, dealt.service, dealt.client);
   EXPECT_TRUE(entry.kind == EntryKind::Linear || fits(dealt.client, entry));
   EXPECT_TRUE(fits(dealt.service, entry));
   return dealt;
 }
 
-inline MaskedTensor masked(const std::vector<Ring> &values, const std::vector<Ring> &r) {
-  MaskedTensor x(values.size());
+template <RingWord R>
+MaskedTensor<R> masked(const std::vector<R> &values, const std::vector<R> &r) {
+  MaskedTensor<R> x(values.size());
   for (std::size_t i = 0; i < values.size(); ++i)
     x.span()[i] = values[i] - r[i];
   return x;
@@ -93,35 +105,37 @@ inline Messages passMessages(InteractiveOp &service, InteractiveOp &client) {
 }
 
 // Runs one entry on masked operands and returns the result in the clear.
+template <RingWord R>
 struct Trial {
-  std::vector<Ring> result;
+  std::vector<R> result;
   Messages messages;
 };
-inline Trial runEntry(const PlanEntry &entry, const std::vector<std::vector<Ring>> &values, std::uint64_t seed,
-                      ThreadPool *pool = nullptr, std::span<const Ring> turned = {}) {
+template <RingWord R>
+Trial<R> runEntry(const PlanEntry &entry, const std::vector<std::vector<R>> &values, std::uint64_t seed,
+                  ThreadPool *pool = nullptr, std::span<const std::type_identity_t<R>> turned = {}) {
   Prg prg(seedOf(seed).derive("operands"));
-  std::vector<std::vector<Ring>> masks;
-  std::vector<MaskedTensor> operands;
-  std::vector<const MaskedTensor *> pointers;
+  std::vector<std::vector<R>> masks;
+  std::vector<MaskedTensor<R>> operands;
+  std::vector<const MaskedTensor<R> *> pointers;
   for (const auto &value : values) {
     masks.emplace_back(value.size());
-    prg.fill(std::span<Ring>(masks.back()));
+    prg.fill(std::span<R>(masks.back()));
     operands.push_back(masked(value, masks.back()));
   }
   for (const auto &operand : operands)
     pointers.push_back(&operand);
-  Dealt dealt = deal(entry, masks, seed);
-  const Plan plan{{entry}};
-  ServiceBundle serviceBundle(plan);
-  ClientBundle clientBundle(plan);
+  Dealt<R> dealt = deal<R>(entry, masks, seed);
+  const Plan plan = planOf<R>({entry});
+  ServiceBundle<R> serviceBundle(plan);
+  ClientBundle<R> clientBundle(plan);
   EXPECT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
   EXPECT_TRUE(clientBundle.put(0, std::move(dealt.client)));
-  auto service = makeServiceOp(plan, 0, serviceBundle, pointers, pool, turned);
-  auto client = makeClientOp(plan, 0, clientBundle, {}, pool);
+  auto service = makeServiceOp<R>(plan, 0, serviceBundle, pointers, pool, turned);
+  auto client = makeClientOp<R>(plan, 0, clientBundle, {}, pool);
   EXPECT_TRUE(service && client);
-  Trial run;
+  Trial<R> run;
   run.messages = passMessages(**service, **client);
-  const MaskedTensor result = (*service)->takeResult();
+  const MaskedTensor<R> result = (*service)->takeResult();
   EXPECT_EQ(result.size(), entry.elements);
   for (std::size_t i = 0; i < result.size(); ++i)
     run.result.push_back(result.span()[i] + dealt.mask[i]);
@@ -129,17 +143,37 @@ inline Trial runEntry(const PlanEntry &entry, const std::vector<std::vector<Ring
 }
 
 // Values up to |y| <= 2^bound - 2^t: the edges first, then random ones of all magnitudes.
-inline std::vector<Ring> boundaryValues(std::size_t n, int t, int bound, std::uint32_t seed) {
+template <RingWord R>
+std::vector<R> boundaryValues(std::size_t n, int t, int bound, std::uint32_t seed) {
   const std::int64_t edge = (std::int64_t{1} << bound) - (std::int64_t{1} << t), unit = std::int64_t{1} << t;
-  std::mt19937 generator(seed);
+  std::mt19937_64 generator(seed);
   std::uniform_int_distribution<std::int64_t> value(-edge, edge);
-  std::vector<Ring> values;
+  std::vector<R> values;
   for (const std::int64_t y : {std::int64_t{0}, edge, -edge, std::int64_t{1}, std::int64_t{-1}, unit, -unit, unit - 1,
                                1 - unit, unit + 1, -unit - 1, edge - 1, 1 - edge})
-    if (y >= -edge && y <= edge && values.size() < n) values.push_back(static_cast<Ring>(y));
+    if (y >= -edge && y <= edge && values.size() < n) values.push_back(static_cast<R>(y));
   while (values.size() < n)
-    values.push_back(static_cast<Ring>(value(generator) >> generator() % bound));
+    values.push_back(static_cast<R>(value(generator) >> generator() % static_cast<unsigned>(bound)));
   return values;
+}
+
+// Whether the result of a division by 2^t is the quotient's floor or ceiling.
+template <RingWord R>
+bool isRounded(R result, R value, int t) {
+  const R floor = static_cast<R>(static_cast<SignedOf<R>>(value) >> t), rest = value - (floor << t);
+  return result == floor || (rest != 0 && result == floor + 1);
+}
+
+// Its error, in units of the result.
+template <RingWord R>
+double roundingError(R result, R value, int t) {
+  const R floor = static_cast<R>(static_cast<SignedOf<R>>(value) >> t), rest = value - (floor << t);
+  return static_cast<double>(static_cast<SignedOf<R>>(result - floor)) - std::ldexp(static_cast<double>(rest), -t);
+}
+
+template <RingWord R>
+R positivePart(R value) {
+  return static_cast<SignedOf<R>>(value) > 0 ? value : 0;
 }
 
 } // namespace sd::test

@@ -32,16 +32,17 @@ double chiSquare(const std::vector<std::uint8_t> &bytes) {
 }
 
 // Each bit of each message as a stream of its own over the elements: planes one by one, words bit by bit.
+template <RingWord R>
 void checkMessage(const std::vector<std::uint8_t> &message, std::size_t n, std::size_t words,
                   const std::string &where) {
   for (std::size_t w = 0; w < words; ++w)
-    for (int bit = 0; bit < kRingBits; ++bit) {
+    for (int bit = 0; bit < kBitsOf<R>; ++bit) {
       std::uint64_t ones = 0;
       for (std::size_t i = 0; i < n; ++i)
-        ones += message[4 * (w * n + i) + bit / 8] >> (bit % 8) & 1;
+        ones += message[sizeof(R) * (w * n + i) + bit / 8] >> (bit % 8) & 1;
       EXPECT_LT(deviationOf(ones, n), kZ) << where << ", word " << w << ", bit " << bit;
     }
-  const std::size_t first = 4 * n * words, planes = (message.size() - first) * 8 / n;
+  const std::size_t first = sizeof(R) * n * words, planes = (message.size() - first) * 8 / n;
   for (std::size_t plane = 0; plane < planes; ++plane) {
     std::uint64_t ones = 0;
     for (std::size_t k = plane * n; k < (plane + 1) * n; ++k)
@@ -61,51 +62,56 @@ struct View {
   std::vector<std::size_t> words; // leading words an element of each message
 };
 
-class Transcripts : public testing::TestWithParam<SignedRing> {};
+template <class R>
+class Transcripts : public testing::Test {};
+TYPED_TEST_SUITE(Transcripts, Rings);
 
-TEST_P(Transcripts, areUniform) {
-  const std::vector<Ring> values(kCount, static_cast<Ring>(GetParam()));
-  for (const View &view :
-       {View{EntryKind::Compare, {10, 30, {3, 3}}, {1, 0, 0, 1}},
-        View{EntryKind::Compare, {10, 30, {4, 3}}, {1, 0, 0, 1}},
-        View{EntryKind::Compare, {0, 30, {2, 4}}, {1, 0, 0, 1}},
-        View{EntryKind::Compare, {0, 30, {1, 2}}, {1, 0, 0, 0, 0, 0, 0, 1}},
-        View{EntryKind::Truncate, {10, 30, {}}, {0, 1}}, View{EntryKind::Maximum, {0, 30, {3, 4}}, {1, 0, 0, 1}},
-        View{EntryKind::Product, {}, {2, 1}}}) {
-    const PlanEntry entry = entryOf(view.kind, kCount, view.shape);
-    std::vector operands{values, std::vector<Ring>(kCount, 0)};
-    operands.resize(static_cast<std::size_t>(entry.operands()));
-    const Trial run = runEntry(entry, operands, 4242);
-    ASSERT_EQ(run.messages.size(), view.words.size()) << view.shape.schedule.digit;
-    for (std::size_t k = 0; k < run.messages.size(); ++k)
-      checkMessage(run.messages[k], kCount, view.words[k],
-                   fmt::format("kind {}, t {}, message {}", static_cast<int>(view.kind), view.shape.truncation, k));
-  }
+TYPED_TEST(Transcripts, areUniform) {
+  using R = TypeParam;
+  constexpr int kBound = kBoundBitsOf<R>;
+  constexpr R kEdge = (R{1} << kBound) - 1024;
+  for (const R extreme : {R{0}, R{1}, ~R{0}, kEdge, R{0} - kEdge})
+    for (const View &view :
+         {View{EntryKind::Compare, {10, 30, {3, 3}}, {1, 0, 0, 1}},
+          View{EntryKind::Compare, {10, 30, {4, 3}}, {1, 0, 0, 1}},
+          View{EntryKind::Compare, {0, 30, {2, 4}}, {1, 0, 0, 1}},
+          View{EntryKind::Compare, {0, kBound, {1, 2}}, {1, 0, 0, 0, 0, 0, 0, 1}},
+          View{EntryKind::Truncate, {10, kBound, {}}, {0, 1}}, View{EntryKind::Maximum, {0, 30, {3, 4}}, {1, 0, 0, 1}},
+          View{EntryKind::Product, {}, {2, 1}}}) {
+      const PlanEntry entry = entryOf(view.kind, kCount, view.shape);
+      std::vector operands{std::vector<R>(kCount, extreme), std::vector<R>(kCount, 0)};
+      operands.resize(static_cast<std::size_t>(entry.operands()));
+      const auto run = runEntry<R>(entry, operands, 4242);
+      ASSERT_EQ(run.messages.size(), view.words.size()) << view.shape.schedule.digit;
+      for (std::size_t k = 0; k < run.messages.size(); ++k)
+        checkMessage<R>(
+            run.messages[k], kCount, view.words[k],
+            fmt::format("kind {}, t {}, message {}", static_cast<int>(view.kind), view.shape.truncation, k));
+    }
 }
 
-INSTANTIATE_TEST_SUITE_P(Extremes, Transcripts, testing::Values(0, 1, -1, (1 << 30) - 1024, -((1 << 30) - 1024)));
-
 // P1's messages say nothing about its masks either: here all of them are zero, so that P0 holds the plain values.
-TEST(Transcripts, hideTheMasks) {
+TYPED_TEST(Transcripts, hideTheMasks) {
+  using R = TypeParam;
   const PlanEntry entry = entryOf(EntryKind::Compare, kCount, {10, 30, {3, 3}});
-  const std::vector<Ring> zero(kCount, 0), values(kCount, 1 << 20);
-  Dealt dealt = deal(entry, {zero}, 5);
-  const MaskedTensor y = masked(values, zero);
-  const Plan plan{{entry}};
-  ServiceBundle serviceBundle(plan);
-  ClientBundle clientBundle(plan);
+  const std::vector<R> zero(kCount, 0), values(kCount, 1 << 20);
+  Dealt<R> dealt = deal<R>(entry, {zero}, 5);
+  const auto y = masked(values, zero);
+  const Plan plan = planOf<R>({entry});
+  ServiceBundle<R> serviceBundle(plan);
+  ClientBundle<R> clientBundle(plan);
   ASSERT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
   ASSERT_TRUE(clientBundle.put(0, std::move(dealt.client)));
-  auto service = makeServiceOp(plan, 0, serviceBundle, std::vector<const MaskedTensor *>{&y}, nullptr);
-  auto client = makeClientOp(plan, 0, clientBundle, {}, nullptr);
+  auto service = makeServiceOp<R>(plan, 0, serviceBundle, std::vector<const MaskedTensor<R> *>{&y}, nullptr);
+  auto client = makeClientOp<R>(plan, 0, clientBundle, {}, nullptr);
   ASSERT_TRUE(service && client);
   const Messages messages = passMessages(**service, **client);
-  checkMessage(messages[1], kCount, 0, "message 1");
-  checkMessage(messages[3], kCount, 1, "message 3");
+  checkMessage<R>(messages[1], kCount, 0, "message 1");
+  checkMessage<R>(messages[3], kCount, 1, "message 3");
 }
 
 // The test itself sees what it should: a masked bit stuck at 3 in 4, and a byte that comes too often.
-TEST(Transcripts, biasWouldBeSeen) {
+TEST(TranscriptTests, biasWouldBeSeen) {
   EXPECT_GT(deviationOf(3 * kCount / 4, kCount), kZ);
   std::mt19937 generator(1);
   std::vector<std::uint8_t> bytes(1 << 16);

@@ -39,10 +39,10 @@ Expected<void> useAll(const Pool &pool, const Plan &plan, Connection &connection
 void use(const TwoStores &stores, std::uint64_t records, Outcome &outcome) {
   auto [left, right] = makeMemoryConnections({.timeout = std::chrono::milliseconds(5000)});
   std::thread service([&, &far = *left] {
-    auto done = useAll<ServiceMaterial>(stores.servicePool, stores.plan, far, outcome.service, records);
+    auto done = useAll<ServiceMaterial<Ring32>>(stores.servicePool, stores.plan, far, outcome.service, records);
     if (!done) outcome.service.error = done.error().message, far.close(done.error().message);
   });
-  auto done = useAll<ClientMaterial>(stores.clientPool, stores.plan, *right, outcome.client, records);
+  auto done = useAll<ClientMaterial<Ring32>>(stores.clientPool, stores.plan, *right, outcome.client, records);
   if (!done) outcome.client.error = done.error().message, right->close(done.error().message);
   service.join();
 }
@@ -154,7 +154,7 @@ TEST(Agreement, hostileNamesAreRefused) {
     auto [left, right] = makeMemoryConnections({.timeout = std::chrono::milliseconds(5000)});
     std::vector<std::uint8_t> answer;
     std::thread service([&, &far = *left] {
-      auto done = useAll<ServiceMaterial>(stores.servicePool, stores.plan, far, side, 1);
+      auto done = useAll<ServiceMaterial<Ring32>>(stores.servicePool, stores.plan, far, side, 1);
       if (!done) side.error = done.error().message;
       far.close("over");
     });

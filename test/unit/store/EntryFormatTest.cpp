@@ -73,13 +73,17 @@ TEST(StoreKey, refusesEveryDamagedByte) {
   EXPECT_NE(StoreKey::fresh()->id, key.id);
 }
 
-TEST(StoredLayout, followsFromThePlan) {
-  const Plan plan = test::smallPlan();
+template <class R>
+class StoredLayouts : public testing::Test {};
+TYPED_TEST_SUITE(StoredLayouts, test::Rings);
+
+TYPED_TEST(StoredLayouts, followFromThePlan) {
+  const Plan plan = test::smallPlan<TypeParam>();
   for (const int party : {0, 1}) {
     const StoredLayout layout(plan, party);
     std::uint64_t at = EntryHeader::kBytes;
     for (std::size_t i = 0; i < plan.entries.size(); ++i) {
-      const std::size_t packed = party == 0 ? servicePackedBytes(plan.entries[i]) : clientPackedBytes(plan.entries[i]);
+      const std::size_t packed = packedBytes(plan.entries[i], party, kBitsOf<TypeParam>);
       EXPECT_EQ(layout.pieces[i].packedBytes, packed);
       if (packed == 0) continue;
       EXPECT_EQ(layout.pieces[i].offset, at);

@@ -23,25 +23,32 @@ std::vector<TakenEntry> takeOne(const Pool &pool, const EntryId &id) {
   return std::move(*taken);
 }
 
-TEST(Pool, givesBackWhatWasPut) {
-  TwoStores stores;
+template <class R>
+class PoolRings : public testing::Test {};
+TYPED_TEST_SUITE(PoolRings, test::Rings);
+
+TYPED_TEST(PoolRings, givesBackWhatWasPut) {
+  using R = TypeParam;
+  test::StoresOf<R> stores;
   stores.make(idOf(1, 4));
   const auto service = takeOne(stores.servicePool, idOf(1, 4)), client = takeOne(stores.clientPool, idOf(1, 4));
   ASSERT_TRUE(service.size() == 1 && client.size() == 1);
-  auto serviceBundle = service[0].load<ServiceMaterial>(stores.plan);
-  auto clientBundle = client[0].load<ClientMaterial>(stores.plan);
+  auto serviceBundle = service[0].template load<ServiceMaterial<R>>(stores.plan);
+  auto clientBundle = client[0].template load<ClientMaterial<R>>(stores.plan);
   ASSERT_TRUE(serviceBundle && clientBundle);
-  stores.deal(4, [&](std::size_t i, const test::Dealt &dealt) {
+  stores.deal(4, [&](std::size_t i, const test::Dealt<R> &dealt) {
     const PlanEntry &entry = stores.plan.entries[i];
     const auto same = [&](const auto &material, const auto &expected) {
       EXPECT_TRUE(std::ranges::equal(pack(material, entry).span(), pack(expected, entry).span())) << i;
     };
-    if (entry.kind == EntryKind::Linear) same(ServiceMaterial(*serviceBundle->take<LinearMaterial>(i)), dealt.service);
+    if (entry.kind == EntryKind::Linear)
+      same(ServiceMaterial<R>(*serviceBundle->template take<LinearMaterial<R>>(i)), dealt.service);
     if (entry.kind == EntryKind::Compare) {
-      same(ServiceMaterial(*serviceBundle->take<CompareService>(i)), dealt.service);
-      same(ClientMaterial(*clientBundle->take<CompareClient>(i)), dealt.client);
+      same(ServiceMaterial<R>(*serviceBundle->template take<CompareService<R>>(i)), dealt.service);
+      same(ClientMaterial<R>(*clientBundle->template take<CompareClient<R>>(i)), dealt.client);
     }
-    if (entry.kind == EntryKind::Output) same(ClientMaterial(*clientBundle->take<OutputMaterial>(i)), dealt.client);
+    if (entry.kind == EntryKind::Output)
+      same(ClientMaterial<R>(*clientBundle->template take<OutputMaterial<R>>(i)), dealt.client);
   });
 }
 
@@ -89,8 +96,9 @@ TEST(Pool, manyThreadsNeverTakeTheSame) {
   EXPECT_EQ(std::set<EntryId>(seen.begin(), seen.end()).size(), ids.size());
 }
 
-TEST(Pool, everyDamagedByteAndEveryCutIsRefused) {
-  TwoStores stores;
+TYPED_TEST(PoolRings, everyDamagedByteAndEveryCutIsRefused) {
+  using R = TypeParam;
+  test::StoresOf<R> stores;
   stores.make(idOf(1, 0), true, false);
   const auto path = test::filesIn(stores.folder / "service", ".ready").at(0);
   const auto good = test::contentOf(path);
@@ -102,7 +110,7 @@ TEST(Pool, everyDamagedByteAndEveryCutIsRefused) {
     auto taken = takeOne(stores.servicePool, idOf(1, 0));
     EXPECT_EQ(taken.size(), 1u);
     ++tried;
-    return taken.at(0).load<ServiceMaterial>(stores.plan).has_value();
+    return taken.at(0).template load<ServiceMaterial<R>>(stores.plan).has_value();
   };
   ASSERT_TRUE(loads(good));
   for (std::size_t i = 0; i < good.size(); ++i) {
@@ -126,7 +134,7 @@ TEST(Pool, refusesAnEntryOfAnotherStoreNamePlanOrProgram) {
   const auto files = test::filesIn(stores.folder / "service", ".ready");
   const auto clients = test::filesIn(stores.folder / "client", ".ready");
   const auto load = [&](const Pool &pool, const Plan &plan) {
-    auto bundle = takeOne(pool, idOf(1, 0)).at(0).load<ServiceMaterial>(plan);
+    auto bundle = takeOne(pool, idOf(1, 0)).at(0).load<ServiceMaterial<Ring32>>(plan);
     return bundle ? std::string() : bundle.error().message;
   };
   std::filesystem::rename(files[1], files[0]); // under another's name
@@ -151,6 +159,10 @@ TEST(Pool, refusesAnEntryOfAnotherStoreNamePlanOrProgram) {
     }
     EXPECT_THAT(load(pool, stores.plan), HasSubstr(text));
   }
+  Plan other = stores.plan;
+  other.ringBits = 64;
+  EXPECT_THAT(load(stores.servicePool, other), HasSubstr("not those that the program needs"));
+  stores.make(idOf(1, 0), true, false);
   Plan wider = stores.plan;
   wider.entries[1].elements = 4;
   EXPECT_THAT(load(stores.servicePool, wider), HasSubstr("not those that the program needs"));
@@ -168,7 +180,7 @@ TEST(Pool, halfWrittenEntriesAreNoEntries) {
   }
   EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 0u);
   auto writer = stores.servicePool.create(idOf(1, 0), stores.plan);
-  const auto dealt = test::deal(stores.plan.entries[1], {std::vector<Ring>(3, 5)}, 1);
+  const auto dealt = test::deal<Ring32>(stores.plan.entries[1], {std::vector<Ring32>(3, 5)}, 1);
   EXPECT_TRUE(writer->put(1, dealt.service));
   EXPECT_THAT(writer->put(1, dealt.service).error().message, HasSubstr("made already"));
   EXPECT_FALSE(writer->put(2, dealt.service)); // of another kind

@@ -49,20 +49,22 @@ inline EntryId idOf(std::uint8_t session, std::uint32_t index) {
 }
 
 // An input, a linear op, a ReLU and an output of three elements.
-inline Plan smallPlan() {
-  return {{entryOf(EntryKind::Input, 3), entryOf(EntryKind::Linear, 3),
-           entryOf(EntryKind::Compare, 3, {10, 30, {3, 3}}), entryOf(EntryKind::Output, 3)}};
+template <RingWord R>
+Plan smallPlan() {
+  return planOf<R>({entryOf(EntryKind::Input, 3), entryOf(EntryKind::Linear, 3),
+                    entryOf(EntryKind::Compare, 3, {10, 30, {3, 3}}), entryOf(EntryKind::Output, 3)});
 }
 
 // The two parties' stores, and their pools of one program.
-struct TwoStores {
+template <RingWord R>
+struct StoresOf {
   TemporaryFolder folder;
-  Plan plan = smallPlan();
+  Plan plan = smallPlan<R>();
   Digest program{7};
   Store service, client;
   Pool servicePool, clientPool;
 
-  TwoStores()
+  StoresOf()
       : service(*Store::openOrCreate(folder / "service")), client(*Store::openOrCreate(folder / "client")),
         servicePool(*service.pool({program, 0, client.id()})), clientPool(*client.pool({program, 1, service.id()})) {}
 
@@ -70,12 +72,12 @@ struct TwoStores {
   template <class Put>
   void deal(std::uint64_t seed, const Put &put) const {
     for (std::size_t i = 0; i < plan.entries.size(); ++i)
-      put(i, test::deal(plan.entries[i], {std::vector<Ring>(3, 5)}, seed * 100 + i));
+      put(i, test::deal<R>(plan.entries[i], {std::vector<R>(3, 5)}, seed * 100 + i));
   }
   EntryWriter written(const Pool &pool, const EntryId &id) const {
     auto writer = pool.create(id, plan);
     EXPECT_TRUE(writer) << (writer ? "" : writer.error().message);
-    deal(id.index, [&](std::size_t i, const Dealt &dealt) {
+    deal(id.index, [&](std::size_t i, const Dealt<R> &dealt) {
       if (pool.binding().party == 0) {
         EXPECT_TRUE(writer->put(i, dealt.service));
       } else if (plan.entries[i].kind != EntryKind::Linear) {
@@ -90,5 +92,7 @@ struct TwoStores {
     EXPECT_TRUE(!inClient || written(clientPool, id).commit());
   }
 };
+
+using TwoStores = StoresOf<Ring32>;
 
 } // namespace sd::test

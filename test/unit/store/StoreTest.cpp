@@ -72,7 +72,7 @@ TEST(Store, refusesWhatOthersMayRead) {
     const EntryId id = test::idOf(1, 0);
     auto taken = stores.servicePool.take({&id, 1});
     ASSERT_TRUE(taken && taken->size() == 1);
-    EXPECT_THAT(taken->at(0).load<ServiceMaterial>(stores.plan).error().message, HasSubstr("others may read"));
+    EXPECT_THAT(taken->at(0).load<ServiceMaterial<Ring32>>(stores.plan).error().message, HasSubstr("others may read"));
   }
 }
 

@@ -22,14 +22,16 @@ namespace {
 using testing::HasSubstr;
 using Ints = std::vector<std::int64_t>;
 
+template <RingWord R>
 struct Compiled {
   LoadedProgram program;
-  WeightSet<Ring32> weights;
+  WeightSet<R> weights;
 };
 
 // y = relu(x W) >> 8, x in [-1, 1]^4.
-Compiled small() {
-  test::ProgramBuilder b;
+template <RingWord R>
+Compiled<R> small() {
+  test::ProgramBuilder<R> b;
   const SlotId weights = b.weights({4, 3}, 8, 1, 9);
   const SlotId in = b.add(
       OpKind::ShareInput,
@@ -43,7 +45,7 @@ Compiled small() {
   b.add(OpKind::Return, {b.add(OpKind::ShareOutput, {v})}, {{Attr::Names, std::vector<std::string>{"y"}}});
   const auto bytes = writeProgram(b.program());
   EXPECT_TRUE(bytes);
-  Compiled result{{b.program(), digestOf(*bytes)}, b.weightSet()};
+  Compiled<R> result{{b.program(), digestOf(*bytes)}, b.weightSet()};
   result.weights.program = result.program.digest;
   return result;
 }
@@ -53,9 +55,10 @@ struct Results {
   Expected<ClientResult> client = fail("did not run");
 };
 
+template <RingWord R>
 struct Fixture {
   std::string folder = (std::filesystem::temp_directory_path() / "sd-stored-XXXXXX").string();
-  Compiled compiled = small();
+  Compiled<R> compiled = small<R>();
   ThreadPool pool{2};
   std::optional<Store> service, client;
 
@@ -74,18 +77,18 @@ struct Fixture {
     SessionOptions forService{compiled.program, pool, mode, *Seed::fresh()}, forClient = forService;
     forClient.seed = *Seed::fresh();
     forService.store = {purpose, &*service, count}, forClient.store = {purpose, &*client, count};
-    auto makeService = twoPartyService();
-    auto makeClient = twoPartyClient();
+    auto makeService = twoPartyService<R>();
+    auto makeClient = twoPartyClient<R>();
     std::optional<LocalDealer> dealer;
     if (mode == PreprocessMode::Dealer) {
       dealer.emplace(dealerOptions(std::chrono::milliseconds(5000)), pool);
       forService.dealer = &dealer->service(), forClient.dealer = &dealer->client();
-      makeService = dealerService(dealer->service());
-      makeClient = dealerClient(dealer->client(), compiled.program.program, pool);
+      makeService = dealerService<R>(dealer->service());
+      makeClient = dealerClient<R>(dealer->client(), compiled.program.program, pool);
     }
     Results results;
     std::thread thread([&] { results.service = runService(*link.first, forService, compiled.weights, makeService); });
-    results.client = runClient(*link.second, forClient, records, makeClient);
+    results.client = runClient<R>(*link.second, forClient, records, makeClient);
     thread.join();
     if (results.client) expectAsInterpreted(records, *results.client);
     return results;
@@ -104,32 +107,35 @@ struct Fixture {
   }
 };
 
-class Prepared : public testing::TestWithParam<PreprocessMode> {};
-INSTANTIATE_TEST_SUITE_P(StoredSession, Prepared, testing::Values(PreprocessMode::TwoParty, PreprocessMode::Dealer));
+template <class R>
+class Prepared : public testing::Test {};
+TYPED_TEST_SUITE(Prepared, testing::Types<Ring32>);
 
-TEST_P(Prepared, InferencesServeLaterSessionsOnceEach) {
-  Fixture fixture;
-  const Results made = fixture.run(Purpose::Prepare, 5, GetParam());
-  ASSERT_TRUE(made.service && made.client) << (made.client ? "" : made.client.error().message);
-  EXPECT_EQ(made.service->stored.size(), 5u);
-  EXPECT_EQ(made.service->stored, made.client->stats.stored);
-  EXPECT_EQ(made.client->stats.online.traffic.bytesSent, 0u);
+TYPED_TEST(Prepared, InferencesServeLaterSessionsOnceEach) {
+  for (const PreprocessMode mode : {PreprocessMode::TwoParty, PreprocessMode::Dealer}) {
+    Fixture<TypeParam> fixture;
+    const Results made = fixture.run(Purpose::Prepare, 5, mode);
+    ASSERT_TRUE(made.service && made.client) << (made.client ? "" : made.client.error().message);
+    EXPECT_EQ(made.service->stored.size(), 5u);
+    EXPECT_EQ(made.service->stored, made.client->stats.stored);
+    EXPECT_EQ(made.client->stats.online.traffic.bytesSent, 0u);
 
-  const Results first = fixture.run(Purpose::Stored, 3), second = fixture.run(Purpose::Stored, 2);
-  ASSERT_TRUE(first.service && first.client && second.service && second.client);
-  std::vector<std::string> used = first.client->stats.stored;
-  used.insert(used.end(), second.client->stats.stored.begin(), second.client->stats.stored.end());
-  EXPECT_EQ(used, made.client->stats.stored);
-  EXPECT_EQ(first.service->stored, first.client->stats.stored);
+    const Results first = fixture.run(Purpose::Stored, 3), second = fixture.run(Purpose::Stored, 2);
+    ASSERT_TRUE(first.service && first.client && second.service && second.client);
+    std::vector<std::string> used = first.client->stats.stored;
+    used.insert(used.end(), second.client->stats.stored.begin(), second.client->stats.stored.end());
+    EXPECT_EQ(used, made.client->stats.stored);
+    EXPECT_EQ(first.service->stored, first.client->stats.stored);
 
-  const Results sixth = fixture.run(Purpose::Stored, 1);
-  ASSERT_FALSE(sixth.service || sixth.client);
-  EXPECT_THAT(sixth.client.error().message, HasSubstr("the stores hold 0 prepared inference(s)"));
-  EXPECT_THAT(sixth.service.error().message, HasSubstr("the stores hold 0 prepared inference(s)"));
+    const Results sixth = fixture.run(Purpose::Stored, 1);
+    ASSERT_FALSE(sixth.service || sixth.client);
+    EXPECT_THAT(sixth.client.error().message, HasSubstr("the stores hold 0 prepared inference(s)"));
+    EXPECT_THAT(sixth.service.error().message, HasSubstr("the stores hold 0 prepared inference(s)"));
+  }
 }
 
 TEST(StoredSession, UsesTheOnlinePhaseAloneWithTheSameTraffic) {
-  Fixture fixture;
+  Fixture<Ring32> fixture;
   const Results fresh = fixture.run(Purpose::Fresh, 2);
   ASSERT_TRUE(fixture.run(Purpose::Prepare, 2).client);
   const Results stored = fixture.run(Purpose::Stored, 2);
@@ -140,7 +146,7 @@ TEST(StoredSession, UsesTheOnlinePhaseAloneWithTheSameTraffic) {
 }
 
 TEST(StoredSession, ManyAtOnceShareOneStore) {
-  Fixture fixture;
+  Fixture<Ring32> fixture;
   ASSERT_TRUE(fixture.run(Purpose::Prepare, 40).client);
   std::vector<Results> results(8);
   {
@@ -163,7 +169,7 @@ TEST(StoredSession, ManyAtOnceShareOneStore) {
 }
 
 TEST(StoredSession, AStoreOfAnotherProgramIsEmptyHere) {
-  Fixture fixture;
+  Fixture<Ring32> fixture;
   ASSERT_TRUE(fixture.run(Purpose::Prepare, 1).client);
   fixture.compiled.program.digest[0] ^= 1;
   fixture.compiled.weights.program = fixture.compiled.program.digest;

@@ -9,7 +9,7 @@ namespace {
 
 // x / 4 goes in at scale 2, comes out, and is turned over.
 TEST(ClearPart, PreparesAndFinishes) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   const SlotId x = builder.input("x", {1, 2});
   const SlotId four = builder.add(OpKind::Constant, {},
                                   {{Attr::Value, std::make_shared<const Tensor<float>>(Tensor<float>({1}, {4}))}});
@@ -24,10 +24,10 @@ TEST(ClearPart, PreparesAndFinishes) {
 
   auto part = ClearPart::prepare(builder.program(), {{"x", Tensor<float>({1, 2}, {4, -10})}});
   ASSERT_TRUE(part) << part.error().message;
-  auto integers = part->quantized(input);
+  auto integers = part->quantized<Ring32>(input);
   ASSERT_TRUE(integers);
   EXPECT_EQ((*integers)[0], 4u);
-  EXPECT_EQ((*integers)[1], static_cast<Ring>(-10));
+  EXPECT_EQ((*integers)[1], static_cast<Ring32>(-10));
   part->setOpened(output, *integers);
   auto outputs = part->finish();
   ASSERT_TRUE(outputs) << outputs.error().message;
@@ -35,7 +35,7 @@ TEST(ClearPart, PreparesAndFinishes) {
 }
 
 TEST(ClearPart, RefusesWhatDoesNotFitTheRing) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   const SlotId in = builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 20));
   const SlotId out = builder.add(OpKind::ShareOutput, {in});
   builder.add(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});

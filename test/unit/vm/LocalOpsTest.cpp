@@ -45,46 +45,52 @@ std::vector<Case> cases() {
   };
 }
 
-Tensor<Ring> random(const Shape &shape, std::mt19937 &rng) {
-  Tensor<Ring> tensor(shape);
-  for (Ring &v : tensor.data)
-    v = static_cast<Ring>(rng());
+template <RingWord R>
+Tensor<R> random(const Shape &shape, std::mt19937_64 &rng) {
+  Tensor<R> tensor(shape);
+  for (R &v : tensor.data)
+    v = static_cast<R>(rng());
   return tensor;
 }
 
+template <class R>
+class LocalOpRings : public testing::Test {};
+TYPED_TEST_SUITE(LocalOpRings, test::ProgramRings);
+
 // The parts of the result add up to the op on the sum of the parts.
-TEST(LocalOps, PartsAddUpToTheReference) {
-  std::mt19937 rng(11);
+TYPED_TEST(LocalOpRings, PartsAddUpToTheReference) {
+  using R = TypeParam;
+  std::mt19937_64 rng(11);
   ThreadPool pool(2);
   for (const Case &c : cases()) {
     SCOPED_TRACE(info(c.op).mnemonic);
-    test::ProgramBuilder builder;
+    test::ProgramBuilder<R> builder;
     std::vector<SlotId> operands;
-    std::vector<Tensor<Ring>> value, mask, sum;
+    std::vector<Tensor<R>> value, mask, sum;
     for (const Shape &shape : c.shares) {
       operands.push_back(builder.add(OpKind::ShareInput, {builder.input("x", shape)}, {}, Type::share(shape, 0)));
-      value.push_back(random(shape, rng)), mask.push_back(random(shape, rng));
+      value.push_back(random<R>(shape, rng)), mask.push_back(random<R>(shape, rng));
       sum.push_back(value.back());
       for (std::size_t i = 0; i < sum.back().data.size(); ++i)
         sum.back().data[i] += mask.back().data[i];
     }
     for (const Shape &shape : c.weights) {
-      operands.push_back(builder.weights(shape, 0, rng()));
-      value.push_back(toRing<Ring>(builder.weightSet().tensors.back()));
+      operands.push_back(builder.weights(shape, 0, static_cast<std::uint32_t>(rng())));
+      value.push_back(toRing<R>(builder.weightSet().tensors.back()));
       sum.push_back(value.back());
     }
     const SlotId result = builder.add(c.op, operands, c.attrs);
     const Program &program = builder.program();
     const std::size_t size = static_cast<std::size_t>(elementCount(program.slots[result].shape));
 
-    LocalOp op{program, program.instructions.back(), {}, {}};
-    for (const Tensor<Ring> &tensor : value)
+    LocalOp<R> op{program, program.instructions.back(), {}, {}};
+    for (const Tensor<R> &tensor : value)
       op.operands.push_back(tensor.data);
-    std::vector<Ring> x(size, 1), r(size, 2);
+    std::vector<R> x(size, 1), r(size, 2);
     op.result = x;
     runOnValue(pool, op);
     if (isLinear(c.op)) {
-      applyLinear(pool, op, value[1].data, mask[0].data, r);
+      applyLinear<R>(pool, op, value[1].data, mask[0].data, r);
     } else {
       op.operands.assign(operands.size(), {});
       for (std::size_t i = 0; i < mask.size(); ++i)
@@ -93,11 +99,11 @@ TEST(LocalOps, PartsAddUpToTheReference) {
       runOnMask(pool, op);
     }
 
-    std::vector<const Tensor<Ring> *> pointers;
-    for (const Tensor<Ring> &tensor : sum)
+    std::vector<const Tensor<R> *> pointers;
+    for (const Tensor<R> &tensor : sum)
       pointers.push_back(&tensor);
     Rounding rounding;
-    const auto expected = evaluateShare<Ring>(c.op, pointers, c.attrs, rounding);
+    const auto expected = evaluateShare<R>(c.op, pointers, c.attrs, rounding);
     ASSERT_TRUE(expected) << expected.error().message;
     for (std::size_t i = 0; i < size; ++i)
       ASSERT_EQ(x[i] + r[i], expected->data[i]) << i;

@@ -8,10 +8,12 @@ namespace sd {
 namespace {
 
 using testing::HasSubstr;
+using Rings = testing::Types<Ring32, Ring64>;
 
 // input -> mulc -> matmul -> pad -> relu -> output.
+template <RingWord R>
 struct Chain {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<R> builder;
   Plan plan;
   ThreadPool pool{1};
 
@@ -33,53 +35,61 @@ struct Chain {
   }
 };
 
-std::vector<Ring> values(const Expected<SecretVector<Ring>> &mask) {
+template <RingWord R>
+std::vector<R> values(const Expected<SecretVector<R>> &mask) {
   EXPECT_TRUE(mask) << mask.error().message;
   return {mask->span().begin(), mask->span().end()};
 }
 
-TEST(MaskWalk, FollowsLocalOps) {
-  Chain chain;
+template <class R>
+class MaskWalks : public testing::Test {};
+TYPED_TEST_SUITE(MaskWalks, Rings);
+
+TYPED_TEST(MaskWalks, FollowsLocalOps) {
+  using R = TypeParam;
+  Chain<R> chain;
   ASSERT_EQ(chain.plan.entries.size(), 4u); // input, matmul, relu, output
-  ProgramMaskWalk walk(chain.builder.program(), chain.plan, chain.pool);
+  ProgramMaskWalk<R> walk(chain.builder.program(), chain.plan, chain.pool);
   for (std::size_t entry : {1, 2, 3})
     EXPECT_FALSE(walk.ready(entry));
   EXPECT_TRUE(walk.ready(0));
-  ASSERT_TRUE(walk.announce(0, std::vector<Ring>{5, 0x80000001}));
+  ASSERT_TRUE(walk.announce(0, std::vector<R>{5, (R{1} << (kBitsOf<R> - 1)) + 1}));
   EXPECT_TRUE(walk.ready(1));
   EXPECT_FALSE(walk.ready(2));
-  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<Ring>{10, 2}));
-  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<Ring>{10, 2})) << "asked twice";
+  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<R>{10, 2}));
+  EXPECT_EQ(values(walk.operand(1, 0)), (std::vector<R>{10, 2})) << "asked twice";
   EXPECT_THAT(walk.operand(2, 0).error().message, HasSubstr("not known yet"));
-  ASSERT_TRUE(walk.announce(1, std::vector<Ring>{1, 2, 3}));
-  EXPECT_EQ(values(walk.operand(2, 0)), (std::vector<Ring>{2, 4, 6}));
+  ASSERT_TRUE(walk.announce(1, std::vector<R>{1, 2, 3}));
+  EXPECT_EQ(values(walk.operand(2, 0)), (std::vector<R>{2, 4, 6}));
   EXPECT_FALSE(walk.ready(3));
-  ASSERT_TRUE(walk.announce(2, std::vector<Ring>{7, 8, 9}));
-  EXPECT_EQ(values(walk.operand(3, 0)), (std::vector<Ring>{7, 8, 9}));
+  ASSERT_TRUE(walk.announce(2, std::vector<R>{7, 8, 9}));
+  EXPECT_EQ(values(walk.operand(3, 0)), (std::vector<R>{7, 8, 9}));
 }
 
-TEST(MaskWalk, RefusesWhatDoesNotFit) {
-  Chain chain;
-  ProgramMaskWalk walk(chain.builder.program(), chain.plan, chain.pool);
-  EXPECT_THAT(walk.announce(0, std::vector<Ring>{5}).error().message, HasSubstr("1 elements instead of 2"));
-  EXPECT_THAT(walk.announce(3, std::vector<Ring>{5}).error().message, HasSubstr("no mask"));
-  EXPECT_THAT(walk.announce(9, std::vector<Ring>{5}).error().message, HasSubstr("no mask"));
-  ASSERT_TRUE(walk.announce(0, std::vector<Ring>{5, 6}));
-  EXPECT_THAT(walk.announce(0, std::vector<Ring>{5, 6}).error().message, HasSubstr("already"));
+TYPED_TEST(MaskWalks, RefusesWhatDoesNotFit) {
+  using R = TypeParam;
+  Chain<R> chain;
+  ProgramMaskWalk<R> walk(chain.builder.program(), chain.plan, chain.pool);
+  EXPECT_THAT(walk.announce(0, std::vector<R>{5}).error().message, HasSubstr("1 elements instead of 2"));
+  EXPECT_THAT(walk.announce(3, std::vector<R>{5}).error().message, HasSubstr("no mask"));
+  EXPECT_THAT(walk.announce(9, std::vector<R>{5}).error().message, HasSubstr("no mask"));
+  ASSERT_TRUE(walk.announce(0, std::vector<R>{5, 6}));
+  EXPECT_THAT(walk.announce(0, std::vector<R>{5, 6}).error().message, HasSubstr("already"));
   EXPECT_FALSE(walk.operand(1, 1));
   EXPECT_FALSE(walk.ready(9));
 }
 
-TEST(LinearMaps, ApplyTheWeights) {
-  Chain chain;
-  ProgramLinearMaps maps(chain.builder.program(), chain.plan, chain.pool);
+TYPED_TEST(MaskWalks, LinearMapsApplyTheWeights) {
+  using R = TypeParam;
+  Chain<R> chain;
+  ProgramLinearMaps<R> maps(chain.builder.program(), chain.plan, chain.pool);
   const auto sizes = maps.sizes(1);
   EXPECT_EQ(sizes.weights, 6u);
   EXPECT_EQ(sizes.x, 2u);
   EXPECT_EQ(sizes.y, 3u);
-  std::vector<Ring> y(3);
-  maps.apply(1, std::vector<Ring>{1, 2, 3, 4, 5, 6}, std::vector<Ring>{10, 1}, y);
-  EXPECT_EQ(y, (std::vector<Ring>{14, 25, 36}));
+  std::vector<R> y(3);
+  maps.apply(1, std::vector<R>{1, 2, 3, 4, 5, 6}, std::vector<R>{10, 1}, y);
+  EXPECT_EQ(y, (std::vector<R>{14, 25, 36}));
 }
 
 } // namespace

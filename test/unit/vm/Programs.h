@@ -9,14 +9,19 @@
 
 namespace sd::test {
 
+using ProgramRings = testing::Types<Ring32, Ring64>;
+
 // Appends instructions; each is a group of its own. The result's type is the rule's, or `declared`.
+template <RingWord R>
 class ProgramBuilder {
 public:
+  ProgramBuilder() { program_.ringBits = kBitsOf<R>; }
+
   SlotId add(OpKind op, std::vector<SlotId> operands, Attrs attrs = {}, std::optional<Type> declared = {}) {
     std::vector<Type> types;
     for (SlotId operand : operands)
       types.push_back(program_.slots[operand]);
-    const Expected<Type> type = resultType(op, types, attrs, declared ? &*declared : nullptr);
+    const Expected<Type> type = resultType(op, types, attrs, declared ? &*declared : nullptr, kBitsOf<R>);
     EXPECT_TRUE(type) << (type ? "" : type.error().message);
     Instruction instruction{op, std::move(operands), ~SlotId{0}, std::move(attrs), {}};
     if (info(op).hasResult()) {
@@ -34,21 +39,21 @@ public:
     return add(OpKind::Input, {}, {{Attr::Name, name}, {Attr::Dims, std::move(shape)}});
   }
   SlotId weights(Shape shape, int scale, std::uint32_t seed, int bits = 31) {
-    Tensor<std::int32_t> tensor(shape);
+    Tensor<SignedOf<R>> tensor(shape);
     std::mt19937 rng(seed);
-    for (std::int32_t &w : tensor.data)
+    for (SignedOf<R> &w : tensor.data)
       w = static_cast<std::int32_t>(rng()) >> (31 - bits);
     weights_.tensors.push_back(std::move(tensor));
     return add(OpKind::ShareConstant, {}, {}, Type::weight(std::move(shape), scale));
   }
 
   const Program &program() const { return program_; }
-  const WeightSet<Ring32> &weightSet() const { return weights_; }
+  const WeightSet<R> &weightSet() const { return weights_; }
   Program &mutableProgram() { return program_; }
 
 private:
   Program program_;
-  WeightSet<Ring32> weights_;
+  WeightSet<R> weights_;
 };
 
 // Attributes of a square window of two dimensions.

@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 Program program(std::vector<std::pair<std::string, Shape>> inputs) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   std::vector<SlotId> slots;
   std::vector<std::string> names;
   for (auto &[name, shape] : inputs)
@@ -67,7 +67,7 @@ TEST(Records, RefusalsSayWhatFits) {
 }
 
 TEST(Records, RangesAndNumbersAreChecked) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   const SlotId x =
       builder.add(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Shape{2}}, {Attr::Low, 0.0}, {Attr::High, 1.0}});
   builder.add(OpKind::Return, {x}, {{Attr::Names, std::vector<std::string>{"y"}}});

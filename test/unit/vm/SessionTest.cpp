@@ -31,36 +31,41 @@ Attrs compare(std::int64_t bits, std::int64_t bound) {
   return {{Attr::Bits, bits}, {Attr::Bound, bound}, {Attr::Digit, std::int64_t{3}}, {Attr::Radix, std::int64_t{3}}};
 }
 
+template <RingWord R>
 struct Compiled {
   LoadedProgram program;
-  WeightSet<Ring32> weights;
+  WeightSet<R> weights;
 };
 
-Compiled finished(test::ProgramBuilder &builder, SlotId output, const std::string &name = "y") {
+template <RingWord R>
+Compiled<R> finished(test::ProgramBuilder<R> &builder, SlotId output, const std::string &name = "y") {
   builder.add(OpKind::Return, {output}, {{Attr::Names, std::vector<std::string>{name}}});
   const auto bytes = writeProgram(builder.program());
   EXPECT_TRUE(bytes) << bytes.error().message;
-  Compiled result{{builder.program(), bytes ? digestOf(*bytes) : Digest{}}, builder.weightSet()};
+  Compiled<R> result{{builder.program(), bytes ? digestOf(*bytes) : Digest{}}, builder.weightSet()};
   result.weights.program = result.program.digest;
   return result;
 }
 
-// Every local op, every interactive op, an input twice as long as a digit's lanes.
-Compiled everything() {
-  test::ProgramBuilder b;
-  const SlotId convWeights = b.weights({3, 2, 3, 3}, 6, 1, 7), convBias = b.weights({3}, 14, 2, 12);
-  const SlotId factors = b.weights({6, 1, 1}, 4, 3, 6), addend = b.weights({1}, 12, 4, 10);
+// Every local op, every interactive op, an input twice as long as a digit's lanes; in the wide ring values of more than
+// 32 bits.
+template <RingWord R>
+Compiled<R> everything() {
+  test::ProgramBuilder<R> b;
+  constexpr int kMore = kBitsOf<R> == 64 ? 16 : 0;
+  const SlotId convWeights = b.weights({3, 2, 3, 3}, 6, 1, 7), convBias = b.weights({3}, 14 + kMore, 2, 12 + kMore);
+  const SlotId factors = b.weights({6, 1, 1}, 4, 3, 6), addend = b.weights({1}, 12 + kMore, 4, 10 + kMore);
   const SlotId denseWeights = b.weights({72, 4}, 2, 5, 4);
-  const SlotId in = b.add(OpKind::ShareInput, {b.input("x", {1, 2, 6, 6})}, {}, Type::share({1, 2, 6, 6}, 8));
+  const SlotId in = b.add(OpKind::ShareInput, {b.input("x", {1, 2, 6, 6})}, {}, Type::share({1, 2, 6, 6}, 8 + kMore));
   Attrs conv = test::square(1, 1);
   conv.set(Attr::Group, std::int64_t{1});
   SlotId v = b.add(OpKind::ShareConv, {in, convWeights, convBias}, conv);
-  v = b.add(OpKind::ShareRelu, {v}, compare(6, 24));
+  v = b.add(OpKind::ShareRelu, {v}, compare(6, 24 + kMore));
   Attrs pool = test::square(2, 0);
   pool.set(Attr::Kernel, Ints{2, 2}), pool.set(Attr::CeilMode, std::int64_t{0});
   SlotId sum = b.add(OpKind::ShareSumPool, {v}, pool);
   sum = b.add(OpKind::ShareRescale, {sum}, {{Attr::Shift, std::int64_t{2}}});
-  sum = b.add(OpKind::ShareTruncate, {sum}, {{Attr::Bits, std::int64_t{2}}, {Attr::Bound, std::int64_t{26}}});
+  sum = b.add(OpKind::ShareTruncate, {sum}, {{Attr::Bits, std::int64_t{2}}, {Attr::Bound, std::int64_t{26 + kMore}}});
   const Ints evens{0, 2, 4}, odds{1, 3, 5};
   const auto take = [&](SlotId x, std::int64_t axis, const Ints &which) {
     return b.add(OpKind::ShareGather, {x}, {{Attr::Axis, axis}, {Attr::Indices, which}});
@@ -68,11 +73,12 @@ Compiled everything() {
   const SlotId left = take(take(v, 2, evens), 3, evens), right = take(take(v, 2, odds), 3, odds);
   const SlotId most =
       b.add(OpKind::ShareMax, {left, right},
-            {{Attr::Bound, std::int64_t{24}}, {Attr::Digit, std::int64_t{2}}, {Attr::Radix, std::int64_t{4}}});
+            {{Attr::Bound, std::int64_t{24 + kMore}}, {Attr::Digit, std::int64_t{2}}, {Attr::Radix, std::int64_t{4}}});
   const SlotId both = b.add(OpKind::ShareConcat, {sum, most}, {{Attr::Axis, std::int64_t{1}}});
   const SlotId scaled = b.add(OpKind::ShareScale, {both, factors});
   SlotId shifted = b.add(OpKind::ShareAddW, {scaled, addend});
-  shifted = b.add(OpKind::ShareTruncate, {shifted}, {{Attr::Bits, std::int64_t{6}}, {Attr::Bound, std::int64_t{28}}});
+  shifted = b.add(OpKind::ShareTruncate, {shifted},
+                  {{Attr::Bits, std::int64_t{6 + kMore}}, {Attr::Bound, std::int64_t{28 + kMore}}});
   const SlotId product = b.add(OpKind::ShareMul, {shifted, shifted});
   SlotId doubled = b.add(OpKind::ShareMulC, {product}, {{Attr::Factor, std::int64_t{-2}}});
   doubled = b.add(OpKind::SharePad, {doubled},
@@ -84,8 +90,9 @@ Compiled everything() {
   return finished(b, b.add(OpKind::ShareOutput, {dense}));
 }
 
-Compiled small() {
-  test::ProgramBuilder b;
+template <RingWord R>
+Compiled<R> small() {
+  test::ProgramBuilder<R> b;
   const SlotId weights = b.weights({4, 3}, 8, 1, 9);
   const SlotId in = b.add(
       OpKind::ShareInput,
@@ -109,21 +116,24 @@ std::vector<NamedTensors> randomRecords(const Program &program, std::size_t coun
   return records;
 }
 
-Expected<LocalResult> run(const Compiled &compiled, std::span<const NamedTensors> records, PreprocessMode mode) {
+template <RingWord R>
+Expected<LocalResult> run(const Compiled<R> &compiled, std::span<const NamedTensors> records, PreprocessMode mode) {
   ThreadPool pool(2);
-  LocalOptions options{compiled.program,  compiled.weights, pool, mode, seed(1), seed(2),
-                       twoPartyService(), twoPartyClient()};
+  LocalOptions<R> options{compiled.program,     compiled.weights,   pool, mode, seed(1), seed(2),
+                          twoPartyService<R>(), twoPartyClient<R>()};
   std::optional<LocalDealer> dealer;
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(5000)), pool);
     options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
-    options.makeServiceProvider = dealerService(dealer->service());
-    options.makeClientProvider = dealerClient(dealer->client(), compiled.program.program, pool);
+    options.makeServiceProvider = dealerService<R>(dealer->service());
+    options.makeClientProvider = dealerClient<R>(dealer->client(), compiled.program.program, pool);
   }
   return runLocal(makeMemoryConnections(), options, records);
 }
 
-void expectAsInterpreted(const Compiled &compiled, std::span<const NamedTensors> records, const LocalResult &result) {
+template <RingWord R>
+void expectAsInterpreted(const Compiled<R> &compiled, std::span<const NamedTensors> records,
+                         const LocalResult &result) {
   auto interpreter = Interpreter::create(viewOf(compiled.program.program, compiled.weights));
   ASSERT_TRUE(interpreter) << interpreter.error().message;
   ASSERT_EQ(result.outputs.size(), records.size());
@@ -139,56 +149,62 @@ void expectAsInterpreted(const Compiled &compiled, std::span<const NamedTensors>
   }
 }
 
-constexpr PreprocessMode kModes[] = {PreprocessMode::TwoParty, PreprocessMode::Dealer};
+template <class R>
+class EveryMode : public testing::Test {
+protected:
+  static constexpr PreprocessMode kModes[] = {PreprocessMode::TwoParty, PreprocessMode::Dealer};
+};
+TYPED_TEST_SUITE(EveryMode, testing::Types<Ring32>);
 
-class EveryMode : public testing::TestWithParam<PreprocessMode> {};
-INSTANTIATE_TEST_SUITE_P(Session, EveryMode, testing::ValuesIn(kModes));
-
-TEST_P(EveryMode, EveryOpGivesWhatTheInterpreterGives) {
-  const Compiled compiled = everything();
-  const auto records = randomRecords(compiled.program.program, 2);
-  const auto result = run(compiled, records, GetParam());
-  ASSERT_TRUE(result) << result.error().message;
-  expectAsInterpreted(compiled, records, *result);
+TYPED_TEST(EveryMode, EveryOpGivesWhatTheInterpreterGives) {
+  for (const PreprocessMode mode : this->kModes) {
+    const auto compiled = everything<TypeParam>();
+    const auto records = randomRecords(compiled.program.program, 2);
+    const auto result = run(compiled, records, mode);
+    ASSERT_TRUE(result) << result.error().message;
+    expectAsInterpreted(compiled, records, *result);
+  }
 }
 
-TEST_P(EveryMode, OnlineTrafficIsTheDeclaredOne) {
-  const Compiled compiled = everything();
-  const auto records = randomRecords(compiled.program.program, 2);
-  const auto result = run(compiled, records, GetParam());
-  ASSERT_TRUE(result) << result.error().message;
-  const auto plan = makePlan(compiled.program.program);
-  const auto cost = costOf(compiled.program.program);
-  ASSERT_TRUE(plan && cost);
-  const Plan::Totals totals = plan->totals();
-  const Traffic &p0 = result->service.online.traffic, &p1 = result->client.online.traffic;
-  EXPECT_EQ(p0.bytesSent, 2 * cost->onlineBytes[0]);
-  EXPECT_EQ(p1.bytesSent, 2 * cost->onlineBytes[1]);
-  EXPECT_EQ(p0.messagesSent, 2 * cost->messages[0]);
-  EXPECT_EQ(p1.messagesSent, 2 * cost->messages[1]);
-  EXPECT_EQ(p0.bytesSent, 2 * totals.onlineBytesFromP0 + kFrameHeaderBytes * p0.messagesSent);
-  EXPECT_EQ(p1.bytesSent, 2 * totals.onlineBytesFromP1 + kFrameHeaderBytes * p1.messagesSent);
-  EXPECT_EQ(p0.bytesReceived, p1.bytesSent);
-  EXPECT_EQ(p1.bytesReceived, p0.bytesSent);
-  EXPECT_EQ(p0.messagesReceived, p1.messagesSent);
+TYPED_TEST(EveryMode, OnlineTrafficIsTheDeclaredOne) {
+  for (const PreprocessMode mode : this->kModes) {
+    const auto compiled = everything<TypeParam>();
+    const auto records = randomRecords(compiled.program.program, 2);
+    const auto result = run(compiled, records, mode);
+    ASSERT_TRUE(result) << result.error().message;
+    const auto plan = makePlan(compiled.program.program);
+    const auto cost = costOf(compiled.program.program);
+    ASSERT_TRUE(plan && cost);
+    const Plan::Totals totals = plan->totals();
+    const Traffic &p0 = result->service.online.traffic, &p1 = result->client.online.traffic;
+    EXPECT_EQ(p0.bytesSent, 2 * cost->onlineBytes[0]);
+    EXPECT_EQ(p1.bytesSent, 2 * cost->onlineBytes[1]);
+    EXPECT_EQ(p0.messagesSent, 2 * cost->messages[0]);
+    EXPECT_EQ(p1.messagesSent, 2 * cost->messages[1]);
+    EXPECT_EQ(p0.bytesSent, 2 * totals.onlineBytesFromP0 + kFrameHeaderBytes * p0.messagesSent);
+    EXPECT_EQ(p1.bytesSent, 2 * totals.onlineBytesFromP1 + kFrameHeaderBytes * p1.messagesSent);
+    EXPECT_EQ(p0.bytesReceived, p1.bytesSent);
+    EXPECT_EQ(p1.bytesReceived, p0.bytesSent);
+    EXPECT_EQ(p0.messagesReceived, p1.messagesSent);
 
-  std::uint64_t sent = 0, received = 0;
-  for (const OpStats &op : result->service.online.ops)
-    sent += op.bytesSent, received += op.bytesReceived;
-  EXPECT_EQ(sent, 2 * totals.onlineBytesFromP0);
-  EXPECT_EQ(received, 2 * totals.onlineBytesFromP1);
-  EXPECT_EQ(result->service.records, 2u);
-  EXPECT_GT(result->client.offline.traffic.bytesSent, 0u);
+    std::uint64_t sent = 0, received = 0;
+    for (const OpStats &op : result->service.online.ops)
+      sent += op.bytesSent, received += op.bytesReceived;
+    EXPECT_EQ(sent, 2 * totals.onlineBytesFromP0);
+    EXPECT_EQ(received, 2 * totals.onlineBytesFromP1);
+    EXPECT_EQ(result->service.records, 2u);
+    EXPECT_GT(result->client.offline.traffic.bytesSent, 0u);
+  }
 }
 
 TEST(Session, BadRecordsStopBeforeAnythingIsSent) {
-  const Compiled compiled = small();
+  const auto compiled = small<Ring32>();
   auto records = randomRecords(compiled.program.program, 2);
   records[1].at("x").data[2] = 1.5f;
   auto [near, far] = makeMemoryConnections();
   ThreadPool pool(1);
-  const auto result =
-      runClient(*near, {compiled.program, pool, PreprocessMode::TwoParty, seed(1)}, records, twoPartyClient());
+  const auto result = runClient<Ring32>(*near, {compiled.program, pool, PreprocessMode::TwoParty, seed(1)}, records,
+                                        twoPartyClient<Ring32>());
   ASSERT_FALSE(result);
   EXPECT_THAT(result.error().message, HasSubstr("record 2: input 'x': element 2 is outside the range -1 to 1"));
   EXPECT_EQ(near->traffic().messagesSent, 0u);
@@ -199,30 +215,30 @@ TEST(Session, BadRecordsStopBeforeAnythingIsSent) {
 
 // One side is as it should be; the other one misbehaves.
 struct Pair {
-  Compiled compiled = small();
+  Compiled<Ring32> compiled = small<Ring32>();
   std::vector<NamedTensors> records = randomRecords(compiled.program.program, 1);
   ThreadPool pool{1};
   ConnectionPair link = makeMemoryConnections({.timeout = std::chrono::milliseconds(2000)});
 
   Expected<SessionStats> serve() {
     return runService(*link.first, {compiled.program, pool, PreprocessMode::TwoParty, seed(1)}, compiled.weights,
-                      twoPartyService());
+                      twoPartyService<Ring32>());
   }
   Expected<ClientResult> consult() {
-    return runClient(*link.second, {compiled.program, pool, PreprocessMode::TwoParty, seed(2)}, records,
-                     twoPartyClient());
+    return runClient<Ring32>(*link.second, {compiled.program, pool, PreprocessMode::TwoParty, seed(2)}, records,
+                             twoPartyClient<Ring32>());
   }
 };
 
 TEST(Session, AnotherProgramIsNamedOnBothSides) {
   Pair pair;
   Expected<SessionStats> served = fail("did not run");
-  Compiled other = pair.compiled;
+  auto other = pair.compiled;
   other.program.digest[5] ^= 1;
   std::thread service([&] {
     ThreadPool pool(1);
     served = runService(*pair.link.first, {other.program, pool, PreprocessMode::TwoParty, seed(1)}, other.weights,
-                        twoPartyService());
+                        twoPartyService<Ring32>());
   });
   const auto consulted = pair.consult();
   service.join();

@@ -9,7 +9,7 @@ namespace sd {
 namespace {
 
 TEST(Stats, JsonHasThePromisedKeys) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   builder.add(OpKind::ShareOutput,
               {builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 0))});
   builder.mutableProgram().name = "tiny";
