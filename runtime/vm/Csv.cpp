@@ -1,6 +1,7 @@
 #include "runtime/vm/Csv.h"
 
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 namespace sd {
@@ -13,12 +14,15 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
+// Read in double precision, since what is too small for a float is zero but what is too large is no float.
 std::optional<float> number(std::string_view field) {
   if (field.starts_with('+')) field.remove_prefix(1);
-  float value = 0;
+  double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
   if (error != std::errc{} || end != field.data() + field.size()) return std::nullopt;
-  return value;
+  const auto rounded = static_cast<float>(value);
+  if (std::isinf(rounded) && !std::isinf(value)) return std::nullopt;
+  return rounded;
 }
 
 // Takes the text up to `separator`, or all of it, off the front.
@@ -29,14 +33,16 @@ std::string_view takeUntil(std::string_view &text, char separator) {
   return head;
 }
 
-// Whether some field starts like a number; column names do not.
-bool hasNumber(std::string_view line) {
+// Whether the fields are names of columns: none is a number or starts like one, and some is not empty.
+bool areNames(std::string_view line) {
+  bool named = false;
   while (!line.empty()) {
     const std::string_view field = trim(takeUntil(line, ','));
     const std::size_t at = field.find_first_not_of("+-.");
-    if (at != std::string_view::npos && field[at] >= '0' && field[at] <= '9') return true;
+    if (number(field) || (at != std::string_view::npos && field[at] >= '0' && field[at] <= '9')) return false;
+    named |= !field.empty();
   }
-  return false;
+  return named;
 }
 
 std::string printable(std::string_view field) {
@@ -57,14 +63,16 @@ Expected<Tensor<float>> parseCsv(std::string_view content) {
     std::string_view line = trim(takeUntil(content, '\n'));
     ++lineNumber;
     if (line.empty()) continue;
-    if (std::exchange(mayBeNames, false) && !hasNumber(line)) continue;
+    if (std::exchange(mayBeNames, false) && areNames(line)) continue;
     std::int64_t column = 0;
     for (bool more = true; more;) {
       more = line.find(',') != std::string_view::npos;
       const std::string_view field = trim(takeUntil(line, ','));
       const std::optional<float> value = number(field);
       ++column;
-      if (!value) return fail("line {}, column {}: '{}' is not a number", lineNumber, column, printable(field));
+      if (!value)
+        return fail("line {}, column {}: '{}' is not a number{}", lineNumber, column, printable(field),
+                    field.find_first_of("; \t") == std::string_view::npos ? "" : "; commas stand between numbers");
       values.push_back(*value);
       if (static_cast<std::int64_t>(values.size()) > kMaxElements) return fail("more than {} numbers", kMaxElements);
     }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace sd {
 
@@ -72,7 +73,7 @@ private:
     header.order = type[0], header.kind = type[1], header.itemBytes = static_cast<std::size_t>(type[2] - '0');
     const bool integer = header.kind == 'i' || header.kind == 'u';
     const std::size_t n = header.itemBytes;
-    const bool known = (header.kind == 'f' && (n == 4 || n == 8)) || (header.kind == 'b' && n == 1) ||
+    const bool known = (header.kind == 'f' && (n == 2 || n == 4 || n == 8)) || (header.kind == 'b' && n == 1) ||
                        (integer && (n == 1 || n == 2 || n == 4 || n == 8));
     const bool ordered = header.order == '<' || header.order == '>' || (header.order == '|' && n == 1);
     if (!known || !ordered) return fail("element type '{}' is not supported; save numbers, e.g. as float32", type);
@@ -130,12 +131,22 @@ float load(const char *bytes, bool swap) {
   return static_cast<float>(value);
 }
 
+float loadHalf(const char *bytes, bool swap) {
+  const auto bits = static_cast<unsigned>(load<std::uint16_t>(bytes, swap)); // exact as a float
+  const int exponent = bits >> 10 & 31;
+  const auto mantissa = static_cast<float>(bits & 1023);
+  float size = exponent ? std::ldexp(mantissa + 1024, exponent - 25) : std::ldexp(mantissa, -24);
+  if (exponent == 31)
+    size = mantissa != 0 ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity();
+  return bits >> 15 ? -size : size;
+}
+
 using Loader = float (*)(const char *, bool);
 
 Loader loaderFor(const Header &header) {
   switch (header.kind) {
   case 'f':
-    return header.itemBytes == 4 ? load<float> : load<double>;
+    return header.itemBytes == 2 ? loadHalf : header.itemBytes == 4 ? load<float> : load<double>;
   case 'i':
     return header.itemBytes == 1   ? load<std::int8_t>
            : header.itemBytes == 2 ? load<std::int16_t>

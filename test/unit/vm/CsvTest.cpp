@@ -23,12 +23,26 @@ TEST(Csv, RecordsWithAndWithoutNames) {
   }
 }
 
+TEST(Csv, ARecordWithoutNumbersIsNoNames) {
+  EXPECT_THAT(errorOf(",\n1,2\n"), HasSubstr("line 1, column 1: '' is not a number"));
+  auto result = parseCsv("nan,inf\n1,2\n"); // refused later, where the record's number is known
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->shape, (Shape{2, 2}));
+}
+
+TEST(Csv, SmallerThanAnyFloatIsZero) {
+  auto result = parseCsv("1e-60,-1e-60,1e-40\n");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->data, (std::vector<float>{0, 0, 1e-40f}));
+}
+
 TEST(Csv, ErrorsNameLineAndColumn) {
   EXPECT_THAT(errorOf("1,2\n3,x\n"), HasSubstr("line 2, column 2: 'x' is not a number"));
   EXPECT_THAT(errorOf("1,2\n3\n"), HasSubstr("line 2 has 1 numbers, the first record has 2"));
   EXPECT_THAT(errorOf("1,2,\n"), HasSubstr("line 1, column 3: '' is not a number"));
   EXPECT_THAT(errorOf("a,1\n"), HasSubstr("line 1, column 1"));
-  EXPECT_THAT(errorOf("1\n2 3\n"), HasSubstr("'2 3'"));
+  EXPECT_THAT(errorOf("1\n2 3\n"), HasSubstr("'2 3' is not a number; commas stand between numbers"));
+  EXPECT_THAT(errorOf("0.5;1\n"), HasSubstr("commas stand between numbers"));
   EXPECT_THAT(errorOf("1\n\x01\n"), HasSubstr("'?'"));
   EXPECT_THAT(errorOf("1e99\n"), HasSubstr("not a number"));
   EXPECT_THAT(errorOf(""), HasSubstr("no record"));

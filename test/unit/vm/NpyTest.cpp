@@ -88,6 +88,19 @@ TEST(Npy, EveryTypeOrderAndVersion) {
   EXPECT_EQ(parseNpy(file(dictionary("|u1", "(1,)"), "\xff"))->data[0], 255);
 }
 
+TEST(Npy, Halves) {
+  const std::initializer_list<std::uint16_t> halves = {0x3c00, 0xc000, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x8000, 0x7c00};
+  for (bool swap : {false, true}) {
+    auto result = parseNpy(file(dictionary(swap ? ">f2" : "<f2", "(8,)"), bytes(halves, swap)));
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->data, (std::vector<float>{1, -2, 65504, 0x1p-24f, 1023 * 0x1p-24f, 0x1p-14f, -0.0f,
+                                                std::numeric_limits<float>::infinity()}));
+  }
+  auto nan = parseNpy(file(dictionary("<f2", "(1,)"), bytes<std::uint16_t>({0x7e00})));
+  ASSERT_TRUE(nan);
+  EXPECT_TRUE(std::isnan(nan->data[0]));
+}
+
 TEST(Npy, ColumnsFirst) {
   auto result = parseNpy(file(dictionary("<i4", "(2, 3)", true), bytes<std::int32_t>({1, 4, 2, 5, 3, 6})));
   ASSERT_TRUE(result) << result.error().message;
@@ -99,7 +112,7 @@ TEST(Npy, Refusals) {
   EXPECT_THAT(errorOf(""), HasSubstr("not a .npy file"));
   EXPECT_THAT(errorOf("\x93NUMPY"), HasSubstr("ends inside"));
   EXPECT_THAT(errorOf(file(dictionary("<f4", "(4,)"), four, 4)), HasSubstr("version 4.0"));
-  EXPECT_THAT(errorOf(file(dictionary("<f2", "(4,)"), four)), HasSubstr("'<f2' is not supported"));
+  EXPECT_THAT(errorOf(file(dictionary("<f1", "(4,)"), four)), HasSubstr("'<f1' is not supported"));
   EXPECT_THAT(errorOf(file(dictionary("|O8", "(4,)"), four)), HasSubstr("not supported"));
   EXPECT_THAT(errorOf(file(dictionary("<c16", "(4,)"), four)), HasSubstr("not supported"));
   EXPECT_THAT(errorOf(file(dictionary("<f4", "(5,)"), four)), HasSubstr("needs 20 bytes"));
