@@ -46,6 +46,27 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   return {};
 }
 
+// No result replaces what the run reads, nor another result. Pipes and devices may be given more than once.
+Expected<void> checkResultFiles(const RunOptions &options) {
+  std::vector<std::string> taken{options.program, options.weights};
+  for (const auto &[name, path] : options.inputs)
+    taken.push_back(path);
+  const auto take = [&](std::string_view flag, const std::string &path) -> Expected<void> {
+    std::error_code error; // of files that are not there
+    const bool mayRepeat = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
+    for (const std::string &other : taken)
+      if (!mayRepeat && (path == other || std::filesystem::equivalent(path, other, error)))
+        return fail("{} {}: the run reads or writes that file already; choose another name", flag, path);
+    taken.push_back(path);
+    return {};
+  };
+  for (const auto &[name, path] : options.outputs)
+    SD_TRY(take("--output", path));
+  if (!options.stats.empty()) SD_TRY(take("--stats", options.stats));
+  if (!options.profile.empty()) SD_TRY(take("--profile", options.profile));
+  return {};
+}
+
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
   SD_TRY(readStore(options, raw));
@@ -66,7 +87,7 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
     options.weights = std::filesystem::path(options.program).replace_extension(".sdw").string();
-  return {};
+  return checkResultFiles(options);
 }
 
 void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {

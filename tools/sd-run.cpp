@@ -44,6 +44,7 @@ Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgra
 Expected<void> checkOutputs(const RunOptions &options, const Program &program) {
   const ProgramIo io = ioOf(program);
   if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
+  if (!options.profile.empty()) SD_TRY(checkWritable(options.profile));
   SD_TRY(checkClasses(program, options.classes));
   for (const auto &[name, path] : options.outputs) {
     SD_TRY(checkWritable(path));
