@@ -192,9 +192,11 @@ Expected<void> check(const Flags &flags) {
     text += fmt::format("float accuracy     {}\nfixed accuracy     {}\n", percent(sum.floatRight, sum.records),
                         percent(sum.fixedRight, sum.records));
   text += fmt::format("same class         {}\n", percent(sum.same, sum.records));
-  text += fmt::format("output error       mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}\n",
-                      sum.errorSum / static_cast<double>(sum.elements), sum.errorMost, sum.outputMost);
-  if (!outcomes[0].fixed.errors.empty())
+  const bool scores = flags.model.reveal == "scores"; // else the outputs are classes, and no scores to compare
+  if (scores)
+    text += fmt::format("output error       mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}\n",
+                        sum.errorSum / static_cast<double>(sum.elements), sum.errorMost, sum.outputMost);
+  if (scores && !outcomes[0].fixed.errors.empty())
     text += fmt::format("stated error       a secure run lies within {:.3g} of the fixed-point outputs{}\n",
                         sum.statedMost, outcomes.size() > kStated ? fmt::format(" ({} records)", kStated) : "");
   text += '\n';
