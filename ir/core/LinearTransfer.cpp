@@ -89,7 +89,6 @@ TransferCost transferCost(const LinearGeometry &geometry) {
 }
 
 std::vector<TransferCost> chooseTransfers(std::span<const LinearGeometry> layers) {
-  // No layer by RLWE is cheaper than one upload and one reply.
   std::vector<TransferCost> all, best;
   std::uint64_t keyBytes = 0, saved = 0; // by the RLWE layers of the best mixture
   bool keyNeeded = false, couldBeAll = true;
@@ -98,6 +97,7 @@ std::vector<TransferCost> chooseTransfers(std::span<const LinearGeometry> layers
     keyBytes = rlweKeyBytes(layer.ringBits);
     const TransferCost cost = transferCost(layer);
     const bool possible = cost && cost.taps <= kMaxTransferTaps;
+    // No layer by RLWE is cheaper than one upload and one reply.
     bool cheaper = possible && cost.bytes() <= static_cast<std::uint64_t>(sizes.uploadBytes() + sizes.replyBytes());
     if (possible && !cheaper) {
       const std::uint64_t packed = rlweBytes(layer);
