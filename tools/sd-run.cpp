@@ -37,7 +37,7 @@ Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgra
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
                 "place",
                 options.weights);
-  return readWeightsFile<Ring32>(options.weights, program);
+  return readWeightsFile<R>(options.weights, program);
 }
 
 // Before the run, so that no result is lost to a wrong name.
@@ -219,12 +219,11 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
 
 Expected<void> run(const RunOptions &options) {
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
-  if (program.program.ringBits != kBitsOf<Ring32>)
-    return fail("{}: a ring of {} bits; this build runs programs of {}", options.program, program.program.ringBits,
-                kBitsOf<Ring32>);
   ThreadPool pool(options.threads);
-  if (options.local) return runLocally<Ring32>(options, program, pool);
-  return options.party == 0 ? runParty0<Ring32>(options, program, pool) : runParty1<Ring32>(options, program, pool);
+  return withRing(program.program.ringBits, [&]<class R>() {
+    if (options.local) return runLocally<R>(options, program, pool);
+    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, program, pool);
+  });
 }
 
 } // namespace

@@ -21,33 +21,35 @@ struct LinearEntry {
 };
 
 // P0's side of a session, for each inference of the same program. `seeds`: of the entries by transfers, in order.
+template <RingWord R>
 class ServiceLinear {
 public:
   // `transforms`: of the same program and weights; null: none are kept.
   ServiceLinear(Channel &channel, const Seed &seed, std::shared_ptr<WeightTransforms> transforms)
       : channel_(channel), seed_(seed), transforms_(std::move(transforms)) {}
-  Expected<void> run(const OfflineJob &job, const WeightSet<Ring32> &weights, std::vector<SenderSeeds> seeds,
-                     const Sink<ServiceMaterial<Ring32>> &sink);
+  Expected<void> run(const OfflineJob &job, const WeightSet<R> &weights, std::vector<SenderSeeds> seeds,
+                     const Sink<ServiceMaterial<R>> &sink);
 
 private:
   Channel &channel_;
   Seed seed_;
   std::shared_ptr<WeightTransforms> transforms_;
-  std::optional<LinearService<Ring32>> rlwe_; // from the first entry that needs it
+  std::optional<LinearService<R>> rlwe_; // from the first entry that needs it
   std::vector<LinearEntry> entries_;
 };
 
 // P1's side.
+template <RingWord R>
 class ClientLinear {
 public:
   ClientLinear(Channel &channel, const Seed &seed) : channel_(channel), seed_(seed) {}
   // All free masks must be announced. Announces the mask of every linear entry's result.
-  Expected<void> run(const OfflineJob &job, MaskWalk<Ring32> &walk, std::vector<ReceiverSeeds<Ring32>> seeds);
+  Expected<void> run(const OfflineJob &job, MaskWalk<R> &walk, std::vector<ReceiverSeeds<R>> seeds);
 
 private:
   Channel &channel_;
   Seed seed_;
-  std::optional<LinearHospital<Ring32>> rlwe_;
+  std::optional<LinearHospital<R>> rlwe_;
   std::vector<LinearEntry> entries_;
 };
 

@@ -39,7 +39,7 @@ public:
 private:
   class Bits;
   std::unique_ptr<Bits> bits_;
-  std::optional<ServiceLinear> linear_;
+  std::optional<ServiceLinear<R>> linear_;
   TwoPartyOptions options_;
 };
 
@@ -54,7 +54,7 @@ public:
 private:
   class Bits;
   std::unique_ptr<Bits> bits_;
-  std::optional<ClientLinear> linear_;
+  std::optional<ClientLinear<R>> linear_;
   TwoPartyOptions options_;
 };
 

@@ -53,10 +53,10 @@ public:
 
   // The OTs of the linear entries: before all others of their direction, and before any of their messages, so that
   // the extension's own messages wait for nothing.
-  Expected<std::vector<ReceiverSeeds<Ring32>>> gatherLinear(const TwoPartyLayout &layout) {
-    std::vector<ReceiverSeeds<Ring32>> all;
+  Expected<std::vector<ReceiverSeeds<R>>> gatherLinear(const TwoPartyLayout &layout) {
+    std::vector<ReceiverSeeds<R>> all;
     for (const TransferCost &linear : layout.transfers) {
-      SD_ASSIGN(ReceiverSeeds<Ring32> seeds, gatherSeeds<Ring32>(*transfers_.reversePads(), linear.inputs));
+      SD_ASSIGN(ReceiverSeeds<R> seeds, gatherSeeds<R>(*transfers_.reversePads(), linear.inputs));
       all.push_back(std::move(seeds));
     }
     return all;
@@ -150,7 +150,7 @@ Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &wa
   }
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
-  const auto linear = [&](std::vector<ReceiverSeeds<Ring32>> seeds) -> Expected<void> {
+  const auto linear = [&](std::vector<ReceiverSeeds<R>> seeds) -> Expected<void> {
     if (job.plan.totals().linearElements == 0) return {};
     if (!linear_)
       linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
@@ -176,5 +176,6 @@ Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &wa
 }
 
 template class TwoPartyClient<Ring32>;
+template class TwoPartyClient<Ring64>;
 
 } // namespace sd

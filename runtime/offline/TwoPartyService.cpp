@@ -46,7 +46,7 @@ public:
   Expected<std::vector<SenderSeeds>> gatherLinear(const TwoPartyLayout &layout) {
     std::vector<SenderSeeds> all;
     for (const TransferCost &linear : layout.transfers) {
-      SD_ASSIGN(SenderSeeds seeds, gatherSeeds<Ring32>(*transfers_.reversePads(), linear.inputs));
+      SD_ASSIGN(SenderSeeds seeds, gatherSeeds<R>(*transfers_.reversePads(), linear.inputs));
       all.push_back(std::move(seeds));
     }
     return all;
@@ -155,5 +155,6 @@ Expected<void> TwoPartyService<R>::prepare(const OfflineJob &job, const WeightSe
 }
 
 template class TwoPartyService<Ring32>;
+template class TwoPartyService<Ring64>;
 
 } // namespace sd

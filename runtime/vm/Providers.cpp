@@ -77,14 +77,13 @@ DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner) {
   return {.ops = {dealerOps<Ring32>(), dealerOps<Ring64>()}, .waitForPartner = waitForPartner};
 }
 
-#define SD_DEALER_PROVIDERS(R)                                                                                         \
+#define SD_PROVIDERS(R)                                                                                                \
+  template ProviderFactory<ServiceProvider<R>> twoPartyService(std::uint64_t);                                         \
+  template ProviderFactory<ClientProvider<R>> twoPartyClient();                                                        \
   template ProviderFactory<ServiceProvider<R>> dealerService(Connection &);                                            \
   template ProviderFactory<ClientProvider<R>> dealerClient(Connection &, const Program &, ThreadPool &);
-SD_DEALER_PROVIDERS(Ring32)
-SD_DEALER_PROVIDERS(Ring64)
-#undef SD_DEALER_PROVIDERS
-
-template ProviderFactory<ServiceProvider<Ring32>> twoPartyService(std::uint64_t);
-template ProviderFactory<ClientProvider<Ring32>> twoPartyClient();
+SD_PROVIDERS(Ring32)
+SD_PROVIDERS(Ring64)
+#undef SD_PROVIDERS
 
 } // namespace sd

@@ -198,7 +198,8 @@ class TwoPartyRings : public testing::Test {
 protected:
   static Plan planOf(std::vector<PlanEntry> entries) { return {std::move(entries), kBitsOf<R>}; }
 };
-TYPED_TEST_SUITE(TwoPartyRings, testing::Types<Ring32>);
+using Rings = testing::Types<Ring32, Ring64>;
+TYPED_TEST_SUITE(TwoPartyRings, Rings);
 
 TYPED_TEST(TwoPartyRings, EverySchedule) {
   Session<TypeParam> session;

@@ -109,7 +109,7 @@ struct Fixture {
 
 template <class R>
 class Prepared : public testing::Test {};
-TYPED_TEST_SUITE(Prepared, testing::Types<Ring32>);
+TYPED_TEST_SUITE(Prepared, test::ProgramRings);
 
 TYPED_TEST(Prepared, InferencesServeLaterSessionsOnceEach) {
   for (const PreprocessMode mode : {PreprocessMode::TwoParty, PreprocessMode::Dealer}) {

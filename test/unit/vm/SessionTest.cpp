@@ -154,7 +154,7 @@ class EveryMode : public testing::Test {
 protected:
   static constexpr PreprocessMode kModes[] = {PreprocessMode::TwoParty, PreprocessMode::Dealer};
 };
-TYPED_TEST_SUITE(EveryMode, testing::Types<Ring32>);
+TYPED_TEST_SUITE(EveryMode, test::ProgramRings);
 
 TYPED_TEST(EveryMode, EveryOpGivesWhatTheInterpreterGives) {
   for (const PreprocessMode mode : this->kModes) {
