@@ -101,7 +101,7 @@ Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::uniq
                                                                        std::size_t most) {
   Message message = std::move(queue_.front());
   queue_.pop_front();
-  connection_.unread_ -= message.size;
+  connection_.unread_ -= weightOf(message.size);
   connection_.wakeIfHeld();
   if (message.tag == tag && message.size >= least && message.size <= most) {
     countReceived(message.size);

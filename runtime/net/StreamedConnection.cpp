@@ -153,10 +153,10 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
     incoming.target = posted->target;
     return incoming;
   }
-  if (unread_ + header.length > options_.receiveLimit + kUnreadMargin)
+  if (unread_ + weightOf(header.length) > options_.receiveLimit + kUnreadMargin)
     return fail("{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
                 peerName_, unread_ >> 20);
-  unread_ += header.length;
+  unread_ += weightOf(header.length);
   lock.unlock();
   incoming.message = {header.tag, header.length,
                       std::unique_ptr<std::uint8_t[]>(new (std::nothrow) std::uint8_t[header.length])};
@@ -184,7 +184,7 @@ void StreamedConnection::abandon(Incoming incoming) {
   if (incoming.posted)
     incoming.stream->posted_->state = Stream::Posted::State::Waiting;
   else
-    unread_ -= incoming.message.size;
+    unread_ -= weightOf(incoming.message.size);
   incoming.stream->changed_.notify_one();
 }
 

@@ -38,6 +38,8 @@ protected:
     std::size_t size = 0;
     std::unique_ptr<std::uint8_t[]> bytes;
   };
+  // What an unread message of that size counts for: one without content takes memory too.
+  static constexpr std::size_t weightOf(std::size_t size) { return size + 64; }
   class Stream;
   // A message on its way in: `target` is the waiting receiver's own buffer where one waits, else `message`.
   struct Incoming {
@@ -99,7 +101,7 @@ private:
   State state_ = State::Open;
   bool closing_ = false;
   std::string endMessage_;
-  std::size_t unread_ = 0; // bytes of messages that wait in streams
+  std::size_t unread_ = 0; // weight of the messages that wait in streams
   int waiting_ = 0;
   bool held_ = false;
   std::atomic<Clock::rep> lastArrival_{0};

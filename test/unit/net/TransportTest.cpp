@@ -134,6 +134,15 @@ TEST_P(TransportTest, UnreadMessagesHoldTheSenderBackButNotForEver) {
   }
 }
 
+TEST(MemoryTransport, MessagesWithoutContentHoldTheSenderBackToo) {
+  const auto [a, b] = makeMemoryConnections({.timeout = 10ms, .receiveLimit = 1 << 16});
+  int sent = 0; // nobody reads
+  while (sent < 1 << 16 && a->stream(1).send(1, {}))
+    ++sent;
+  EXPECT_LT(sent, 1 << 16);
+  EXPECT_GT(sent, 0);
+}
+
 TEST_P(TransportTest, BothSidesSendMoreThanTheLimits) {
   connect({.timeout = 60s, .receiveLimit = 1 << 20, .sendLimit = 1 << 20});
   const auto party = [](Connection &self) {
