@@ -113,8 +113,12 @@ Expected<std::unique_ptr<Connection>> Listener::accept() {
   const Deadline deadline = patience.count() == 0 ? Deadline::max() : Clock::now() + patience;
   while (true) {
     if (impl.stopRequested()) return fail("the listener on {} was stopped", toString(address()));
-    if (std::optional<Pending> ready = impl.advance())
-      return makeSocketConnection(ready->handshake.release(), ready->name, impl.options.connection);
+    if (std::optional<Pending> ready = impl.advance()) {
+      auto made = makeSocketConnection(ready->handshake.release(), ready->name, impl.options.connection);
+      if (made) return made;
+      impl.refuse(*ready, made.error().message); // no descriptor left, say: no reason to end the service
+      continue;
+    }
     if (impl.waitUntil(deadline)) continue;
     const std::string refused =
         impl.refused == 0 ? ""
