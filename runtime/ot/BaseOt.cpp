@@ -40,17 +40,16 @@ Expected<KeyPair> drawKey(Prg &prg) {
   return pair;
 }
 
-// X25519(secret, point); an error if the result is zero, as it is for the points of low order.
-Expected<Point> multiply(EVP_PKEY *secret, const Point &point) {
+// X25519(secret, point) into `shared`; an error if that is zero, as it is for the points of low order.
+Expected<void> multiply(EVP_PKEY *secret, const Point &point, Point &shared) {
   Key peer(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, point.data(), point.size()), &EVP_PKEY_free);
   KeyContext context(EVP_PKEY_CTX_new(secret, nullptr), &EVP_PKEY_CTX_free);
-  Point shared;
   std::size_t size = shared.size();
   if (!peer || !context || EVP_PKEY_derive_init(context.get()) != 1 ||
       EVP_PKEY_derive_set_peer(context.get(), peer.get()) != 1 ||
       EVP_PKEY_derive(context.get(), shared.data(), &size) != 1)
     return fail("the peer sent an invalid Curve25519 point; end the session and check who the peer is");
-  return shared;
+  return {};
 }
 
 // Draws points of the curve whose logarithm nobody knows; see the header.
@@ -72,7 +71,10 @@ public:
       prg.fill(std::span<std::uint8_t>(u));
       u.back() &= 0x7f;
       SD_ASSIGN(const bool good, onCurve(u));
-      if (good) return multiply(clear_.secret.get(), u);
+      if (!good) continue;
+      Point point;
+      SD_TRY(multiply(clear_.secret.get(), u, point));
+      return point;
     }
   }
 
@@ -125,7 +127,9 @@ Block derivePad(const Point &sender, const std::uint8_t *keys, std::uint32_t i, 
   put(&i, sizeof i);
   put(&j, sizeof j);
   put(shared.data(), kPointBytes);
-  const Block pad = firstBlock(sha256(input));
+  Digest digest = sha256(input);
+  const Block pad = firstBlock(digest);
+  OPENSSL_cleanse(digest.data(), digest.size());
   OPENSSL_cleanse(input.data(), input.size());
   OPENSSL_cleanse(shared.data(), shared.size());
   return pad;
@@ -150,7 +154,8 @@ Expected<Block> sendBaseOts(Channel &channel, Prg &prg, std::span<Block> zero, s
     for (std::uint8_t j = 0; j < 2; ++j) {
       Point key;
       std::memcpy(key.data(), pair + j * kPointBytes, kPointBytes);
-      SD_ASSIGN(Point shared, multiply(own.secret.get(), key));
+      Point shared;
+      SD_TRY(multiply(own.secret.get(), key, shared));
       (j ? one : zero)[i] = derivePad(own.point, pair, static_cast<std::uint32_t>(i), j, shared);
     }
   }
@@ -179,7 +184,8 @@ Expected<Block> receiveBaseOts(Channel &channel, Prg &prg, std::span<const std::
   Point peer;
   SD_TRY(channel.receive(tag::kBaseOtPoint, peer));
   for (std::size_t i = 0; i < choices.size(); ++i) {
-    SD_ASSIGN(Point shared, multiply(own[i].secret.get(), peer));
+    Point shared;
+    SD_TRY(multiply(own[i].secret.get(), peer, shared));
     chosen[i] = derivePad(peer, keys.data() + 2 * kPointBytes * i, static_cast<std::uint32_t>(i), choices[i], shared);
   }
   return nameRun(peer, keys);
