@@ -18,9 +18,13 @@ namespace sd::testing {
 
 namespace {
 
-constexpr int kScaleBits[] = {10, 8}; // at fewer bits Q would let anything pass
-constexpr double kUnits = 8;          // of 2^-s, what fixed point may add relative to the largest output
-constexpr double kMostStated = 1e8;   // output elements times (elements of all values and multiply-adds)
+// What is tried, in order: at a scale of fewer bits Q would let anything pass.
+struct Arithmetic {
+  int scaleBits, ringBits;
+};
+constexpr Arithmetic kArithmetics[] = {{10, 32}, {8, 32}, {10, 64}};
+constexpr double kUnits = 8;        // of 2^-s, what fixed point may add relative to the largest output
+constexpr double kMostStated = 1e8; // output elements times (elements of all values and multiply-adds)
 
 std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
 
@@ -37,10 +41,10 @@ std::string summary(const std::vector<ImportProblem> &problems, const std::strin
 
 struct Built {
   Module imported;
-  int scaleBits = 0;
+  Arithmetic arithmetic{};
   double layers = 0; // products of values by weights or with each other
   LoadedProgram program;
-  WeightSet<Ring32> weights;
+  AnyWeightSet weights;
   std::vector<NamedTensors> records;
 };
 
@@ -74,21 +78,24 @@ Expected<Module> import(const Trial &trial, std::vector<ImportProblem> &problems
   return trial.import(options, problems);
 }
 
-Expected<Compiled> compileAt(int scaleBits, const Built &built) {
+Expected<Compiled> compileFor(const Arithmetic &arithmetic, const Built &built) {
   PassContext context;
-  context.options.scaleBits = scaleBits;
+  context.options.scaleBits = arithmetic.scaleBits;
+  if (arithmetic.ringBits == kBitsOf<Ring64>) context.options.boundBits = kBoundBitsOf<Ring64>;
   context.options.ranges = RangePolicy::Require;
   context.options.calibration = built.records;
-  SD_ASSIGN(const Module lowered, lower(built.imported, {.passes = defaultPipeline(), .manager = {}}, context));
+  Module module = built.imported;
+  module.ringBits = arithmetic.ringBits;
+  SD_ASSIGN(const Module lowered, lower(module, {.passes = defaultPipeline(), .manager = {}}, context));
   return generate(lowered);
 }
 
-// At the largest scale that the records' values leave room for.
+// In the first arithmetic that the records' values leave room for.
 Expected<Compiled> compile(Built &built) {
   Expected<Compiled> compiled = fail("");
-  for (int scaleBits : kScaleBits) {
-    built.scaleBits = scaleBits;
-    compiled = compileAt(scaleBits, built);
+  for (const Arithmetic &arithmetic : kArithmetics) {
+    built.arithmetic = arithmetic;
+    compiled = compileFor(arithmetic, built);
     if (compiled || compiled.error().message.find("smaller --scale") == std::string::npos) break;
   }
   if (!compiled) return compiled;
@@ -104,8 +111,10 @@ Expected<void> reload(const Compiled &compiled, Built &built) {
   SD_ASSIGN(const auto weights, writeWeights(compiled.weights, compiled.program));
   SD_ASSIGN(built.program.program, readProgram(program));
   built.program.digest = digestOf(program);
-  SD_ASSIGN(built.weights, readWeights<Ring32>(weights, built.program.program, built.program.digest));
-  return {};
+  return withRing(built.program.program.ringBits, [&]<RingWord R>() -> Expected<void> {
+    SD_ASSIGN(built.weights, readWeights<R>(weights, built.program.program, built.program.digest));
+    return {};
+  });
 }
 
 double largestOf(const Tensor<float> &x) {
@@ -116,7 +125,7 @@ double largestOf(const Tensor<float> &x) {
 }
 
 double quantisationError(const Built &built, const Tensor<float> &expected) {
-  return std::ldexp(kUnits * std::sqrt(std::max(1.0, built.layers)), -built.scaleBits) *
+  return std::ldexp(kUnits * std::sqrt(std::max(1.0, built.layers)), -built.arithmetic.scaleBits) *
          std::max(1.0, largestOf(expected));
 }
 
@@ -155,7 +164,9 @@ Expected<void> checkFloats(const Built &built, const Trial &trial) {
 }
 
 Expected<std::vector<RunResult>> runFixed(const Built &built, bool errors) {
-  SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(built.program.program, built.weights)));
+  SD_ASSIGN(const Interpreter interpreter,
+            Interpreter::create(std::visit([&](const auto &weights) { return viewOf(built.program.program, weights); },
+                                           built.weights)));
   std::vector<RunResult> results;
   for (const NamedTensors &record : built.records) {
     SD_ASSIGN(RunResult result, interpreter.run(record, {.errors = errors}));
@@ -181,9 +192,13 @@ Expected<void> checkSecure(const Built &built, const std::vector<RunResult> &fix
     bytes.fill(fill);
     return Seed(bytes);
   };
-  const LocalOptions options{built.program,     built.weights,   pool, PreprocessMode::TwoParty, seed(1), seed(2),
-                             twoPartyService(), twoPartyClient()};
-  SD_ASSIGN(const LocalResult result, runLocal(makeMemoryConnections(), options, built.records));
+  const auto run = [&]<RingWord R>(const WeightSet<R> &weights) {
+    const LocalOptions<R> options{
+        built.program,      weights, pool, PreprocessMode::TwoParty, seed(1), seed(2), twoPartyService<R>(),
+        twoPartyClient<R>()};
+    return runLocal(makeMemoryConnections(), options, built.records);
+  };
+  SD_ASSIGN(const LocalResult result, std::visit(run, built.weights));
   for (std::size_t r = 0; r < fixed.size(); ++r)
     SD_TRY(eachOutput(result.outputs[r], trial.examples[r], [&](std::size_t o) {
       const double otherwise = quantisationError(built, trial.examples[r].outputs[o]);
@@ -214,8 +229,10 @@ bool isFinite(const std::vector<Example> &examples) {
 
 Outcome passed(const Built &built, const Trial &trial) {
   std::string note = trial.note;
-  if (built.scaleBits != kScaleBits[0])
-    note += fmt::format("{}scale {}", note.empty() ? "" : ", ", std::int64_t{1} << built.scaleBits);
+  const auto add = [&note](const std::string &text) { note += (note.empty() ? "" : ", ") + text; };
+  if (built.arithmetic.scaleBits != kArithmetics[0].scaleBits)
+    add(fmt::format("scale {}", std::int64_t{1} << built.arithmetic.scaleBits));
+  if (built.arithmetic.ringBits != kArithmetics[0].ringBits) add(fmt::format("ring {}", built.arithmetic.ringBits));
   return {Verdict::Passed, std::move(note)};
 }
 

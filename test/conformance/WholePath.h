@@ -1,8 +1,8 @@
 // One case through everything: import, passes, code, both files written and read, fixed point, two parties.
 //
-// Compiled at scale 2^s: 1024, or the largest of 256 and 64 at which the records' values fit into 32 bits, and with
-// those records as calibration data. What counts as right for an output tensor whose largest expected magnitude is M,
-// in a program with L products by weights or of two values:
+// Compiled at scale 2^s: 1024, or 256 where the records' values need it to fit into 32 bits, or 1024 in 64 bits, and
+// with those records as calibration data. What counts as right for an output tensor whose largest expected magnitude is
+// M, in a program with L products by weights or of two values:
 //   floats         imported network against the expected output: Trial::precision, relative above 1;
 //   fixed point    against the expected output: Q = 8 * 2^-s * sqrt(max(1, L)) * max(1, M), and that precision. Each
 //                  product brings in a few units of 2^-s, of its weights and of its operand, relative to the values at
@@ -21,7 +21,8 @@ std::string_view toString(Verdict verdict);
 
 struct Outcome {
   Verdict verdict;
-  std::string reason; // one line; of Passed: which inputs were secret, if not all; the scale, if not 1024
+  std::string
+      reason; // one line; of Passed: which inputs were secret, if not all; the scale and the ring, if not 1024 and 32
 };
 
 struct PathOptions {
