@@ -23,7 +23,8 @@ inline bool isMove(OpKind kind) {
 }
 // Ops that the hospital does on the opened result.
 inline bool isFinal(OpKind kind) {
-  return kind == OpKind::Softmax || kind == OpKind::LogSoftmax || kind == OpKind::Sigmoid || kind == OpKind::ArgMax;
+  return kind == OpKind::Softmax || kind == OpKind::LogSoftmax || kind == OpKind::Sigmoid || kind == OpKind::ArgMax ||
+         kind == OpKind::TopK || kind == OpKind::ArgTopK;
 }
 
 } // namespace sd

@@ -28,16 +28,17 @@ void Quantizer::checkTail(const Op &op) {
                        op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul ||
                        op.kind == OpKind::Div;
   if (!allowed)
-    return complaints_.add(op,
-                           "follows a softmax, sigmoid or argmax, which the hospital computes in the clear and which "
-                           "must therefore come last; end the model before it");
+    return complaints_.add(
+        op, "follows a softmax, sigmoid, argmax or topk, which the hospital computes in the clear and which "
+            "must therefore come last; end the model before it");
   for (auto operand : op.operands) {
     const Op &definition = graph_.definition(operand);
     if (const auto *constant = graph_.constant(operand); constant && constant->size() != 1)
-      complaints_.add(op,
-                      "applies a constant of shape {} behind a softmax, sigmoid or argmax, where the hospital would "
-                      "learn it; move it before",
-                      toString(constant->shape));
+      complaints_.add(
+          op,
+          "applies a constant of shape {} behind a softmax, sigmoid, argmax or topk, where the hospital would "
+          "learn it; move it before",
+          toString(constant->shape));
     if (places_[graph_.definitions[operand]] == Place::Private && !isFinal(op.kind))
       complaints_.add(op, "would open {} to the hospital, which is no result of the model; end the model before it",
                       describe(definition));

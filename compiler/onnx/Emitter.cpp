@@ -44,10 +44,10 @@ Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
   for (const Value *x : {&a, &b}) {
     if (opened && x->isConstant() && x->size() != 1)
       return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do "
-                  "this before Softmax, LogSoftmax or ArgMax",
+                  "this before Softmax, LogSoftmax, ArgMax or TopK",
                   describe(*x));
     if (opened && !x->isConstant() && !x->isOpened())
-      return fail("combines a secret value with the result of Softmax, LogSoftmax or ArgMax, which are "
+      return fail("combines a secret value with the result of Softmax, LogSoftmax, ArgMax or TopK, which are "
                   "computed in the clear at the end of the network; remove it, or make its operand an output");
   }
   if (op == OpKind::Div && !b.isConstant())
@@ -188,7 +188,7 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     }
   }
   if (opened && secret)
-    return fail("joins a secret value with the result of Softmax, LogSoftmax or ArgMax, which are computed in "
+    return fail("joins a secret value with the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in "
                 "the clear at the end of the network; make them separate outputs");
   if (xs.size() == 1) return xs[0];
   if (constant) {
@@ -333,7 +333,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   bool constant = true;
   for (const Value &x : operands) {
     if (x.isOpened())
-      return fail("takes the result of Softmax, LogSoftmax or ArgMax, which are computed in the clear at the "
+      return fail("takes the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
                   "end of the network; remove that op or end the network there");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
@@ -349,12 +349,13 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
 
 Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
   if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+  const bool isInteger = op == OpKind::ArgMax || op == OpKind::ArgTopK;
   if (x.isConstant()) {
-    if (op == OpKind::ArgMax) return fail("is applied to a constant; replace it by its result");
+    if (isInteger) return fail("is applied to a constant; replace it by its result");
     return folded(op, {x}, attrs);
   }
   const auto stage = op == OpKind::Sigmoid && !x.isOpened() ? Value::Stage::Openable : Value::Stage::Opened;
-  return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, stage, op == OpKind::ArgMax);
+  return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, stage, isInteger);
 }
 
 } // namespace sd

@@ -137,8 +137,9 @@ Expected<void> importQuantizeLinear(Node &node, Emitter &emitter) {
   node.ignore("axis"); // one scale alone is accepted
   SD_ASSIGN(const std::int64_t saturate, node.integer("saturate", 1));
   if (x.isOpened())
-    return fail("quantises the result of Softmax, LogSoftmax, Sigmoid or ArgMax, which are computed in the clear; make "
-                "what it is given the model's output");
+    return fail(
+        "quantises the result of Softmax, LogSoftmax, Sigmoid, ArgMax or TopK, which are computed in the clear; make "
+        "what it is given the model's output");
   if (x.isInteger()) return fail("quantises {}; insert a Cast", describe(x));
   if (!saturate) return fail("does not saturate; export it with saturate = 1");
   SD_ASSIGN(Value result, quantised(node, emitter, x, {1, 2}));

@@ -45,4 +45,40 @@ Expected<void> importArgMax(Node &node, Emitter &emitter) {
   return {};
 }
 
+// The k least ones are the k largest of the negated operand, their values negated back.
+Expected<void> importTopK(Node &node, Emitter &emitter) {
+  const bool hasInput = node.opset() >= 10, hasOrder = node.opset() >= 11;
+  Value x = node.input(0);
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", -1));
+  SD_ASSIGN(axis, normalizedAxis(axis, x.rank()));
+  std::vector<std::int64_t> count;
+  if (hasInput) {
+    SD_ASSIGN(count, node.constantInts(1, "k"));
+  } else {
+    SD_ASSIGN(const std::int64_t k, node.integer("k", 0));
+    count = {k};
+  }
+  SD_ASSIGN(const bool largest, hasOrder ? node.integer("largest", 1) : 1);
+  node.ignore("sorted"); // 0 leaves the order open: falling will do
+  const std::int64_t length = x.shape()[static_cast<std::size_t>(axis)];
+  if (count.size() != 1 || count[0] < 1 || count[0] > length)
+    return fail("k is {}; it must be one number from 1 to {}, the length of axis {}", toString(count), length, axis);
+  const Attrs attrs = {{Attr::Axis, axis}, {Attr::Count, count[0]}};
+  if (!largest) {
+    SD_ASSIGN(x, emitter.arithmetic(OpKind::Mul, x, Value::scalar(-1)));
+  }
+  if (node.isUsed(0)) {
+    SD_ASSIGN(Value values, emitter.openAnd(OpKind::TopK, x, attrs));
+    if (!largest) {
+      SD_ASSIGN(values, emitter.arithmetic(OpKind::Mul, values, Value::scalar(-1)));
+    }
+    node.setOutput(0, std::move(values));
+  }
+  if (node.isUsed(1)) {
+    SD_ASSIGN(Value indices, emitter.openAnd(OpKind::ArgTopK, x, attrs));
+    node.setOutput(1, std::move(indices));
+  }
+  return {};
+}
+
 } // namespace sd

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "ir/core/Reference.h"
 #include "ir/core/ReferenceLinear.h"
@@ -145,6 +146,25 @@ Tensor<float> argMax(const Tensor<float> &x, const Attrs &attrs, const Shape &sh
   return result;
 }
 
+// The values, or with `positions` where they stand.
+Tensor<float> topK(const Tensor<float> &x, const Attrs &attrs, const Shape &shape, bool positions) {
+  Tensor<float> result(shape);
+  const std::int64_t count = attrs.i(Attr::Count);
+  const AxisSplit split = splitAt(x.shape, attrs.i(Attr::Axis));
+  std::vector<std::int64_t> order(static_cast<std::size_t>(split.length));
+  for (std::int64_t o = 0; o < split.outer; ++o)
+    for (std::int64_t n = 0; n < split.inner; ++n) {
+      auto at = [&](std::int64_t i) { return x.data[(o * split.length + i) * split.inner + n]; };
+      std::iota(order.begin(), order.end(), std::int64_t{0});
+      std::ranges::partial_sort(order, order.begin() + count, [&](std::int64_t a, std::int64_t b) {
+        return at(a) > at(b) || (at(a) == at(b) && a < b);
+      });
+      for (std::int64_t k = 0; k < count; ++k)
+        result.data[(o * count + k) * split.inner + n] = positions ? static_cast<float>(order[k]) : at(order[k]);
+    }
+  return result;
+}
+
 Tensor<float> turnedRelu(const Tensor<float> &x, const Tensor<float> &turned, const Shape &shape) {
   Tensor<float> result = x;
   forEachBroadcast(shape, shape, turned.shape, [&](auto i, auto, auto t) {
@@ -229,6 +249,9 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
     return piecewise(*operands[0], attrs);
   case OpKind::ArgMax:
     return argMax(*operands[0], attrs, shape);
+  case OpKind::TopK:
+  case OpKind::ArgTopK:
+    return topK(*operands[0], attrs, shape, kind == OpKind::ArgTopK);
   default:
     return fail("{} has no value of its own", info(kind).mnemonic);
   }

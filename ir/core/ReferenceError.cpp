@@ -114,6 +114,29 @@ Tensor<float> argMaxError(const Tensor<float> &x, const Tensor<float> &error, st
   return doubt;
 }
 
+// The k-th largest value moves by no more than the largest error. A position is beyond doubt where no other element may
+// stand on the other side of it; elsewhere its error is the axis' length.
+Tensor<float> topKError(const Tensor<float> &x, const Tensor<float> &error, std::int64_t axis,
+                        const Tensor<float> &result, bool positions) {
+  Tensor<float> doubt(result.shape);
+  const AxisSplit split = splitAt(x.shape, axis), kept = splitAt(result.shape, axis);
+  for (std::int64_t o = 0; o < split.outer; ++o)
+    for (std::int64_t n = 0; n < split.inner; ++n) {
+      auto index = [&](std::int64_t i) { return (o * split.length + i) * split.inner + n; };
+      for (std::int64_t k = 0; k < kept.length; ++k) {
+        const std::int64_t at = (o * kept.length + k) * kept.inner + n;
+        const std::int64_t own = positions ? index(static_cast<std::int64_t>(result.data[at])) : -1;
+        for (std::int64_t i = 0; i < split.length; ++i)
+          if (!positions)
+            doubt.data[at] = std::max(doubt.data[at], error.data[index(i)]);
+          else if (index(i) != own &&
+                   std::abs(x.data[index(i)] - x.data[own]) <= error.data[index(i)] + error.data[own])
+            doubt.data[at] = static_cast<float>(split.length);
+      }
+    }
+  return doubt;
+}
+
 } // namespace
 
 Tensor<float> carryError(OpKind kind, std::span<const Tensor<float> *const> values,
@@ -133,6 +156,9 @@ Tensor<float> carryError(OpKind kind, std::span<const Tensor<float> *const> valu
     return map<float>(*errors[0], [](float e) { return std::min(e / 4, 1.0F); });
   case OpKind::ArgMax:
     return argMaxError(*values[0], *errors[0], attrs.i(Attr::Axis), result);
+  case OpKind::TopK:
+  case OpKind::ArgTopK:
+    return topKError(*values[0], *errors[0], attrs.i(Attr::Axis), result, kind == OpKind::ArgTopK);
   case OpKind::Identity:
   case OpKind::Relu:
     return *errors[0];

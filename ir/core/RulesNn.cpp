@@ -132,6 +132,17 @@ Expected<Type> ruleArgMax(const Case &c) {
   return result;
 }
 
+Expected<Type> ruleTopK(const Case &c) {
+  SD_ASSIGN(Type result, alongAxis(c));
+  std::int64_t &length = result.shape[c.attrs.i(Attr::Axis)];
+  const std::int64_t count = c.attrs.i(Attr::Count);
+  if (!within(count, 1, length)) return broken(2, "count is {}; it must be from 1 to {}", count, length);
+  length = count;
+  return result;
+}
+
+Expected<Type> ruleArgTopK(const Case &c) { return ruleTopK(c); }
+
 Expected<Type> ruleReturn(const Case &c) {
   const auto &names = c.attrs.strings(Attr::Names);
   if (names.size() != c.in.size()) return broken(1, "{} names for {} operands", names.size(), c.in.size());

@@ -34,24 +34,30 @@ bool isVector(const Shape &shape) {
   return std::ranges::count_if(shape, [](auto n) { return n > 1; }) == 1;
 }
 
+bool namesClasses(OpKind op) { return op == OpKind::ArgMax || op == OpKind::ArgTopK; }
+
 // How many classes an output tells apart; 0: it names none.
 std::size_t classCount(const Program &program, SlotId slot) {
   const Shape &shape = program.slots[slot].shape;
-  for (const Instruction &instruction : program.instructions)
-    if (instruction.op == OpKind::ArgMax && instruction.result == slot)
-      return static_cast<std::size_t>(elementCount(program.slots[instruction.operands[0]].shape) / elementCount(shape));
+  for (const Instruction &instruction : program.instructions) {
+    if (instruction.result != slot) continue;
+    if (instruction.op == OpKind::TopK) return 0;
+    if (namesClasses(instruction.op))
+      return static_cast<std::size_t>(
+          program.slots[instruction.operands[0]].shape[static_cast<std::size_t>(instruction.attrs.i(Attr::Axis))]);
+  }
   return isVector(shape) ? static_cast<std::size_t>(elementCount(shape)) : 0;
 }
 
 std::string describe(OpKind op, const Tensor<float> &output, const std::vector<std::string> &classes) {
   const std::span<const float> values(output.data);
-  if (op == OpKind::ArgMax) {
+  if (namesClasses(op)) {
     std::vector<std::string> names;
     for (float value : values)
       names.push_back(className(static_cast<std::size_t>(value), classes));
     return fmt::format("{}", fmt::join(names, ", "));
   }
-  if (!isVector(output.shape)) return listed(values, {});
+  if (op == OpKind::TopK || !isVector(output.shape)) return listed(values, {});
   const auto best = static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
   const char *what = op == OpKind::Softmax      ? "probabilities"
                      : op == OpKind::LogSoftmax ? "log-probabilities"

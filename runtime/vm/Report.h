@@ -10,7 +10,7 @@
 namespace sd {
 
 // A line or two for each output of each record: the likeliest class and all scores (probabilities behind a softmax) of
-// a short vector, the class of an argmax, the values otherwise. `classes` names them, or is empty.
+// a short vector, the classes of an argmax or argtopk, the values otherwise. `classes` names them, or is empty.
 std::string describe(const Program &program, std::span<const std::vector<Tensor<float>>> records,
                      const std::vector<std::string> &classes);
 

@@ -25,13 +25,16 @@ struct Outcome {
   RunResult exact, fixed; // by the float model, by the fixed-point one
 };
 
-// The classes an output names: itself behind an argmax, above one half or zero if it is one number, else the largest.
+bool namesClasses(OpKind op) { return op == OpKind::ArgMax || op == OpKind::ArgTopK; }
+
+// The classes an output names: its first ones behind an argmax or argtopk, above one half or zero if it is one number,
+// else the largest.
 std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, std::int64_t records) {
   std::vector<std::int64_t> classes;
   const std::int64_t each = output.size() / records;
   for (std::int64_t i = 0; i < records; ++i) {
     const auto *from = output.data.data() + i * each;
-    if (last == OpKind::ArgMax)
+    if (namesClasses(last))
       classes.push_back(std::llround(from[0]));
     else if (each == 1)
       classes.push_back(from[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f));
@@ -41,10 +44,10 @@ std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, st
   return classes;
 }
 
-// The op that makes the first output, seen through moves.
-OpKind lastOp(const Module &module) {
+// The op that makes an output, seen through moves.
+OpKind opBehind(const Module &module, std::size_t output) {
   const auto definitions = definitionsOf(module);
-  const Op *op = &module.ops[definitions[module.ops.back().operands[0]]];
+  const Op *op = &module.ops[definitions[module.ops.back().operands[output]]];
   while (op->kind == OpKind::Reshape || op->kind == OpKind::Identity)
     op = &module.ops[definitions[op->operands[0]]];
   return op->kind;
@@ -126,9 +129,14 @@ std::string percent(std::int64_t part, std::int64_t whole) {
 Accuracy compare(const Job &job, const std::vector<Outcome> &outcomes, std::int64_t batch,
                  const Tensor<float> *labels) {
   Accuracy sum;
-  const OpKind last = lastOp(job.imported);
+  // The classes stand in the first output that names them, else in the first of all.
+  std::size_t named = 0;
+  while (named < job.imported.ops.back().operands.size() && !namesClasses(opBehind(job.imported, named)))
+    ++named;
+  named %= job.imported.ops.back().operands.size();
+  const OpKind last = opBehind(job.imported, named);
   for (auto &outcome : outcomes) {
-    const Tensor<float> &exact = outcome.exact.outputs[0], &fixed = outcome.fixed.outputs[0];
+    const Tensor<float> &exact = outcome.exact.outputs[named], &fixed = outcome.fixed.outputs[named];
     const auto a = classesOf(exact, last, batch), b = classesOf(fixed, last, batch);
     for (std::int64_t i = 0; i < batch; ++i, ++sum.records) {
       sum.same += a[i] == b[i];

@@ -175,6 +175,17 @@ TEST(ReferenceClear, Endings) {
     }
 }
 
+TEST(ReferenceClear, TheLargestAlongAnAxisFallAndTheLowerOfEqualsComesFirst) {
+  const Tensor<float> x({2, 4}, {1, 3, 3, -2, 0, 0, 0, 5});
+  const Attrs rows = {{Attr::Axis, std::int64_t{1}}, {Attr::Count, std::int64_t{3}}};
+  EXPECT_THAT(evaluate(OpKind::TopK, {x}, rows).data, ElementsAre(3, 3, 1, 5, 0, 0));
+  EXPECT_THAT(evaluate(OpKind::ArgTopK, {x}, rows).data, ElementsAre(1, 2, 0, 3, 0, 1));
+  const Attrs columns = {{Attr::Axis, std::int64_t{0}}, {Attr::Count, std::int64_t{1}}};
+  EXPECT_EQ(evaluate(OpKind::TopK, {x}, columns).shape, (Shape{1, 4}));
+  EXPECT_THAT(evaluate(OpKind::TopK, {x}, columns).data, ElementsAre(1, 3, 3, 5));
+  EXPECT_THAT(evaluate(OpKind::ArgTopK, {x}, columns).data, ElementsAre(0, 0, 0, 1));
+}
+
 TEST(ReferenceClear, BrokenRulesAreErrors) {
   const Tensor<float> x({2}, {1, 2}), y({3}, {1, 2, 3});
   std::vector<const Tensor<float> *> operands = {&x, &y};
