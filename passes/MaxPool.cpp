@@ -23,8 +23,12 @@ struct Level {
 struct Cover {
   std::vector<Level> levels;        // the first is the input itself
   std::vector<Positions> positions; // of the last level's spans, by window
-  std::int64_t comparisons = 0;     // along the axis
-  int depth = 0;
+
+  std::size_t pieces() const { return positions.size(); }
+  std::int64_t levelComparisons() const { // along the axis
+    return std::accumulate(levels.begin() + 1, levels.end(), std::int64_t{0},
+                           [](std::int64_t sum, const Level &level) { return sum + std::ssize(level.starts); });
+  }
 };
 
 int log2Ceiling(std::size_t value) { return std::bit_width(value - 1); }
@@ -43,8 +47,6 @@ Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
     if (std::ranges::find(cover.positions, positions) == cover.positions.end())
       cover.positions.push_back(std::move(positions));
   }
-  cover.comparisons = (static_cast<std::int64_t>(cover.positions.size()) - 1) * outputs;
-  cover.depth = j + log2Ceiling(cover.positions.size());
 
   // What each level must hold, from the last one down.
   std::set<std::int64_t> needed;
@@ -55,7 +57,6 @@ Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
     const std::int64_t width = std::int64_t{1} << level;
     cover.levels[static_cast<std::size_t>(level)] = {Positions(needed.begin(), needed.end()), width};
     if (level == 0) break;
-    cover.comparisons += static_cast<std::int64_t>(needed.size());
     const std::set<std::int64_t> starts = needed;
     for (auto start : starts)
       needed.insert(start + width / 2 * axis.dilation);
@@ -63,60 +64,152 @@ Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
   return cover;
 }
 
-// The cover of fewest comparisons among those of least depth.
-Cover bestCover(const WindowAxis &axis, std::int64_t outputs) {
+// All covers of an axis, by j.
+std::vector<Cover> coversOf(const WindowAxis &axis, std::int64_t outputs) {
   std::int64_t fewest = axis.kernel; // taps of a window
   for (std::int64_t output = 0; output < outputs; ++output) {
     const WindowTaps taps = windowTaps(axis, output);
     fewest = std::min(fewest, taps.end - taps.begin);
   }
-  Cover best = coverWith(axis, outputs, 0);
-  for (int j = 1; std::int64_t{1} << j <= fewest; ++j)
-    if (Cover cover = coverWith(axis, outputs, j);
-        std::pair(cover.depth, cover.comparisons) < std::pair(best.depth, best.comparisons))
-      best = std::move(cover);
-  return best;
+  std::vector<Cover> covers;
+  for (int j = 0; std::int64_t{1} << j <= fewest; ++j)
+    covers.push_back(coverWith(axis, outputs, j));
+  return covers;
 }
+
+// A cover for each axis. The pieces of a window are merged axis by axis, or jointly at the end: that may take a level
+// less, as ceil(log2 15) is less than ceil(log2 3) + ceil(log2 5), and more comparisons where windows overlap.
+struct Tournament {
+  std::vector<const Cover *> covers;
+  bool joint = false;
+  int depth = 0;
+  std::int64_t comparisons = 0;
+};
+
+class Tournaments {
+public:
+  Tournaments(const Shape &input, const std::vector<WindowAxis> &axes, const PoolTarget &target)
+      : input_(input), target_(target) {
+    for (auto &axis : axes) {
+      outputs_.push_back(*windowOutputs(axis)); // exists, by the pool's rule
+      covers_.push_back(coversOf(axis, outputs_.back()));
+    }
+  }
+
+  // The one of least estimated time, with comparisons as wide as they may be: their bounds are found later.
+  Tournament best() {
+    for (const bool joint : {false, true})
+      tryAll({{}, joint});
+    return best_;
+  }
+
+private:
+  void tryAll(const Tournament &begun) {
+    const std::size_t axis = begun.covers.size();
+    if (axis == covers_.size()) return tryOne(begun);
+    for (const Cover &cover : covers_[axis]) {
+      Tournament next = begun;
+      next.covers.push_back(&cover);
+      tryAll(next);
+    }
+  }
+
+  void tryOne(Tournament tournament) {
+    Shape sizes = input_;
+    std::size_t pieces = 1; // not merged yet
+    for (std::size_t i = covers_.size(); i-- > 0;) {
+      const Cover &cover = *tournament.covers[i];
+      const std::int64_t others = elementCount(sizes) / sizes[i + 2];
+      tournament.comparisons += others * cover.levelComparisons();
+      tournament.depth += static_cast<int>(cover.levels.size()) - 1;
+      if (tournament.joint) {
+        pieces *= cover.pieces();
+        if (cover.levels.size() > 1) sizes[i + 2] = std::ssize(cover.levels.back().starts);
+      } else {
+        tournament.comparisons += others * (std::ssize(cover.positions) - 1) * outputs_[i];
+        tournament.depth += log2Ceiling(cover.pieces());
+        sizes[i + 2] = outputs_[i];
+      }
+    }
+    if (tournament.joint) {
+      std::ranges::copy(outputs_, sizes.begin() + 2);
+      tournament.comparisons += (static_cast<std::int64_t>(pieces) - 1) * elementCount(sizes);
+      tournament.depth += log2Ceiling(pieces);
+    }
+    const double seconds = estimate(tournament);
+    if (!best_.covers.empty() && seconds >= leastSeconds_) return;
+    leastSeconds_ = seconds;
+    best_ = std::move(tournament);
+  }
+
+  double estimate(const Tournament &tournament) const {
+    const auto elements = static_cast<std::uint64_t>(tournament.comparisons);
+    const ProtocolCost unit = compareCost(
+        target_.ringBits,
+        {0, target_.boundBits, bestSchedule(target_.ringBits, 0, target_.boundBits, elements, target_.network)});
+    return estimateSeconds(unit, elements, target_.network) +
+           (tournament.depth - 1) * unit.roundTrips() * target_.network.roundTripSeconds;
+  }
+
+  const Shape &input_;
+  const PoolTarget &target_;
+  std::vector<std::int64_t> outputs_;      // by axis
+  std::vector<std::vector<Cover>> covers_; // by axis, then j
+  Tournament best_;
+  double leastSeconds_ = 0;
+};
 
 // Builds the maxima along one dimension of a value.
 class AxisMaxima {
 public:
-  AxisMaxima(Builder &builder, std::int64_t dimension, int boundBits, const std::string &source)
-      : builder_(builder), dimension_(dimension), boundBits_(boundBits), source_(source) {}
+  AxisMaxima(Builder &builder, std::int64_t dimension, const WindowAxis &axis, const Cover &cover, int boundBits,
+             const std::string &source)
+      : builder_(builder), dimension_(dimension), axis_(axis), cover_(cover), boundBits_(boundBits), source_(source),
+        held_(static_cast<std::size_t>(axis.size)) {
+    std::iota(held_.begin(), held_.end(), 0);
+  }
 
-  ValueId cover(ValueId x, const WindowAxis &axis, const Cover &cover) const {
-    Positions held(static_cast<std::size_t>(axis.size));
-    std::iota(held.begin(), held.end(), 0);
-    for (auto &level : cover.levels) {
+  // The last level of the cover.
+  ValueId levels(ValueId x) {
+    for (auto &level : cover_.levels) {
       if (level.span == 1) continue; // gathered from the input where they are needed
-      const std::int64_t step = level.span / 2 * axis.dilation;
+      const std::int64_t step = level.span / 2 * axis_.dilation;
       Positions others = level.starts;
       for (auto &start : others)
         start += step;
-      const ValueId left = gather(x, held, level.starts), right = gather(x, held, others);
+      const ValueId left = gather(x, level.starts), right = gather(x, others);
       x = maximum(left, right);
-      held = level.starts;
+      held_ = level.starts;
     }
-    std::vector<ValueId> operands;
-    for (auto &positions : cover.positions)
-      operands.push_back(gather(x, held, positions));
-    while (operands.size() > 1) {
+    return x;
+  }
+
+  // Of the last level: the k-th piece of every window, for each k.
+  std::vector<ValueId> pieces(ValueId x) const {
+    std::vector<ValueId> values;
+    for (auto &positions : cover_.positions)
+      values.push_back(gather(x, positions));
+    return values;
+  }
+
+  ValueId merge(std::vector<ValueId> values) const {
+    while (values.size() > 1) {
       std::vector<ValueId> next;
-      for (std::size_t i = 0; i + 1 < operands.size(); i += 2)
-        next.push_back(maximum(operands[i], operands[i + 1]));
-      if (operands.size() % 2) next.push_back(operands.back());
-      operands = std::move(next);
+      for (std::size_t i = 0; i + 1 < values.size(); i += 2)
+        next.push_back(maximum(values[i], values[i + 1]));
+      if (values.size() % 2) next.push_back(values.back());
+      values = std::move(next);
     }
-    return operands[0];
+    return values[0];
   }
 
 private:
-  // The elements of x that stand for `wanted`; x holds those of `held`, sorted.
-  ValueId gather(ValueId x, const Positions &held, const Positions &wanted) const {
-    if (held == wanted) return x;
+  // The elements of x that stand for `wanted`; x holds those of held_, sorted.
+  ValueId gather(ValueId x, const Positions &wanted) const {
+    if (held_ == wanted) return x;
     Positions indices;
     for (auto position : wanted)
-      indices.push_back(std::ranges::lower_bound(held, position) - held.begin());
+      indices.push_back(std::ranges::lower_bound(held_, position) - held_.begin());
     return builder_.create(OpKind::ShareGather, {x}, {{Attr::Axis, dimension_}, {Attr::Indices, indices}}, source_);
   }
 
@@ -126,21 +219,38 @@ private:
 
   Builder &builder_;
   std::int64_t dimension_;
+  const WindowAxis &axis_;
+  const Cover &cover_;
   int boundBits_;
   const std::string &source_;
+  Positions held_;
 };
 
 } // namespace
 
-ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, int boundBits) {
-  const auto axes = windowAxes(builder.type(x).shape, pool.attrs.ints(Attr::Kernel), pool.attrs);
+ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, const PoolTarget &target) {
+  const Shape input = builder.type(x).shape;
+  const auto axes = windowAxes(input, pool.attrs.ints(Attr::Kernel), pool.attrs);
+  Tournaments tournaments(input, axes, target);
+  const Tournament chosen = tournaments.best();
+  std::vector<AxisMaxima> maxima;
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    maxima.emplace_back(builder, static_cast<std::int64_t>(i) + 2, axes[i], *chosen.covers[i], target.boundBits,
+                        pool.source);
   for (std::size_t i = axes.size(); i-- > 0;) { // rows are contiguous: last axis first
-    const auto outputs = windowOutputs(axes[i]);
-    assert(outputs); // the pool's rule
-    const AxisMaxima maxima(builder, static_cast<std::int64_t>(i) + 2, boundBits, pool.source);
-    x = maxima.cover(x, axes[i], bestCover(axes[i], *outputs));
+    x = maxima[i].levels(x);
+    if (!chosen.joint) x = maxima[i].merge(maxima[i].pieces(x));
   }
-  return x;
+  if (!chosen.joint) return x;
+  std::vector<ValueId> pieces{x};
+  for (const AxisMaxima &axis : maxima) {
+    std::vector<ValueId> finer;
+    for (const ValueId piece : pieces)
+      for (const ValueId part : axis.pieces(piece))
+        finer.push_back(part);
+    pieces = std::move(finer);
+  }
+  return maxima[0].merge(std::move(pieces));
 }
 
 } // namespace sd

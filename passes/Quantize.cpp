@@ -300,7 +300,7 @@ void Quantizer::lowerProduct(const Op &op) {
 
 void Quantizer::lowerMaxPool(const Op &op) {
   const Shared x = share(op.operands[0]);
-  define(op, appendMaxPool(rewriter_.builder, x.value, op, k_), x.finer);
+  define(op, appendMaxPool(rewriter_.builder, x.value, op, {module_.ringBits, k_, context_.options.network}), x.finer);
 }
 
 void Quantizer::lowerAvgPool(const Op &op) {

@@ -77,9 +77,15 @@ private:
   Complaints complaints_;
 };
 
-// max over the windows of share x [N,C,...] as a separable tournament, along each spatial axis in turn: gathers, and
-// maxima of pairs. Wide windows that overlap share maxima of 2, 4, ... elements. A window over the border is covered by
-// elements inside it alone. Differences are promised to be below 2^boundBits.
-ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, int boundBits);
+struct PoolTarget {
+  int ringBits = 0, boundBits = 0; // differences are promised to be below 2^boundBits
+  const NetworkProfile &network;
+};
+
+// max over the windows of share x [N,C,...] as a tournament: gathers, and maxima of pairs, along each spatial axis in
+// turn or with what is left of all axes together. Wide windows that overlap share maxima of 2, 4, ... elements. A
+// window over the border is covered by elements inside it alone. Fewer levels or fewer comparisons: as the network asks
+// for.
+ValueId appendMaxPool(Builder &builder, ValueId x, const Op &pool, const PoolTarget &target);
 
 } // namespace sd

@@ -115,10 +115,31 @@ Json costJson(const ProgramCost &cost) {
           {"memory", {{"value_bytes", cost.valueBytes}, {"weight_bytes", cost.weightBytes}}}};
 }
 
+Json predictedJson(const Inspection &in) {
+  Json json = Json::array();
+  for (std::size_t n = 0; n < in.networks.size(); ++n) {
+    const auto &[name, profile] = in.networks[n];
+    const Prediction &prediction = in.predictions[n];
+    Json instructions = Json::array();
+    for (std::size_t i = 0; i < prediction.instructions.size(); ++i)
+      if (const Seconds &each = prediction.instructions[i]; each != Seconds{})
+        instructions.push_back({{"index", i}, {"online_seconds", each.online}, {"offline_seconds", each.offline}});
+    json.push_back({{"network", name},
+                    {"round_trip_seconds", profile.roundTripSeconds},
+                    {"bits_per_second", profile.bitsPerSecond},
+                    {"online_seconds", prediction.online},
+                    {"offline_seconds", prediction.offline},
+                    {"shared_offline_seconds", prediction.sharedOffline},
+                    {"set_up_seconds", prediction.setUp},
+                    {"instructions", std::move(instructions)}});
+  }
+  return json;
+}
+
 } // namespace
 
-Expected<std::string> inspectJson(const LoadedProgram &loaded) {
-  SD_ASSIGN(const Inspection in, Inspection::make(loaded));
+Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const NamedNetwork> networks) {
+  SD_ASSIGN(const Inspection in, Inspection::make(loaded, networks));
   const Json json{{"name", in.program.name},
                   {"digest", toHex(in.digest)},
                   {"format_version", format::kVersion},
@@ -130,6 +151,7 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded) {
                   {"postprocessing", listJson(in, in.postprocessing)},
                   {"groups", groupsJson(in)},
                   {"cost", costJson(in.cost)},
+                  {"predicted", predictedJson(in)},
                   {"learns",
                    {{"both", kBothKnow},
                     {"service", kServiceLearns},

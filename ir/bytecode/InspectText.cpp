@@ -42,6 +42,7 @@ public:
     secure();
     clearPart("post-processing (by the hospital, in floats, after opening)", in_.postprocessing);
     costs();
+    predictions();
     knowledge();
     return std::move(text_);
   }
@@ -140,6 +141,37 @@ private:
     line("  memory         {} of values at most; the service's weights {}", bytes(c.valueBytes), bytes(c.weightBytes));
   }
 
+  void predictions() {
+    if (in_.networks.empty()) return;
+    line("\npredicted milliseconds, online and offline (both parties on one machine of two processors, no dealer)");
+    std::string names, links;
+    for (const auto &[name, profile] : in_.networks) {
+      names += fmt::format("{:>24}", name);
+      links += fmt::format(
+          "{:>24}", fmt::format("{:g} ms, {:g} Mbit/s", profile.roundTripSeconds * 1e3, profile.bitsPerSecond * 1e-6));
+    }
+    line("{:30}{}\n{:30}{}", "", names, "  (round trip, bandwidth)", links);
+    for (std::uint32_t i = 0; i < in_.program.instructions.size(); ++i) {
+      const Instruction &it = in_.at(i);
+      if (info(it.op).level == Level::Share && it.op != OpKind::ShareConstant)
+        predicted(fmt::format("%{} {} {}", it.result, info(it.op).mnemonic, it.source),
+                  [&](const Prediction &p) { return p.instructions[i]; });
+    }
+    predicted("shared round trips", [](const Prediction &p) { return Seconds{0, p.sharedOffline}; });
+    predicted("in all", [](const Prediction &p) { return Seconds{p.online, p.offline}; });
+    predicted("set-up, once a session", [](const Prediction &p) { return Seconds{0, p.setUp}; });
+  }
+
+  template <class Of>
+  void predicted(const std::string &what, const Of &of) {
+    std::string columns;
+    for (const Prediction &prediction : in_.predictions) {
+      const Seconds seconds = of(prediction);
+      columns += fmt::format("{:12.2f}{:12.2f}", 1e3 * seconds.online, 1e3 * seconds.offline);
+    }
+    line("  {:28}{}", what, columns);
+  }
+
   void knowledge() {
     line("\nwhat each party learns");
     line("  both           {}", kBothKnow);
@@ -157,8 +189,8 @@ private:
 
 } // namespace
 
-Expected<std::string> inspectText(const LoadedProgram &loaded) {
-  SD_ASSIGN(const Inspection inspection, Inspection::make(loaded));
+Expected<std::string> inspectText(const LoadedProgram &loaded, std::span<const NamedNetwork> networks) {
+  SD_ASSIGN(const Inspection inspection, Inspection::make(loaded, networks));
   return TextForm(inspection).run();
 }
 

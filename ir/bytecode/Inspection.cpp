@@ -1,12 +1,12 @@
 #include "ir/bytecode/Inspection.h"
 
-#include "ir/bytecode/Inspect.h"
-
 namespace sd {
 
-Expected<Inspection> Inspection::make(const LoadedProgram &loaded) {
+Expected<Inspection> Inspection::make(const LoadedProgram &loaded, std::span<const NamedNetwork> networks) {
   SD_ASSIGN(ProgramCost cost, costOf(loaded.program));
-  Inspection out{loaded.program, loaded.digest, ioOf(loaded.program), std::move(cost), {}, {}, {}, {}};
+  Inspection out{loaded.program, loaded.digest, ioOf(loaded.program), std::move(cost), {}, {}, {}, {}, networks, {}};
+  for (const NamedNetwork &network : networks)
+    out.predictions.push_back(predict(loaded.program, out.cost, network.profile));
   for (std::uint32_t i = 0; i < loaded.program.instructions.size(); ++i) {
     const OpKind op = loaded.program.instructions[i].op;
     if (op == OpKind::Constant)

@@ -1,7 +1,8 @@
 // What both forms of the inspection say; between their files.
 #pragma once
 
-#include "ir/bytecode/ProgramCost.h"
+#include "ir/bytecode/Inspect.h"
+#include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
 
@@ -18,7 +19,10 @@ struct Inspection {
   std::vector<std::uint32_t> constants; // nn.constant: numbers of the model that both parties see
   std::vector<std::uint32_t> opened;    // share.output: what the hospital sees
 
-  static Expected<Inspection> make(const LoadedProgram &loaded);
+  std::span<const NamedNetwork> networks;
+  std::vector<Prediction> predictions; // by network
+
+  static Expected<Inspection> make(const LoadedProgram &loaded, std::span<const NamedNetwork> networks);
 
   const Instruction &at(std::uint32_t index) const { return program.instructions[index]; }
   const Type &resultOf(std::uint32_t index) const { return program.slots[at(index).result]; }

@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
-#include "ir/core/LinearTransfer.h"
-#include "ir/core/ProtocolCost.h"
-
 namespace sd {
 
 namespace {
 
 constexpr std::uint64_t kFrameBytes = 8; // of each message: length, stream, tag
 constexpr std::int64_t kMaxLinearElements = std::int64_t{1} << 27;
-
-bool isLinear(OpKind op) { return op == OpKind::ShareConv || op == OpKind::ShareMatMul || op == OpKind::ShareScale; }
 
 class Costing {
 public:
@@ -21,7 +16,7 @@ public:
   Expected<ProgramCost> run() {
     std::vector<LinearGeometry> layers;
     for (const Instruction &it : program_.instructions) {
-      if (!isLinear(it.op)) continue;
+      if (!isPacked(it.op)) continue;
       SD_ASSIGN(LinearGeometry layer, geometry(it));
       layers.push_back(std::move(layer));
     }
@@ -30,7 +25,7 @@ public:
     for (const Instruction &it : program_.instructions) {
       InstructionCost cost;
       if (info(it.op).isInteractive()) cost = interactive(it);
-      if (isLinear(it.op)) {
+      if (isPacked(it.op)) {
         cost = linear(it, layers[layer], transfers[layer]);
         ++layer;
       }
@@ -58,33 +53,8 @@ private:
 
   std::uint64_t wordBytes() const { return static_cast<std::uint64_t>(program_.ringBits) / 8; }
 
-  ProtocolCost protocol(const Instruction &it) const {
-    const int ring = program_.ringBits;
-    const auto schedule = [&] {
-      return CompareSchedule{static_cast<int>(it.attrs.i(Attr::Digit)), static_cast<int>(it.attrs.i(Attr::Radix))};
-    };
-    const auto bits = [&](Attr attr) { return static_cast<int>(it.attrs.i(attr)); };
-    switch (it.op) {
-    case OpKind::ShareInput:
-      return inputCost(ring);
-    case OpKind::ShareOutput:
-      return outputCost(ring);
-    case OpKind::ShareTruncate:
-      return truncateCost(ring, bits(Attr::Bits));
-    case OpKind::ShareRelu:
-      return compareCost(ring, {bits(Attr::Bits), bits(Attr::Bound), schedule()});
-    case OpKind::ShareMax:
-      return compareCost(ring, {0, bits(Attr::Bound), schedule()});
-    case OpKind::ShareMul:
-      return productCost(ring);
-    default:
-      assert(false && "an interactive op without a protocol");
-      return {};
-    }
-  }
-
   InstructionCost interactive(const Instruction &it) {
-    const ProtocolCost unit = protocol(it);
+    const ProtocolCost unit = protocolOf(program_.ringBits, it);
     const std::uint64_t count = elements(it.result);
     InstructionCost cost;
     for (int party : {0, 1})
@@ -116,10 +86,12 @@ private:
     if (transfers) {
       cost.offline.bytes = {transfers.bytesDown(), transfers.bytesUp()};
       cost.offline.reverseOts = transfers.ots();
+      cost.transfers = transfers;
     } else {
       const PackingCost packed = packingCost(geometry, choosePacking(geometry));
       cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
       cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
+      cost.packing = packed;
     }
     cost.offline.dealerBytes = wordBytes() * elements(it.result);
     std::uint64_t taps = 1; // products of one output
@@ -135,7 +107,7 @@ private:
     std::vector<std::uint64_t> payloads;
     for (auto i = group.begin; i < group.end; ++i) {
       const Instruction &it = program_.instructions[i];
-      const ProtocolCost unit = protocol(it);
+      const ProtocolCost unit = protocolOf(program_.ringBits, it);
       payloads.resize(std::max<std::size_t>(payloads.size(), unit.messageBits.size()));
       for (int k = 0; k < unit.messages(); ++k)
         payloads[k] += unit.messageBytes(k, elements(it.result));
@@ -188,6 +160,27 @@ OfflineCost &OfflineCost::operator+=(const OfflineCost &other) {
   linearProducts += other.linearProducts;
   dealerBytes += other.dealerBytes;
   return *this;
+}
+
+ProtocolCost protocolOf(int ringBits, const Instruction &it) {
+  const auto bits = [&](Attr attr) { return static_cast<int>(it.attrs.i(attr)); };
+  switch (it.op) {
+  case OpKind::ShareInput:
+    return inputCost(ringBits);
+  case OpKind::ShareOutput:
+    return outputCost(ringBits);
+  case OpKind::ShareTruncate:
+    return truncateCost(ringBits, bits(Attr::Bits));
+  case OpKind::ShareRelu:
+    return compareCost(ringBits, {bits(Attr::Bits), bits(Attr::Bound), {bits(Attr::Digit), bits(Attr::Radix)}});
+  case OpKind::ShareMax:
+    return compareCost(ringBits, {0, bits(Attr::Bound), {bits(Attr::Digit), bits(Attr::Radix)}});
+  case OpKind::ShareMul:
+    return productCost(ringBits);
+  default:
+    assert(false && "an interactive op without a protocol");
+    return {};
+  }
 }
 
 Expected<ProgramCost> costOf(const Program &program) { return Costing(program).run(); }

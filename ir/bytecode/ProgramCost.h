@@ -5,6 +5,8 @@
 #include <array>
 
 #include "ir/bytecode/Program.h"
+#include "ir/core/LinearTransfer.h"
+#include "ir/core/ProtocolCost.h"
 
 namespace sd {
 
@@ -24,6 +26,9 @@ struct InstructionCost {
   ByParty onlineBytes{}; // payload
   OfflineCost offline;
   std::uint64_t multiplyAdds = 0; // P0's, online
+  // What `offline` is made of, in a linear layer: one of both.
+  PackingCost packing;
+  TransferCost transfers;
 };
 
 struct GroupCost {
@@ -48,6 +53,9 @@ struct ProgramCost {
 
   std::uint64_t totalOnlineBytes() const { return onlineBytes[0] + onlineBytes[1]; }
 };
+
+// Of one element of an interactive instruction.
+ProtocolCost protocolOf(int ringBits, const Instruction &instruction);
 
 // `program` obeys verifyProgram(). Errors for layers too large to plan (a tensor above 2^27 elements).
 Expected<ProgramCost> costOf(const Program &program);

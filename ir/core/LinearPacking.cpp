@@ -164,11 +164,12 @@ std::int64_t product(const Dims &d) {
   return std::accumulate(d.begin(), d.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-// Bytes, with a polynomial operation worth the bytes that a 1 Gbit/s link carries in its time, which grows with the
-// polynomials: three times the residues in Z_2^64.
-std::int64_t weigh(const PackingCost &cost, const RlweSizes &sizes) {
+// Three times the bytes, with a polynomial operation worth the bytes that the link carries in its time, which grows
+// with the polynomials: three times the residues in Z_2^64. An upload takes 7/3 of a product, a reply twice that.
+std::int64_t weigh(const PackingCost &cost, const RlweSizes &sizes, std::int64_t balance) {
   const std::int64_t size = sizes.uploadBytes() / rlweSizes(kBitsOf<Ring32>).uploadBytes();
-  return cost.bytesUp + cost.bytesDown + size * (3500 * (cost.uploads + 2 * cost.replies) + 1500 * cost.products);
+  const std::int64_t work = size * (7 * (cost.uploads + 2 * cost.replies) + 3 * cost.products);
+  return 3 * (cost.bytesUp + cost.bytesDown) + balance * work;
 }
 
 struct Search {
@@ -200,7 +201,7 @@ struct Search {
       p.inBlock = in;
       p.outBlock = std::min(geometry.outChannels(), room / in);
       const PackingCost cost = estimate(p, virtualPerChannel);
-      if (const std::int64_t weight = weigh(cost, sizes); weight < bestWeight) {
+      if (const std::int64_t weight = weigh(cost, sizes, geometry.balance); weight < bestWeight) {
         bestWeight = weight;
         best = p;
         for (int d = 0; d < kSpatialDims; ++d)
@@ -237,14 +238,31 @@ std::int64_t LinearGeometry::outputs() const {
   return count;
 }
 
+bool isPacked(OpKind kind) {
+  return kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale;
+}
+
+PackingCost &PackingCost::operator+=(const PackingCost &other) {
+  uploads += other.uploads;
+  replies += other.replies;
+  products += other.products;
+  weights += other.weights;
+  bytesUp += other.bytesUp;
+  bytesDown += other.bytesDown;
+  messagesUp += other.messagesUp;
+  messagesDown += other.messagesDown;
+  return *this;
+}
+
 LinearGeometry linearGeometry(OpKind kind, std::span<const Type> operands, const Attrs &attrs, const Type &result,
                               int ringBits) {
   const Shape &x = operands[0].shape, &w = operands[1].shape;
-  assert(kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale);
+  assert(isPacked(kind));
   LinearGeometry geometry = kind == OpKind::ShareConv     ? convGeometry(x, w, result.shape, attrs)
                             : kind == OpKind::ShareMatMul ? matMulGeometry(x, w)
                                                           : scaleGeometry(x, w);
   geometry.ringBits = ringBits;
+  geometry.balance = attrs.i(Attr::Balance, kDefaultBalance);
   return geometry;
 }
 
@@ -319,7 +337,8 @@ PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing) 
   cost.replies = packing.outBlocks(geometry) * tiles;
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t i = 0; i < packing.inBlocks(); ++i)
-      cost.products += packing.connected(geometry, o, i) * tiles;
+      cost.weights += packing.connected(geometry, o, i);
+  cost.products = cost.weights * tiles;
   cost.bytesUp = cost.uploads * sizes.uploadBytes();
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t t = 0; t < tiles; ++t)

@@ -28,6 +28,9 @@ constexpr RlweSizes rlweSizes(int ringBits) {
 }
 inline constexpr std::int64_t kUploadsPerMessage = 16;
 
+// Attr::Balance if left out: a product's time on a link of 1 Gbit/s.
+inline constexpr std::int64_t kDefaultBalance = 1500;
+
 inline constexpr int kSpatialDims = 4; // batch, then up to three spatial axes; unused ones have size 1
 
 // A linear layer as a convolution. Offsets are in elements of the flat tensors.
@@ -42,12 +45,15 @@ struct LinearGeometry {
   std::int64_t group = 1, inPerGroup = 1, outPerGroup = 1;
   std::vector<std::int64_t> inChannelOffset, outChannelOffset; // by channel; group * perGroup of them
   std::int64_t weightInStride = 0, weightOutStride = 0;        // weight index = o * out + (c within group) * in + taps
+  std::int64_t balance = kDefaultBalance;                      // bytes that a polynomial product is worth
 
   std::int64_t inChannels() const { return group * inPerGroup; }
   std::int64_t outChannels() const { return group * outPerGroup; }
   std::int64_t outputs() const;
   RlweSizes sizes() const { return rlweSizes(ringBits); }
 };
+
+bool isPacked(OpKind kind); // share.conv, share.matmul or share.scale
 
 // The geometry of share.conv, share.matmul or share.scale from its operands' and result's types; asserts that the rule
 // holds.
@@ -92,8 +98,10 @@ struct Packing {
 
 struct PackingCost {
   std::int64_t uploads = 0, replies = 0, products = 0; // polynomials
+  std::int64_t weights = 0;                            // polynomials of weights: a product each for every tile
   std::int64_t bytesUp = 0, bytesDown = 0;             // P1 to P0, P0 to P1; keys and frame headers not counted
   std::int64_t messagesUp = 0, messagesDown = 0;
+  PackingCost &operator+=(const PackingCost &other);
 };
 
 // The packing with the least weighted sum of bytes and time.

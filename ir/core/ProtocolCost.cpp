@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <set>
 
 namespace sd {
@@ -36,7 +37,11 @@ void addLeaf(ProtocolCost &cost, const CompareTree &tree) {
 void addTree(ProtocolCost &cost, const CompareTree &tree) {
   for (const auto &level : tree.levels) {
     std::set<int> choices;
+    std::vector<int> factors(level.wires, 1); // of each node
     for (const auto &product : level.products) {
+      factors.push_back(factors[product.rest] + 1);
+      // P1's corrections; then P0's choice of a product as a factor, and P1's answer.
+      cost.offlineMessages = std::max(cost.offlineMessages, 2 * factors.back() - 3);
       choices.insert(product.rest);
       choices.insert(product.last);
       cost.offlineBitsToP0 += 2;
@@ -86,6 +91,7 @@ ProtocolCost outputCost(int ringBits) {
 ProtocolCost truncateCost(int ringBits, int truncation) {
   ProtocolCost cost;
   cost.messageBits = {1, static_cast<std::uint32_t>(ringBits)};
+  cost.offlineMessages = 1;
   cost.ots = 1;
   cost.offlineBitsToP0 = truncation;
   cost.dealerBits = truncation;
@@ -97,6 +103,7 @@ ProtocolCost compareCost(int ringBits, const CompareShape &shape) {
   const auto word = static_cast<std::uint32_t>(ringBits);
   ProtocolCost cost;
   cost.messageBits = compareMessages(word, shape, tree);
+  cost.offlineMessages = 1;
   addLeaf(cost, tree);
   addTree(cost, tree);
   // The selection: lam q1 under P0's choice l0, a random OT under P1's choice l1; for t > 0 two payloads of t bits
@@ -119,32 +126,37 @@ ProtocolCost productCost(int ringBits) {
   const auto word = static_cast<std::uint32_t>(ringBits);
   ProtocolCost cost;
   cost.messageBits = {2 * word, word};
+  cost.offlineMessages = 1;
   cost.ots = 2 * word;
   cost.offlineBitsToP0 = 2 * (word * (word + 1) / 2);
   cost.dealerBits = word;
   return cost;
 }
 
-double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network) {
-  std::uint64_t onlineBits = 0;
-  for (const auto bits : cost.messageBits)
-    onlineBits += bits;
-  const double offline =
-      cost.offlineBits() / network.bitsPerSecond + (cost.ots + cost.reverseOts) * network.nanosecondsPerOt * 1e-9;
-  const double element = static_cast<double>(onlineBits) / network.bitsPerSecond + network.offlineWeight * offline;
-  return cost.roundTrips() * network.roundTripSeconds + static_cast<double>(elements) * element;
+double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network,
+                       const MachineProfile &machine) {
+  constexpr double kNano = 1e-9;
+  const double bits = std::accumulate(cost.messageBits.begin(), cost.messageBits.end(), 0.0);
+  const double online =
+      bits / network.bitsPerSecond + 2 * kNano / machine.cores * (machine.element + machine.messageByte * bits / 8);
+  // The parties' work overlaps, the link with it hardly does.
+  const double work = kNano * (cost.ots * machine.silentOt + cost.reverseOts * machine.softSpokenOt +
+                               cost.offlineBits() * machine.correctionBit);
+  const double offline = work + cost.offlineBitsToP0 / network.bitsPerSecond;
+  return cost.roundTrips() * network.roundTripSeconds + static_cast<double>(elements) * (online + offline);
 }
 
 CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
-                             const NetworkProfile &network) {
+                             const NetworkProfile &network, int offlineMessages) {
   CompareSchedule best;
-  auto least = std::pair{std::numeric_limits<int>::max(), 0.0};
+  double least = std::numeric_limits<double>::infinity();
   for (int digit = 1; digit <= 4; ++digit)
     for (int radix = 2; radix <= 4; ++radix) {
       const ProtocolCost cost = compareCost(ringBits, {truncation, bound, {digit, radix}});
-      const auto price = std::pair{cost.roundTrips(), estimateSeconds(cost, elements, network)};
-      if (price < least) {
-        least = price;
+      if (cost.offlineMessages > offlineMessages) continue;
+      const double seconds = estimateSeconds(cost, elements, network);
+      if (seconds < least) {
+        least = seconds;
         best = {digit, radix};
       }
     }

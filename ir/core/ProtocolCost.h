@@ -8,9 +8,11 @@
 
 #include "ir/core/CompareTree.h"
 #include "ir/core/Error.h"
+#include "ir/core/MachineProfile.h"
 
 namespace sd {
 
+inline constexpr int kMostOfflineMessages = 5; // of any schedule
 // t of a truncation; a comparison has at least one bit left.
 constexpr int maxTruncation(int ringBits) { return ringBits - 8; }
 
@@ -23,6 +25,9 @@ struct ProtocolCost {
   std::uint32_t offlineBitsToP0 = 0, offlineBitsToP1 = 0;
   std::uint32_t ots = 0;        // P0 receives
   std::uint32_t reverseOts = 0; // P1 receives
+
+  // Messages in turn, P1's first, that the correlations of a whole network take, however large.
+  int offlineMessages = 0;
 
   // Offline with a dealer, per element: corrections from the dealer to P1, beside the seeds.
   std::uint32_t dealerBits = 0;
@@ -55,22 +60,21 @@ ProtocolCost truncateCost(int ringBits, int truncation); // 1 <= truncation
 ProtocolCost compareCost(int ringBits, const CompareShape &shape);
 ProtocolCost productCost(int ringBits);
 
-// What a schedule is chosen for.
+// What a schedule is chosen for, and times are predicted for.
 struct NetworkProfile {
   double roundTripSeconds = 0.002;
-  double bitsPerSecond = 1e9;
-  double nanosecondsPerOt = 10;
-  double offlineWeight = 0.5; // what an offline second counts beside an online one
+  double bitsPerSecond = 1e9; // each way
   static NetworkProfile lan() { return {}; }
-  static NetworkProfile wan() { return {0.040, 1e8, 10, 0.5}; }
+  static NetworkProfile wan() { return {0.040, 1e8}; }
 };
 
-// Seconds of one op over `elements`, online and, by their weight, offline.
-double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network);
+// Seconds of one op over `elements`, online and offline together, but for the round trips of the offline phase, which
+// all ops share.
+double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network,
+                       const MachineProfile &machine = MachineProfile::twoCores());
 
-// Among the schedules of least round trips (latency can't be prepared ahead), the one of least estimated time; the
-// first in (digit, radix) order among equals.
+// The schedule of least estimated time with at most `offlineMessages`; the first in (digit, radix) order among equals.
 CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
-                             const NetworkProfile &network);
+                             const NetworkProfile &network, int offlineMessages = kMostOfflineMessages);
 
 } // namespace sd

@@ -10,19 +10,22 @@ namespace sd::rules {
 namespace {
 
 constexpr std::int64_t kMaxRound = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxBalance = 1 << 20;
 
 Expected<Type> share(Expected<Shape> shape, int scale) {
   SD_ASSIGN(Shape dims, std::move(shape));
   return Type::share(std::move(dims), scale);
 }
 
-// Linear ops: the result's scale is the sum, and the bias, operand 2, has it.
+// Linear ops: the result's scale is the sum, and the bias, operand 2, has it. Constraints `constraint` and the next.
 Expected<Type> linear(const Case &c, Expected<Shape> shape, int constraint) {
   SD_ASSIGN(Shape dims, std::move(shape));
   const int scale = c.in[0].scale + c.in[1].scale;
   if (c.in.size() > 2 && c.in[2].scale != scale)
     return broken(constraint, "the bias has scale 2^{}, not 2^{} times 2^{}", c.in[2].scale, c.in[0].scale,
                   c.in[1].scale);
+  if (auto balance = c.attrs.i(Attr::Balance, 0); !within(balance, 0, kMaxBalance))
+    return broken(constraint + 1, "balance is {}", balance);
   return Type::share(std::move(dims), scale);
 }
 

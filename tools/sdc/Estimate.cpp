@@ -1,6 +1,6 @@
 // sdc estimate: what a model will cost, before anything is written or run.
 #include "compiler/codegen/Codegen.h"
-#include "ir/bytecode/ProgramCost.h"
+#include "ir/bytecode/Prediction.h"
 #include "tools/sdc/Common.h"
 
 namespace sd::tool {
@@ -13,20 +13,21 @@ Expected<void> estimate(const ModelFlags &flags) {
   SD_ASSIGN(const Compiled compiled, generate(job.module));
   SD_ASSIGN(const ProgramCost cost, costOf(compiled.program));
   const NetworkProfile &network = job.context.options.network;
-  const double seconds = static_cast<double>(cost.roundTrips) * network.roundTripSeconds +
-                         8.0 * static_cast<double>(cost.totalOnlineBytes()) / network.bitsPerSecond;
+  const Prediction prediction = predict(compiled.program, cost, network);
   return writeText("-", fmt::format("online bytes       {} ({} from the service, {} from the hospital)\n"
                                     "round trips        {}\n"
-                                    "time on the link   {:.4g} s ({:g} ms round trip, {:g} Mbit/s)\n"
+                                    "online             {:.4g} s predicted ({:g} ms round trip, {:g} Mbit/s)\n"
+                                    "offline            {:.4g} s predicted, and {:.4g} s once a session\n"
                                     "comparisons        {}\n"
                                     "multiply-adds      {}\n"
                                     "offline bytes      {} (beside those of the OT extension)\n"
                                     "OTs                {}\n"
                                     "weights            {} bytes\n",
                                     cost.totalOnlineBytes(), cost.onlineBytes[0], cost.onlineBytes[1], cost.roundTrips,
-                                    seconds, network.roundTripSeconds * 1e3, network.bitsPerSecond * 1e-6,
-                                    cost.comparisons, cost.multiplyAdds, cost.offline.totalBytes(),
-                                    cost.offline.ots + cost.offline.reverseOts, cost.weightBytes));
+                                    prediction.online, network.roundTripSeconds * 1e3, network.bitsPerSecond * 1e-6,
+                                    prediction.offline, prediction.setUp, cost.comparisons, cost.multiplyAdds,
+                                    cost.offline.totalBytes(), cost.offline.ots + cost.offline.reverseOts,
+                                    cost.weightBytes));
 }
 
 } // namespace

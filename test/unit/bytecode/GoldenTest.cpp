@@ -33,7 +33,7 @@ protected:
 TEST_P(GoldenTest, IsReadAndInspectedAsPinned) {
   const auto loaded = readProgramFile(path(".sdb"));
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_EQ(withoutOfflineCost(*inspectText(*loaded)), text(".txt"));
+  EXPECT_EQ(withoutOfflineCost(*inspectText(*loaded, {})), text(".txt"));
   const auto weights = readAnyWeights(*readFile(path(".sdw"), 1 << 20), loaded->program, loaded->digest);
   ASSERT_TRUE(weights) << weights.error().message;
   Sample sample = GetParam().make();

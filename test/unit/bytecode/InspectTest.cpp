@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-#include "ir/bytecode/ProgramCost.h"
+#include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/Writer.h"
 #include "test/unit/bytecode/Samples.h"
 
@@ -20,7 +20,7 @@ LoadedProgram loaded(Sample sample) {
 
 TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
   const LoadedProgram program = loaded(tinyMlp());
-  const auto json = nlohmann::json::parse(*inspectJson(program));
+  const auto json = nlohmann::json::parse(*inspectJson(program, lanAndWan()));
   const ProgramCost cost = *costOf(program.program);
   EXPECT_EQ(json["name"], "tiny");
   EXPECT_EQ(json["digest"], toHex(program.digest));
@@ -38,12 +38,33 @@ TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
 }
 
 TEST(InspectTest, TextNamesPublicNumbersAndOpenedValues) {
-  const std::string tiny = *inspectText(loaded(tinyMlp()));
+  const std::string tiny = *inspectText(loaded(tinyMlp()), {});
   EXPECT_THAT(tiny, HasSubstr("%1 = nn.constant {value = <2> [0.5, 0.25]} : clear<2>  # Sub_0"));
   EXPECT_THAT(tiny, HasSubstr("public numbers that depend on the weights: none but the public constants above"));
-  const std::string branching = *inspectText(loaded(branches()));
+  const std::string branching = *inspectText(loaded(branches()), {});
   EXPECT_THAT(branching, HasSubstr("public numbers that depend on the weights: none\n"));
   EXPECT_THAT(branching, HasSubstr("left: 1x4, range not declared"));
+}
+
+TEST(InspectTest, BothFormsSayWhatIsPredicted) {
+  const LoadedProgram program = loaded(tinyMlp());
+  const ProgramCost cost = *costOf(program.program);
+  const auto json = nlohmann::json::parse(*inspectJson(program, lanAndWan()))["predicted"];
+  ASSERT_EQ(json.size(), 2u);
+  for (std::size_t n = 0; n < json.size(); ++n) {
+    const NamedNetwork network = lanAndWan()[n];
+    const Prediction prediction = predict(program.program, cost, network.profile);
+    EXPECT_EQ(json[n]["network"], network.name);
+    EXPECT_EQ(json[n]["online_seconds"], prediction.online);
+    EXPECT_EQ(json[n]["offline_seconds"], prediction.offline);
+    EXPECT_EQ(json[n]["instructions"][1]["index"], 7); // input, then the first matrix product
+    EXPECT_EQ(json[n]["instructions"][1]["offline_seconds"], prediction.instructions[7].offline);
+  }
+  const std::vector<NamedNetwork> far{{"far", {.roundTripSeconds = 10, .bitsPerSecond = 1e6}}};
+  const std::string text = *inspectText(program, far);
+  EXPECT_THAT(text, HasSubstr("  10000 ms, 1 Mbit/s\n"));
+  EXPECT_THAT(text, HasSubstr("  %8 share.relu Relu_2 "));
+  EXPECT_THAT(text, HasSubstr("  in all "));
 }
 
 TEST(InspectTest, LongListsAreAbbreviated) {

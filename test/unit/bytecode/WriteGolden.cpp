@@ -19,7 +19,7 @@ Expected<void> writeAll(const std::string &stem, Sample sample) {
   sample.bind(digest);
   SD_ASSIGN(const auto weights, writeWeights(sample.weights, sample.program));
   const LoadedProgram loaded{std::move(sample.program), digest};
-  SD_ASSIGN(const auto text, inspectText(loaded));
+  SD_ASSIGN(const auto text, inspectText(loaded, {}));
   SD_TRY(writeFileAtomically(stem + ".sdb", program, FileMode::Public));
   SD_TRY(writeFileAtomically(stem + ".sdw", weights, FileMode::Public));
   return writeFileAtomically(stem + ".txt", bytesOf(withoutOfflineCost(text)), FileMode::Public);

@@ -208,6 +208,34 @@ TYPED_TEST(LinearCorrelation, RandomConvolutions) {
   }
 }
 
+// Whatever the balance, both sides choose the same packing and send what it costs; the higher, the more bytes and the
+// less work.
+TYPED_TEST(LinearCorrelation, BalanceTradesBytesForWork) {
+  std::mt19937_64 rng(15);
+  std::vector<Layer> layers{conv({1, 16, 12, 12}, {16, 16, 5, 5}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                            {OpKind::ShareMatMul, {1, 784}, {784, 128}, {}}};
+  std::vector<PackingCost> before;
+  for (std::int64_t balance : {0, 150, 1500, 1 << 20}) {
+    std::vector<PackingCost> costs;
+    for (Layer &l : layers) {
+      l.attrs.set(Attr::Balance, balance);
+      const LinearLayer plan(geometryOf<TypeParam>(l));
+      costs.push_back(packingCost(plan.geometry, plan.packing));
+    }
+    check<TypeParam>(layers, rng);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const auto bytes = [](const PackingCost &c) { return c.bytesUp + c.bytesDown; };
+      const auto work = [](const PackingCost &c) { return 7 * (c.uploads + 2 * c.replies) + 3 * c.products; };
+      EXPECT_GE(bytes(costs[i]), bytes(before[i])) << "layer " << i << ", balance " << balance;
+      EXPECT_LE(work(costs[i]), work(before[i])) << "layer " << i << ", balance " << balance;
+    }
+    if (balance == 1 << 20) {
+      EXPECT_GT(costs[1].bytesUp + costs[1].bytesDown, before[1].bytesUp + before[1].bytesDown);
+    }
+    before = std::move(costs);
+  }
+}
+
 TYPED_TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
   using R = TypeParam;
   auto [left, right] = makeMemoryConnections();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ir/bytecode/Prediction.h"
 #include "runtime/ot/SoftSpoken.h"
 
 namespace sd {
@@ -71,6 +72,28 @@ TEST(CotPlan, CostGrowsWithSize) {
     const std::uint64_t weight = cost.nanoseconds + 150 * cost.bytes();
     EXPECT_GE(weight, last) << n;
     last = weight;
+  }
+}
+
+// Predictions of time know the extension by a few figures.
+TEST(CotPlan, CostsAboutWhatIsPredicted) {
+  for (const std::uint64_t ots : {1'000, 40'000, 150'000, 600'000, 1'500'000, 7'000'000}) {
+    constexpr int kInferences = 40;
+    CotState state;
+    CotCost steady;
+    for (int i = 0; i < kInferences; ++i) {
+      if (ots <= state.buffered) {
+        state.buffered -= ots;
+        continue;
+      }
+      const CotPlan plan = planCots(state, ots - state.buffered);
+      if (i > 0) steady += costOf(plan);
+      state = plan.after;
+    }
+    const ExtensionCost predicted = extensionCost(ots);
+    const double bits = 8 * static_cast<double>(steady.bytes()) / static_cast<double>(ots * (kInferences - 1));
+    EXPECT_NEAR(predicted.bitsFromReceiver + predicted.bitsFromSender, bits, 0.25 * bits) << ots << " OTs";
+    EXPECT_EQ(predicted.silent, state.set >= 0) << ots << " OTs";
   }
 }
 

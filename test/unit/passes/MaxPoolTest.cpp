@@ -10,18 +10,49 @@
 namespace sd {
 namespace {
 
-void expectSame(const Op &pool, const Tensor<float> &x) {
+NetworkProfile network(double roundTripSeconds, double bitsPerSecond) {
+  NetworkProfile profile;
+  profile.roundTripSeconds = roundTripSeconds;
+  profile.bitsPerSecond = bitsPerSecond;
+  return profile;
+}
+
+struct Counted {
+  std::int64_t comparisons = 0;
+  int levels = 0; // maxima one behind the other
+};
+
+Counted count(const Module &module) {
+  Counted counted;
+  std::vector<int> depths(module.types.size());
+  for (const Op &op : module.ops) {
+    if (op.result == kNoValue) continue;
+    for (const ValueId operand : op.operands)
+      depths[op.result] = std::max(depths[op.result], depths[operand]);
+    if (op.kind != OpKind::ShareMax) continue;
+    counted.comparisons += elementCount(module.type(op.result).shape);
+    counted.levels = std::max(counted.levels, ++depths[op.result]);
+  }
+  return counted;
+}
+
+Module makeModule(const Op &pool, const Shape &shape, const NetworkProfile &network) {
+  Builder builder("m");
+  const ValueId in = builder.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, shape}});
+  const Type type = Type::share(shape, 4);
+  const ValueId share = *builder.add({OpKind::ShareInput, {in}, kNoValue, {}, {}}, &type);
+  const ValueId out =
+      builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool, {kRingBits, kBoundBits, network})});
+  builder.create(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
+  return builder.take();
+}
+
+void expectSame(const Op &pool, const Tensor<float> &x, const NetworkProfile &network) {
   const Tensor<float> *operands[] = {&x};
   auto expected = evaluateClear(OpKind::MaxPool, operands, pool.attrs);
   if (!expected) return; // the window does not fit
 
-  Builder builder("m");
-  const ValueId in = builder.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, x.shape}});
-  const Type type = Type::share(x.shape, 4);
-  const ValueId share = *builder.add({OpKind::ShareInput, {in}, kNoValue, {}, {}}, &type);
-  const ValueId out = builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool, kBoundBits)});
-  builder.create(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
-  const Module module = builder.take();
+  const Module module = makeModule(pool, x.shape, network);
   auto interpreter = Interpreter::create(viewOf(module));
   ASSERT_TRUE(interpreter);
   auto result = interpreter->run({{"x", x}});
@@ -49,9 +80,27 @@ TEST(MaxPool, TournamentIsTheMaximumOfEveryWindow) {
                           {Attr::CeilMode, ceil}};
             SCOPED_TRACE(
                 fmt::format("kernel {} stride {} dilation {} pad {} ceil {}", kernel, stride, dilation, pad, ceil));
-            expectSame(pool, x);
+            expectSame(pool, x, network(0.04, 1e8)); // few levels
+            expectSame(pool, x, network(1e-6, 1e6)); // few comparisons
           }
   EXPECT_EQ(cases, 336u);
+}
+
+// Of 3 x 5 elements: three levels along one axis and two along the other, or four for all of them together.
+TEST(MaxPool, TournamentFitsTheNetwork) {
+  using Ints = std::vector<std::int64_t>;
+  Op pool{OpKind::MaxPool, {}, kNoValue, {}, "pool"};
+  pool.attrs = {{Attr::Kernel, Ints{3, 5}},
+                {Attr::Strides, Ints{1, 1}},
+                {Attr::Dilations, Ints{1, 1}},
+                {Attr::Pads, Ints{0, 0, 0, 0}},
+                {Attr::CeilMode, std::int64_t{0}}};
+  const Shape shape{1, 8, 20, 20};
+  const Counted far = count(makeModule(pool, shape, network(0.2, 1e9)));
+  const Counted near = count(makeModule(pool, shape, network(1e-5, 1e7)));
+  EXPECT_EQ(far.levels, 4);
+  EXPECT_EQ(near.levels, 5);
+  EXPECT_LT(near.comparisons, far.comparisons);
 }
 
 } // namespace

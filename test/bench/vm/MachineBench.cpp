@@ -1,0 +1,318 @@
+// bench_machine: measures the figures of ir/core/MachineProfile.h on this machine and prints them in its form. CPU time
+// of one thread, the least of several runs, so that other work on the machine does not matter much.
+#include <fmt/format.h>
+
+#include <ctime>
+#include <future>
+
+#include "runtime/he/LinearCorrelation.h"
+#include "runtime/he/PackingLayout.h"
+#include "runtime/kernels/Convolution.h"
+#include "runtime/kernels/Elementwise.h"
+#include "runtime/net/Connect.h"
+#include "runtime/net/MemoryChannel.h"
+#include "runtime/net/Shaped.h"
+#include "runtime/offline/Deal.h"
+#include "runtime/offline/TwoParty.h"
+#include "runtime/protocol/Compare.h"
+#include "runtime/vm/MaskWalk.h"
+#include "test/unit/vm/Programs.h"
+
+namespace sd {
+namespace {
+
+constexpr int kRuns = 5;
+
+double nanoseconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+}
+
+// Of this thread.
+template <class Work>
+double cpu(const Work &work) {
+  const double start = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+  work();
+  return nanoseconds(CLOCK_THREAD_CPUTIME_ID) - start;
+}
+
+template <class Measure>
+double least(const Measure &measure) {
+  double best = measure();
+  for (int i = 1; i < kRuns; ++i)
+    best = std::min(best, measure());
+  return best;
+}
+
+void require(const auto &expected) {
+  if (expected) return;
+  fmt::print(stderr, "bench_machine: {}\n", expected.error().message);
+  std::exit(1);
+}
+
+Seed fresh() {
+  auto seed = Seed::fresh();
+  require(seed);
+  return *std::move(seed);
+}
+
+void print(const char *name, double value) { fmt::print("      .{} = {:.3g},\n", name, value); }
+
+void measureLinear() {
+  const Type operands[] = {Type::share({1, 64, 16, 16}, 10), Type::weight({64, 64, 3, 3}, 10)};
+  const LinearLayer layer(linearGeometry(
+      OpKind::ShareConv, operands,
+      [] {
+        Attrs attrs = test::square(1, 1);
+        attrs.set(Attr::Group, std::int64_t{1});
+        return attrs;
+      }(),
+      Type::share({1, 64, 16, 16}, 20), kBitsOf<Ring32>));
+  const PackingCost cost = packingCost(layer.geometry, layer.packing);
+  std::vector<Ring> r(64 * 16 * 16, 12345), v(r.size()), u(r.size());
+  const std::vector<std::int32_t> weights(64 * 64 * 9, 77);
+  auto [left, right] = makeMemoryConnections();
+  ThreadPool one(1);
+  auto hospital = LinearHospital<Ring32>::setUp(left->stream(3), fresh());
+  require(hospital);
+  auto service = LinearService<Ring32>::setUp(right->stream(3), fresh());
+  require(service);
+  double encrypt = INFINITY, answer = INFINITY, decrypt = INFINITY;
+  for (int run = 0; run < kRuns; ++run) {
+    encrypt = std::min(encrypt, cpu([&] { require(hospital->upload(layer, r, one)); }));
+    answer = std::min(answer, cpu([&] { require(service->answer(layer, weights, u, one)); }));
+    decrypt = std::min(decrypt, cpu([&] { require(hospital->collect(layer, v, one)); }));
+  }
+  Prg prg(fresh());
+  RlwePoly a = makeRlwePoly<Ring32>(), b = makeRlwePoly<Ring32>(), w = makeRlwePoly<Ring32>();
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(rlweSizes(kBitsOf<Ring32>).uploadBytes()));
+  uniformPoly<Ring32>(prg, a);
+  packPoly<Ring32>(a, bytes);
+  constexpr int kTimes = 64;
+  const auto each = [&](const auto &work) {
+    return least([&] {
+      return cpu([&] {
+               for (int i = 0; i < kTimes; ++i)
+                 work();
+             }) /
+             kTimes;
+    });
+  };
+  const double accept = each([&] {
+    require(unpackPoly<Ring32>(bytes, a));
+    uniformPoly<Ring32>(prg, b);
+  });
+  std::vector<std::int32_t> coefficients(static_cast<std::size_t>(rlweSizes(kBitsOf<Ring32>).degree));
+  const double transform = each([&] {
+    packWeights(layer.geometry, layer.packing, 0, 0, weights, coefficients);
+    transformSigned<Ring32>(coefficients, w);
+  });
+  std::vector<RlweTerm> terms(kTermsAtOnce, {&w, &a, &b});
+  ReplySums<Ring32> sums;
+  const double product = each([&] {
+                           sums.clear();
+                           sums.add(terms);
+                         }) /
+                         static_cast<double>(kTermsAtOnce);
+  const auto count = [](std::int64_t n) { return static_cast<double>(n); };
+  print("encrypt", encrypt / count(cost.uploads));
+  print("accept", accept);
+  print("weights", transform);
+  print("product", product);
+  print("reply",
+        (answer - accept * count(cost.uploads) - transform * count(cost.weights) - product * count(cost.products)) /
+            count(cost.replies));
+  print("decrypt", decrypt / count(cost.replies));
+}
+
+// CPU time of the slower party, in the steady state.
+double offline(const Program &program, const WeightSet<Ring32> &weights) {
+  auto plan = makePlan(program);
+  require(plan);
+  auto [a, b] = makeMemoryConnections();
+  TwoPartyService service{{*a, fresh()}};
+  TwoPartyClient client{{*b, fresh()}};
+  ThreadPool one(1), other(1);
+  double best = INFINITY;
+  for (int run = 0; run < kRuns; ++run) {
+    const OfflineJob jobA{program, *plan, fresh(), &one}, jobB{program, *plan, fresh(), &other};
+    ProgramMaskWalk walk(program, *plan, other);
+    auto ofClient = std::async(std::launch::async, [&] {
+      return cpu(
+          [&] { require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial) { return Expected<void>(); })); });
+    });
+    const double ofService = cpu([&] {
+      require(service.prepare(jobA, weights, [](std::size_t, ServiceMaterial) { return Expected<void>(); }));
+    });
+    const double slower = std::max(ofService, ofClient.get());
+    if (run > 0) best = std::min(best, slower);
+  }
+  return best;
+}
+
+double comparisons(std::int64_t elements, CompareSchedule schedule) {
+  test::ProgramBuilder builder;
+  const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {elements})}, {}, Type::share({elements}, 20));
+  const SlotId y = builder.add(OpKind::ShareRelu, {x},
+                               {{Attr::Bits, std::int64_t{10}},
+                                {Attr::Bound, std::int64_t{30}},
+                                {Attr::Digit, std::int64_t{schedule.digit}},
+                                {Attr::Radix, std::int64_t{schedule.radix}}});
+  builder.add(OpKind::ShareOutput, {y});
+  return offline(builder.program(), builder.weightSet()) / static_cast<double>(elements);
+}
+
+// x a + y b = c, twice.
+std::pair<double, double> solve(std::array<double, 3> p, std::array<double, 3> q) {
+  const double determinant = p[0] * q[1] - q[0] * p[1];
+  return {(p[2] * q[1] - q[2] * p[1]) / determinant, (p[0] * q[2] - q[0] * p[2]) / determinant};
+}
+
+void measureCorrelations() {
+  const auto row = [](CompareSchedule schedule, double time) {
+    const ProtocolCost cost = compareCost(kRingBits, {10, 30, schedule});
+    return std::array{static_cast<double>(cost.ots), static_cast<double>(cost.offlineBits()), time};
+  };
+  const CompareSchedule wide{4, 3}, narrow{1, 2}; // few OTs and many bits, and the reverse
+  const double ofWide = comparisons(100'000, wide);
+  auto [ot, bit] = solve(row(wide, ofWide), row(narrow, comparisons(100'000, narrow)));
+  if (bit < 0) { // lost in the noise
+    bit = 0;
+    ot = ofWide / compareCost(kRingBits, {10, 30, wide}).ots;
+  }
+  const double few = comparisons(1000, wide);
+  const ProtocolCost cost = compareCost(kRingBits, {10, 30, wide});
+  const double softSpoken = (few - cost.offlineBits() * bit) / (cost.ots + cost.reverseOts);
+  print("softSpokenOt", softSpoken);
+  print("silentOt", ot);
+  print("correctionBit", bit);
+
+  test::ProgramBuilder builder;
+  constexpr std::int64_t kIn = 16, kOut = 32;
+  const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1, kIn})}, {}, Type::share({1, kIn}, 10));
+  builder.add(OpKind::ShareOutput, {builder.add(OpKind::ShareMatMul, {x, builder.weights({kIn, kOut}, 10, 7, 10)})});
+  const double all = offline(builder.program(), builder.weightSet());
+  print("transferTap", (all - 32 * kIn * softSpoken) / (kIn * kOut));
+}
+
+void measureOnline() {
+  constexpr std::size_t kElements = 1 << 16;
+  const MaskedTensor y(SecretVector<Ring>(kElements, 12345));
+  const auto online = [&](CompareSchedule schedule) {
+    PlanEntry entry;
+    entry.kind = EntryKind::Compare;
+    entry.elements = kElements;
+    entry.compare = {10, 30, schedule};
+    const double time = least([&] {
+      Prg prg(fresh());
+      ServiceMaterial ofService = dealtServiceParts(entry, prg);
+      ClientMaterial ofClient = dealtClientParts(entry, prg);
+      auto &material = std::get<CompareClient>(ofClient);
+      material.r = randomRing(kElements, prg);
+      material.mask = randomRing(kElements, prg);
+      completeClient(entry, ofService, ofClient);
+      return cpu([&] {
+        auto service = ServiceCompare::makeRelu(entry, std::get<CompareService>(std::move(ofService)), y, nullptr);
+        auto client = ClientCompare::make(entry, std::get<CompareClient>(std::move(ofClient)), nullptr);
+        for (int k = 0; k < (*service)->messages(); ++k) {
+          InteractiveOp &speaker = k % 2 ? static_cast<InteractiveOp &>(**client) : **service;
+          InteractiveOp &listener = k % 2 ? static_cast<InteractiveOp &>(**service) : **client;
+          std::vector<std::uint8_t> message(speaker.messageBytes(k));
+          speaker.write(k, message);
+          require(listener.read(k, message));
+        }
+      });
+    });
+    // Both parties write or read each byte.
+    return std::array{2.0, 2 * static_cast<double>(entry.cost().onlineBytes(kElements)) / kElements, time / kElements};
+  };
+  const auto [element, byte] = solve(online({4, 3}), online({1, 2}));
+  print("messageByte", byte);
+  print("element", element);
+
+  ThreadPool one(1);
+  const ConvShape shape{1, 1, 64, 64, {32, 32}, Window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}};
+  std::vector<Ring> x(static_cast<std::size_t>(shape.inputSize()), 3),
+      w(static_cast<std::size_t>(shape.weightSize()), 5), out(static_cast<std::size_t>(shape.outputSize()));
+  print("multiplyAdd", least([&] { return cpu([&] { convolve<Ring32>(one, shape, x, w, {}, out); }); }) /
+                           static_cast<double>(shape.multiplyAdds()));
+  std::vector<Ring> many(1 << 20, 9), sum(many.size());
+  print("localElement",
+        least([&] { return cpu([&] { add<Ring>(many, many, sum); }); }) / static_cast<double>(many.size()));
+}
+
+// Wall time: half of what a message there and one back take over a link without latency.
+void measureMessage() {
+  EndpointOptions options;
+  options.address.port = 0;
+  auto listener = listen(options);
+  require(listener);
+  options.address = listener->address();
+  auto accepted = std::async(std::launch::async, [&] { return listener->accept(); });
+  auto client = connect(options);
+  require(client);
+  auto service = accepted.get();
+  require(service);
+  const auto near = shape(*std::move(client), {}), far = shape(*std::move(service), {});
+  constexpr int kTimes = 2000;
+  std::vector<std::uint8_t> bytes(64), answer(64);
+  auto echo = std::async(std::launch::async, [&] {
+    for (int i = 0; i < kTimes * kRuns; ++i) {
+      require(far->stream(1).receive(1, answer));
+      require(far->stream(1).send(1, answer));
+    }
+  });
+  const double pair = least([&] {
+    const double start = nanoseconds(CLOCK_MONOTONIC);
+    for (int i = 0; i < kTimes; ++i) {
+      require(near->stream(1).send(1, bytes));
+      require(near->stream(1).receive(1, bytes));
+    }
+    return (nanoseconds(CLOCK_MONOTONIC) - start) / kTimes;
+  });
+  echo.get();
+  print("message", pair / 4); // sent and received, twice
+}
+
+void measureSetUp() {
+  double best = INFINITY;
+  for (int run = 0; run < 3; ++run) {
+    test::ProgramBuilder builder;
+    const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 20));
+    const SlotId y = builder.add(OpKind::ShareRelu, {x},
+                                 {{Attr::Bits, std::int64_t{10}},
+                                  {Attr::Bound, std::int64_t{30}},
+                                  {Attr::Digit, std::int64_t{3}},
+                                  {Attr::Radix, std::int64_t{3}}});
+    builder.add(OpKind::ShareOutput, {y});
+    auto plan = makePlan(builder.program());
+    require(plan);
+    auto [a, b] = makeMemoryConnections();
+    TwoPartyService service{{*a, fresh()}};
+    TwoPartyClient client{{*b, fresh()}};
+    ThreadPool one(1), other(1);
+    const OfflineJob jobA{builder.program(), *plan, fresh(), &one}, jobB{builder.program(), *plan, fresh(), &other};
+    ProgramMaskWalk walk(builder.program(), *plan, other);
+    const double start = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+    auto ofClient = std::async(std::launch::async, [&] {
+      require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial) { return Expected<void>(); }));
+    });
+    require(service.prepare(jobA, {}, [](std::size_t, ServiceMaterial) { return Expected<void>(); }));
+    ofClient.get();
+    best = std::min(best, nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - start);
+  }
+  print("setUp", best);
+}
+
+} // namespace
+} // namespace sd
+
+int main() {
+  fmt::print("      .cores = {},\n", sd::ThreadPool().threads());
+  sd::measureMessage();
+  sd::measureOnline();
+  sd::measureLinear();
+  sd::measureCorrelations();
+  sd::measureSetUp();
+}
