@@ -15,6 +15,9 @@ bool compares(const Op &op) { return op.kind == OpKind::ShareRelu || op.kind == 
 // Larger layers are refused later; their geometry is not worth its memory.
 constexpr std::int64_t kMostPackedElements = std::int64_t{1} << 27;
 
+// What a round trip that is made ahead counts beside one that a record waits for: of equals, less online.
+constexpr double kPrepared = 0.9;
+
 struct Comparison {
   int truncation = 0, bound = 0;
   std::uint64_t elements = 0;
@@ -27,7 +30,7 @@ std::vector<CompareSchedule> chooseComparisons(int ringBits, std::span<const Com
   double least = std::numeric_limits<double>::infinity();
   for (int messages = 1; messages <= kMostOfflineMessages; messages += 2) {
     std::vector<CompareSchedule> schedules;
-    double seconds = messages * network.roundTripSeconds / 2;
+    double seconds = kPrepared * messages * network.roundTripSeconds / 2;
     for (const auto &[truncation, bound, elements] : comparisons) {
       schedules.push_back(bestSchedule(ringBits, truncation, bound, elements, network, messages));
       seconds += estimateSeconds(compareCost(ringBits, {truncation, bound, schedules.back()}), elements, network);

@@ -211,7 +211,6 @@ private:
     }
     const double windows = std::ceil(total / kWindowElements);
     out_.sharedOffline += (windows * messages + 1) / 2 * network_.roundTripSeconds; // then P0 says that it is ready
-    if (!extension.silent) out_.sharedOffline += network_.roundTripSeconds; // its choices come from P0, for P1 to begin
   }
 
   void setUp() {
@@ -236,7 +235,7 @@ private:
 
 ExtensionCost extensionCost(std::uint64_t ots) {
   if (ots < 84'000) return {kSoftSpokenBytes * 8, 0, false};
-  if (ots < 700'000) return {0, 1.37, true};
+  if (ots < 300'000) return {0, 1.37, true};
   if (ots < 2'300'000) return {0, 0.73, true};
   return {0, 0.39, true};
 }

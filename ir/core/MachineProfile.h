@@ -6,7 +6,7 @@ namespace sd {
 
 // Nanoseconds of one core. P0 is the service, P1 the hospital.
 struct MachineProfile {
-  double cores = 1; // of both parties together: half each while both work, all for one while the other waits
+  double cores = 1; // that both parties together are worth
 
   // Online.
   double message = 0;      // sending or receiving one, by either party, with the waking of threads

@@ -8,6 +8,9 @@
 namespace sd {
 namespace {
 
+// Times closer than this are equal as far as an estimate knows.
+constexpr double kEqualSeconds = 1.07;
+
 // Message k carries its sender's part of levels k and k + 1 (level 0: the opening of the leaves).
 std::vector<std::uint32_t> compareMessages(std::uint32_t word, const CompareShape &shape, const CompareTree &tree) {
   const int depth = static_cast<int>(tree.levels.size());
@@ -148,19 +151,25 @@ double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const N
 
 CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
                              const NetworkProfile &network, int offlineMessages) {
-  CompareSchedule best;
-  double least = std::numeric_limits<double>::infinity();
+  struct Candidate {
+    CompareSchedule schedule;
+    double seconds;
+    int roundTrips;
+    std::uint32_t bits;
+  };
+  std::vector<Candidate> candidates;
   for (int digit = 1; digit <= 4; ++digit)
     for (int radix = 2; radix <= 4; ++radix) {
       const ProtocolCost cost = compareCost(ringBits, {truncation, bound, {digit, radix}});
       if (cost.offlineMessages > offlineMessages) continue;
-      const double seconds = estimateSeconds(cost, elements, network);
-      if (seconds < least) {
-        least = seconds;
-        best = {digit, radix};
-      }
+      const auto bits = std::accumulate(cost.messageBits.begin(), cost.messageBits.end(), cost.offlineBits());
+      candidates.push_back({{digit, radix}, estimateSeconds(cost, elements, network), cost.roundTrips(), bits});
     }
-  return best;
+  const double least = std::ranges::min(candidates, {}, &Candidate::seconds).seconds;
+  std::erase_if(candidates, [&](const Candidate &c) { return c.seconds > kEqualSeconds * least; });
+  const int roundTrips = std::ranges::min(candidates, {}, &Candidate::roundTrips).roundTrips;
+  std::erase_if(candidates, [&](const Candidate &c) { return c.roundTrips > roundTrips; });
+  return std::ranges::min(candidates, {}, &Candidate::bits).schedule;
 }
 
 } // namespace sd

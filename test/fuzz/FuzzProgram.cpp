@@ -40,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   std::int64_t elements = 0;
   for (const Type &slot : program->slots)
     elements += elementCount(slot.shape);
-  if (elements < (1 << 20)) (void)inspectText({*program, digestOf(file)}); // pricing a layer takes memory by its size
+  if (elements < (1 << 20))
+    (void)inspectText({*program, digestOf(file)}, lanAndWan()); // pricing a layer takes memory by its size
   withRing(program->ringBits, [&]<RingWord R>() { (void)readWeights<R>({data, size}, *program, digestOf(file)); });
   return 0;
 }

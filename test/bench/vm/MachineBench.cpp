@@ -70,7 +70,7 @@ void measureLinear() {
       }(),
       Type::share({1, 64, 16, 16}, 20), kBitsOf<Ring32>));
   const PackingCost cost = packingCost(layer.geometry, layer.packing);
-  std::vector<Ring> r(64 * 16 * 16, 12345), v(r.size()), u(r.size());
+  std::vector<Ring32> r(64 * 16 * 16, 12345), v(r.size()), u(r.size());
   const std::vector<std::int32_t> weights(64 * 64 * 9, 77);
   auto [left, right] = makeMemoryConnections();
   ThreadPool one(1);
@@ -88,7 +88,7 @@ void measureLinear() {
   RlwePoly a = makeRlwePoly<Ring32>(), b = makeRlwePoly<Ring32>(), w = makeRlwePoly<Ring32>();
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(rlweSizes(kBitsOf<Ring32>).uploadBytes()));
   uniformPoly<Ring32>(prg, a);
-  packPoly<Ring32>(a, bytes);
+  packPoly(a, bytes);
   constexpr int kTimes = 64;
   const auto each = [&](const auto &work) {
     return least([&] {
@@ -105,16 +105,12 @@ void measureLinear() {
   });
   std::vector<std::int32_t> coefficients(static_cast<std::size_t>(rlweSizes(kBitsOf<Ring32>).degree));
   const double transform = each([&] {
-    packWeights(layer.geometry, layer.packing, 0, 0, weights, coefficients);
+    packWeights<Ring32>(layer.geometry, layer.packing, 0, 0, weights, coefficients);
     transformSigned<Ring32>(coefficients, w);
   });
   std::vector<RlweTerm> terms(kTermsAtOnce, {&w, &a, &b});
   ReplySums<Ring32> sums;
-  const double product = each([&] {
-                           sums.clear();
-                           sums.add(terms);
-                         }) /
-                         static_cast<double>(kTermsAtOnce);
+  const double product = each([&] { sums.add(terms); }) / static_cast<double>(kTermsAtOnce);
   const auto count = [](std::int64_t n) { return static_cast<double>(n); };
   print("encrypt", encrypt / count(cost.uploads));
   print("accept", accept);
@@ -131,19 +127,20 @@ double offline(const Program &program, const WeightSet<Ring32> &weights) {
   auto plan = makePlan(program);
   require(plan);
   auto [a, b] = makeMemoryConnections();
-  TwoPartyService service{{*a, fresh()}};
-  TwoPartyClient client{{*b, fresh()}};
+  TwoPartyService<Ring32> service{{*a, fresh()}};
+  TwoPartyClient<Ring32> client{{*b, fresh()}};
   ThreadPool one(1), other(1);
   double best = INFINITY;
   for (int run = 0; run < kRuns; ++run) {
     const OfflineJob jobA{program, *plan, fresh(), &one}, jobB{program, *plan, fresh(), &other};
-    ProgramMaskWalk walk(program, *plan, other);
+    ProgramMaskWalk<Ring32> walk(program, *plan, other);
     auto ofClient = std::async(std::launch::async, [&] {
-      return cpu(
-          [&] { require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial) { return Expected<void>(); })); });
+      return cpu([&] {
+        require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial<Ring32>) { return Expected<void>(); }));
+      });
     });
     const double ofService = cpu([&] {
-      require(service.prepare(jobA, weights, [](std::size_t, ServiceMaterial) { return Expected<void>(); }));
+      require(service.prepare(jobA, weights, [](std::size_t, ServiceMaterial<Ring32>) { return Expected<void>(); }));
     });
     const double slower = std::max(ofService, ofClient.get());
     if (run > 0) best = std::min(best, slower);
@@ -152,7 +149,7 @@ double offline(const Program &program, const WeightSet<Ring32> &weights) {
 }
 
 double comparisons(std::int64_t elements, CompareSchedule schedule) {
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {elements})}, {}, Type::share({elements}, 20));
   const SlotId y = builder.add(OpKind::ShareRelu, {x},
                                {{Attr::Bits, std::int64_t{10}},
@@ -171,7 +168,7 @@ std::pair<double, double> solve(std::array<double, 3> p, std::array<double, 3> q
 
 void measureCorrelations() {
   const auto row = [](CompareSchedule schedule, double time) {
-    const ProtocolCost cost = compareCost(kRingBits, {10, 30, schedule});
+    const ProtocolCost cost = compareCost(kBitsOf<Ring32>, {10, 30, schedule});
     return std::array{static_cast<double>(cost.ots), static_cast<double>(cost.offlineBits()), time};
   };
   const CompareSchedule wide{4, 3}, narrow{1, 2}; // few OTs and many bits, and the reverse
@@ -179,16 +176,16 @@ void measureCorrelations() {
   auto [ot, bit] = solve(row(wide, ofWide), row(narrow, comparisons(100'000, narrow)));
   if (bit < 0) { // lost in the noise
     bit = 0;
-    ot = ofWide / compareCost(kRingBits, {10, 30, wide}).ots;
+    ot = ofWide / compareCost(kBitsOf<Ring32>, {10, 30, wide}).ots;
   }
   const double few = comparisons(1000, wide);
-  const ProtocolCost cost = compareCost(kRingBits, {10, 30, wide});
+  const ProtocolCost cost = compareCost(kBitsOf<Ring32>, {10, 30, wide});
   const double softSpoken = (few - cost.offlineBits() * bit) / (cost.ots + cost.reverseOts);
   print("softSpokenOt", softSpoken);
   print("silentOt", ot);
   print("correctionBit", bit);
 
-  test::ProgramBuilder builder;
+  test::ProgramBuilder<Ring32> builder;
   constexpr std::int64_t kIn = 16, kOut = 32;
   const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1, kIn})}, {}, Type::share({1, kIn}, 10));
   builder.add(OpKind::ShareOutput, {builder.add(OpKind::ShareMatMul, {x, builder.weights({kIn, kOut}, 10, 7, 10)})});
@@ -198,7 +195,7 @@ void measureCorrelations() {
 
 void measureOnline() {
   constexpr std::size_t kElements = 1 << 16;
-  const MaskedTensor y(SecretVector<Ring>(kElements, 12345));
+  const MaskedTensor<Ring32> y(SecretVector<Ring32>(kElements, 12345));
   const auto online = [&](CompareSchedule schedule) {
     PlanEntry entry;
     entry.kind = EntryKind::Compare;
@@ -206,15 +203,16 @@ void measureOnline() {
     entry.compare = {10, 30, schedule};
     const double time = least([&] {
       Prg prg(fresh());
-      ServiceMaterial ofService = dealtServiceParts(entry, prg);
-      ClientMaterial ofClient = dealtClientParts(entry, prg);
-      auto &material = std::get<CompareClient>(ofClient);
-      material.r = randomRing(kElements, prg);
-      material.mask = randomRing(kElements, prg);
+      ServiceMaterial<Ring32> ofService = dealtServiceParts<Ring32>(entry, prg);
+      ClientMaterial<Ring32> ofClient = dealtClientParts<Ring32>(entry, prg);
+      auto &material = std::get<CompareClient<Ring32>>(ofClient);
+      material.r = randomRing<Ring32>(kElements, prg);
+      material.mask = randomRing<Ring32>(kElements, prg);
       completeClient(entry, ofService, ofClient);
       return cpu([&] {
-        auto service = ServiceCompare::makeRelu(entry, std::get<CompareService>(std::move(ofService)), y, nullptr);
-        auto client = ClientCompare::make(entry, std::get<CompareClient>(std::move(ofClient)), nullptr);
+        auto service =
+            ServiceCompare<Ring32>::makeRelu(entry, std::get<CompareService<Ring32>>(std::move(ofService)), y, nullptr);
+        auto client = ClientCompare<Ring32>::make(entry, std::get<CompareClient<Ring32>>(std::move(ofClient)), nullptr);
         for (int k = 0; k < (*service)->messages(); ++k) {
           InteractiveOp &speaker = k % 2 ? static_cast<InteractiveOp &>(**client) : **service;
           InteractiveOp &listener = k % 2 ? static_cast<InteractiveOp &>(**service) : **client;
@@ -225,7 +223,8 @@ void measureOnline() {
       });
     });
     // Both parties write or read each byte.
-    return std::array{2.0, 2 * static_cast<double>(entry.cost().onlineBytes(kElements)) / kElements, time / kElements};
+    return std::array{2.0, 2 * static_cast<double>(entry.cost(kBitsOf<Ring32>).onlineBytes(kElements)) / kElements,
+                      time / kElements};
   };
   const auto [element, byte] = solve(online({4, 3}), online({1, 2}));
   print("messageByte", byte);
@@ -233,13 +232,13 @@ void measureOnline() {
 
   ThreadPool one(1);
   const ConvShape shape{1, 1, 64, 64, {32, 32}, Window{{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}};
-  std::vector<Ring> x(static_cast<std::size_t>(shape.inputSize()), 3),
+  std::vector<Ring32> x(static_cast<std::size_t>(shape.inputSize()), 3),
       w(static_cast<std::size_t>(shape.weightSize()), 5), out(static_cast<std::size_t>(shape.outputSize()));
   print("multiplyAdd", least([&] { return cpu([&] { convolve<Ring32>(one, shape, x, w, {}, out); }); }) /
                            static_cast<double>(shape.multiplyAdds()));
-  std::vector<Ring> many(1 << 20, 9), sum(many.size());
+  std::vector<Ring32> many(1 << 20, 9), sum(many.size());
   print("localElement",
-        least([&] { return cpu([&] { add<Ring>(many, many, sum); }); }) / static_cast<double>(many.size()));
+        least([&] { return cpu([&] { add<Ring32>(many, many, sum); }); }) / static_cast<double>(many.size()));
 }
 
 // Wall time: half of what a message there and one back take over a link without latency.
@@ -278,7 +277,7 @@ void measureMessage() {
 void measureSetUp() {
   double best = INFINITY;
   for (int run = 0; run < 3; ++run) {
-    test::ProgramBuilder builder;
+    test::ProgramBuilder<Ring32> builder;
     const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 20));
     const SlotId y = builder.add(OpKind::ShareRelu, {x},
                                  {{Attr::Bits, std::int64_t{10}},
@@ -289,16 +288,16 @@ void measureSetUp() {
     auto plan = makePlan(builder.program());
     require(plan);
     auto [a, b] = makeMemoryConnections();
-    TwoPartyService service{{*a, fresh()}};
-    TwoPartyClient client{{*b, fresh()}};
+    TwoPartyService<Ring32> service{{*a, fresh()}};
+    TwoPartyClient<Ring32> client{{*b, fresh()}};
     ThreadPool one(1), other(1);
     const OfflineJob jobA{builder.program(), *plan, fresh(), &one}, jobB{builder.program(), *plan, fresh(), &other};
-    ProgramMaskWalk walk(builder.program(), *plan, other);
+    ProgramMaskWalk<Ring32> walk(builder.program(), *plan, other);
     const double start = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
     auto ofClient = std::async(std::launch::async, [&] {
-      require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial) { return Expected<void>(); }));
+      require(client.prepare(jobB, walk, [](std::size_t, ClientMaterial<Ring32>) { return Expected<void>(); }));
     });
-    require(service.prepare(jobA, {}, [](std::size_t, ServiceMaterial) { return Expected<void>(); }));
+    require(service.prepare(jobA, {}, [](std::size_t, ServiceMaterial<Ring32>) { return Expected<void>(); }));
     ofClient.get();
     best = std::min(best, nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - start);
   }

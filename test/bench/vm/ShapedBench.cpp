@@ -117,9 +117,9 @@ private:
     ThreadPool pool;
     SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
     SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-    const LocalOptions options{candidate.program,        candidate.weights, pool,
-                               PreprocessMode::TwoParty, serviceSeed,       clientSeed,
-                               twoPartyService(),        twoPartyClient()};
+    const LocalOptions<Ring32> options{
+        candidate.program,         candidate.weights,       pool, PreprocessMode::TwoParty, serviceSeed, clientSeed,
+        twoPartyService<Ring32>(), twoPartyClient<Ring32>()};
     SD_ASSIGN(ConnectionPair link, shapedPair(network_));
     SD_ASSIGN(const LocalResult result, runLocal(std::move(link), options, records_));
     const auto append = [](std::vector<double> &to, const std::vector<double> &from) {

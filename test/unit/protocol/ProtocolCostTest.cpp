@@ -97,9 +97,22 @@ TEST(ProtocolCost, refusesShapesOutsideTheFamily) {
 
 TEST(ProtocolCost, bestScheduleFollowsTheNetwork) {
   EXPECT_EQ(bestSchedule(32, 10, 30, 100000, NetworkProfile::lan()), (CompareSchedule{3, 3}));
+  EXPECT_LT(bestSchedule(32, 10, 30, 100000, NetworkProfile::wan()).digit, 4);
   EXPECT_EQ(bestSchedule(32, 26, 30, 1, NetworkProfile::lan()).digit, 4) << "one digit saves a round trip";
-  EXPECT_EQ(bestSchedule(32, 10, 30, 100000, {0, 1e15, 100, 1}).digit, 4) << "wide digits have the fewest OTs";
-  EXPECT_LT(bestSchedule(32, 10, 30, 100000, {0, 1e6, 0, 1}).digit, 4) << "wide tables cost bytes";
+  EXPECT_EQ(bestSchedule(32, 10, 30, 100000, {0, 1e15}).digit, 4) << "wide digits have the fewest OTs";
+  EXPECT_LT(bestSchedule(32, 10, 30, 100000, {0, 1e6}).digit, 4) << "wide tables cost bytes";
+}
+
+// Messages of the offline phase: one more each way for each factor that a product of masks has beyond two.
+TEST(ProtocolCost, offlineMessagesFollowTheRadix) {
+  EXPECT_EQ(truncateCost(32, 10).offlineMessages, 1);
+  EXPECT_EQ(productCost(32).offlineMessages, 1);
+  for (int radix = 2; radix <= 4; ++radix) {
+    EXPECT_EQ(compareCost(32, {10, 30, {1, radix}}).offlineMessages, 2 * radix - 3);
+    EXPECT_EQ(compareCost(32, {10, 12, {1, radix}}).offlineMessages, 1); // two digits
+  }
+  const CompareSchedule few = bestSchedule(32, 10, 30, 1, NetworkProfile::wan(), 1);
+  EXPECT_EQ(compareCost(32, {10, 30, few}).offlineMessages, 1);
 }
 
 TEST(CompareTree, everyProductIsBuiltFromEarlierNodes) {
