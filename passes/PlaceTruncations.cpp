@@ -11,6 +11,7 @@
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -32,9 +33,10 @@ public:
         mostBits_(maxTruncationOf(module, options)), rewriter_(module), pending_(module.types.size(), 0),
         landed_(module.types.size(), kNoValue) {}
 
-  Module run() {
+  Expected<Module> run() {
     for (auto &op : module_.ops)
       place(op);
+    if (!complaints_.empty()) return complaints_.error();
     return rewriter_.finish();
   }
 
@@ -116,7 +118,14 @@ private:
     Tensor<std::int64_t> shifted = weights;
     const std::int64_t most = std::int64_t{1} << (module_.ringBits - 1 - pending_[x]);
     for (auto &w : shifted.data) {
-      if (w >= most || w < -most) return land(op); // as an integer it would be another one
+      if (w >= most || w < -most) { // landing here instead would tell of the weights
+        complaints_.add(op,
+                        "adds {:g}, which {} bits can't hold at the scale of the product that it joins; compile with a "
+                        "smaller --scale{}",
+                        std::ldexp(static_cast<double>(w), -module_.type(op.operands[1]).scale), module_.ringBits,
+                        module_.ringBits == kBitsOf<Ring32> ? ", or with --ring 64" : "");
+        return land(op);
+      }
       w *= std::int64_t{1} << pending_[x];
     }
     const int scale = module_.type(op.operands[1]).scale + pending_[x];
@@ -248,6 +257,7 @@ private:
   std::vector<std::vector<std::size_t>> users_ = usersOf(module_);
   std::map<ValueId, bool> pools_; // landsBeforePool, once asked
   Rewriter rewriter_;
+  Complaints complaints_;
   std::vector<int> pending_;    // by value of the old module: bits still to be dropped from the new one
   std::vector<ValueId> landed_; // likewise: the truncated new value, if there is one
 };
