@@ -50,10 +50,11 @@ struct Prg::Impl {
   std::size_t begin = 0, end = 0; // the unused part of the buffer
   std::size_t refill = kFirstRefill;
 
-  explicit Impl(const Seed &seed) {
-    static constexpr std::uint8_t kCounter[16] = {};
+  Impl(const Seed &seed, std::uint64_t nonce) {
+    std::uint8_t counter[16] = {};
+    std::memcpy(counter, &nonce, sizeof nonce);
     // As in hkdfSha256: rather no output than a guessable one.
-    if (context == nullptr || EVP_EncryptInit_ex2(context, aesCtr(), seed.bytes().data(), kCounter, nullptr) != 1)
+    if (context == nullptr || EVP_EncryptInit_ex2(context, aesCtr(), seed.bytes().data(), counter, nullptr) != 1)
       std::abort();
   }
   Impl(const Impl &) = delete;
@@ -81,7 +82,7 @@ struct Prg::Impl {
   }
 };
 
-Prg::Prg(const Seed &seed) : impl_(std::make_unique<Impl>(seed)) {}
+Prg::Prg(const Seed &seed, std::uint64_t nonce) : impl_(std::make_unique<Impl>(seed, nonce)) {}
 Prg::Prg(Prg &&) noexcept = default;
 Prg &Prg::operator=(Prg &&) noexcept = default;
 Prg::~Prg() = default;

@@ -37,7 +37,10 @@ private:
 // An AES-128-CTR key stream. Not copyable: a stream is consumed once.
 class Prg {
 public:
-  explicit Prg(const Seed &seed);
+  explicit Prg(const Seed &seed) : Prg(seed, 0) {}
+  // `nonce` is the counter's upper half. Where many streams start from keys of which an attacker knows outputs, nonces
+  // of their own spare them from being searched for all at once.
+  Prg(const Seed &seed, std::uint64_t nonce);
   Prg(Prg &&) noexcept;
   Prg &operator=(Prg &&) noexcept;
   ~Prg();

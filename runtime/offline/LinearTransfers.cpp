@@ -17,14 +17,14 @@ constexpr std::uint64_t kInputsPerTile = kPadTile / kBitsOf<R>;
 
 // The pad that an OT's block stands for: the block itself where it is long enough, else its AES-128-CTR stream.
 template <RingWord R>
-void expand(const Block &seed, std::span<R> pad) {
+void expand(const Block &seed, std::uint64_t ot, std::span<R> pad) {
   if (pad.size_bytes() <= sizeof(Block)) {
     std::memcpy(pad.data(), &seed, pad.size_bytes());
     return;
   }
   std::array<std::uint8_t, Seed::kBytes> key;
   std::memcpy(key.data(), &seed, key.size());
-  Prg(Seed(key)).fill(pad);
+  Prg(Seed(key), ot).fill(pad);
   OPENSSL_cleanse(key.data(), key.size());
 }
 
@@ -92,12 +92,13 @@ Expected<void> answerTransfers(Channel &channel, const LinearTaps &taps, std::sp
     const auto own = taps.of(j);
     if (own.empty()) continue;
     for (int k = 0; k < kBitsOf<R>; ++k) {
-      Block &a = seeds.zero[kBitsOf<R> * j + k], &b = seeds.one[kBitsOf<R> * j + k];
+      const std::size_t ot = kBitsOf<R> * j + k;
+      Block &a = seeds.zero[ot], &b = seeds.one[ot];
       const Block swap = (a ^ b) & Block::mask(flips[j] >> k & 1);
       a ^= swap;
       b ^= swap;
-      expand(a, zero.span().first(own.size()));
-      expand(b, one.span().first(own.size()));
+      expand(a, ot, zero.span().first(own.size()));
+      expand(b, ot, one.span().first(own.size()));
       for (std::size_t i = 0; i < own.size(); ++i) {
         corrections[i] = zero[i] + static_cast<R>(weights[own[i].weight]) - one[i];
         u[own[i].output] -= zero[i] << k;
@@ -123,7 +124,8 @@ Expected<void> collectTransfers(Channel &channel, const LinearTaps &taps, const 
     if (own.empty()) continue;
     for (int k = 0; k < kBitsOf<R>; ++k) {
       const R chosen = R{0} - (seeds.choices[j] >> k & 1);
-      expand(seeds.seeds[kBitsOf<R> * j + k], pad.span().first(own.size()));
+      const std::size_t ot = kBitsOf<R> * j + k;
+      expand(seeds.seeds[ot], ot, pad.span().first(own.size()));
       in.fields(corrections.span().first(own.size()), kBitsOf<R> - k);
       for (std::size_t i = 0; i < own.size(); ++i)
         v[own[i].output] += (pad[i] + (chosen & corrections[i])) << k;

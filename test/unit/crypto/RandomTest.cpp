@@ -33,6 +33,13 @@ TEST(Prg, AnswersOfAesCtr) {
   EXPECT_EQ(stream(seedOf("feffe9928665731c6d6a8f9467308308"), 16), "b83b533708bf535d0aa6e52980d53b78");
 }
 
+// E_0(80 00 ... 00), of the AESAVS variable text tests.
+TEST(Prg, NonceIsTheCountersUpperHalf) {
+  std::vector<std::uint8_t> out(16);
+  Prg(seedOf("00000000000000000000000000000000"), 0x80).fill(std::span(out));
+  EXPECT_EQ(toHex(out), "3ad78e726c1ec02b7ebfe92b23d9ec34");
+}
+
 TEST(Prg, SlicingDoesNotChangeTheStream) {
   const Seed seed = seedOf("000102030405060708090a0b0c0d0e0f");
   const std::size_t total = 200'000;
