@@ -37,10 +37,4 @@ decltype(auto) withRing(int bits, F &&f) {
                                  : std::forward<F>(f).template operator()<Ring32>();
 }
 
-// For code that knows one ring alone.
-using Ring = Ring32;
-using SignedRing = SignedOf<Ring>;
-inline constexpr int kRingBits = kBitsOf<Ring>;
-inline constexpr int kBoundBits = kBoundBitsOf<Ring>;
-
 } // namespace sd

@@ -25,13 +25,13 @@ std::vector<R> filled(std::int64_t n) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, Ring *out) {
-  using Lanes [[gnu::vector_size(64)]] = Ring;
+__attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, Ring32 *out) {
+  using Lanes [[gnu::vector_size(64)]] = Ring32;
   Lanes sum[16], factor;
   for (int i = 0; i < 16; ++i)
     factor[i] = out[i] | 1;
   for (int i = 0; i < 16; ++i)
-    sum[i] = factor + static_cast<Ring>(i);
+    sum[i] = factor + static_cast<Ring32>(i);
   for (std::int64_t r = 0; r < rounds; ++r)
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
@@ -43,7 +43,7 @@ __attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, R
 
 void BM_Peak(benchmark::State &state) {
   if (!__builtin_cpu_supports("avx512f")) return state.SkipWithError("needs AVX-512");
-  alignas(64) Ring out[16] = {};
+  alignas(64) Ring32 out[16] = {};
   for (auto _ : state)
     peak512(1000, out);
   benchmark::DoNotOptimize(out);

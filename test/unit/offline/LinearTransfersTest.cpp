@@ -53,23 +53,23 @@ struct Network {
 // Gives the linear entry a mask of the test's making.
 class GivenWalk final : public MaskWalk<Ring32> {
 public:
-  GivenWalk(std::size_t linear, std::span<const Ring> r) : linear_(linear), r_(r) {}
-  Expected<void> announce(std::size_t entry, std::span<const Ring> mask) override {
-    announced[entry] = std::vector<Ring>(mask.begin(), mask.end());
+  GivenWalk(std::size_t linear, std::span<const Ring32> r) : linear_(linear), r_(r) {}
+  Expected<void> announce(std::size_t entry, std::span<const Ring32> mask) override {
+    announced[entry] = std::vector<Ring32>(mask.begin(), mask.end());
     return {};
   }
   bool ready(std::size_t) const override { return true; }
-  Expected<SecretVector<Ring>> operand(std::size_t entry, int) override {
-    const std::span<const Ring> from = entry == linear_ ? r_ : std::span<const Ring>(announced.at(linear_));
-    SecretVector<Ring> copy(from.size());
+  Expected<SecretVector<Ring32>> operand(std::size_t entry, int) override {
+    const std::span<const Ring32> from = entry == linear_ ? r_ : std::span<const Ring32>(announced.at(linear_));
+    SecretVector<Ring32> copy(from.size());
     std::ranges::copy(from, copy.span().begin());
     return copy;
   }
-  std::map<std::size_t, std::vector<Ring>> announced;
+  std::map<std::size_t, std::vector<Ring32>> announced;
 
 private:
   std::size_t linear_;
-  std::span<const Ring> r_;
+  std::span<const Ring32> r_;
 };
 
 Seed seedOf(std::uint8_t first) { return Seed(std::array<std::uint8_t, 16>{first}); }
@@ -83,8 +83,8 @@ void checkLayer(Network &net, bool extreme) {
   if (extreme)
     for (std::size_t i = 0; i < weights.data.size(); ++i)
       weights.data[i] = kExtremes[i % 5];
-  Tensor<Ring> r(net.builder.program().slots[instruction.operands[0]].shape), w(weights.shape);
-  std::ranges::transform(weights.data, w.data.begin(), [](std::int32_t v) { return static_cast<Ring>(v); });
+  Tensor<Ring32> r(net.builder.program().slots[instruction.operands[0]].shape), w(weights.shape);
+  std::ranges::transform(weights.data, w.data.begin(), [](std::int32_t v) { return static_cast<Ring32>(v); });
   Prg prg = testPrg("r");
   TwoParties parties;
   TwoPartyService<Ring32> service{{*parties.a, seedOf(1)}};
@@ -93,7 +93,7 @@ void checkLayer(Network &net, bool extreme) {
     prg.fill(std::span(r.data));
     if (extreme)
       for (std::size_t i = 0; i < r.data.size(); ++i)
-        r.data[i] = static_cast<Ring>(kExtremes[(i + inference) % 5]);
+        r.data[i] = static_cast<Ring32>(kExtremes[(i + inference) % 5]);
     GivenWalk walk(net.entry, r.data);
     const TwoPartyCost cost = service.bitCost(net.plan);
     EXPECT_EQ(cost, client.bitCost(net.plan));
@@ -115,9 +115,9 @@ void checkLayer(Network &net, bool extreme) {
     EXPECT_EQ(used.bytesReceived, cost.bytesFromP1);
     EXPECT_EQ(used.messagesSent, cost.messagesFromP0);
     EXPECT_EQ(used.messagesReceived, cost.messagesFromP1);
-    const Tensor<Ring> *operands[] = {&r, &w};
-    const auto expected = reference::evaluateLinear<Ring>(instruction.op, operands, instruction.attrs,
-                                                          net.builder.program().slots[instruction.result].shape);
+    const Tensor<Ring32> *operands[] = {&r, &w};
+    const auto expected = reference::evaluateLinear<Ring32>(instruction.op, operands, instruction.attrs,
+                                                            net.builder.program().slots[instruction.result].shape);
     const auto u = *bundle->take<LinearMaterial<Ring32>>(net.entry);
     const auto &v = walk.announced.at(net.entry);
     ASSERT_EQ(expected.data.size(), v.size());

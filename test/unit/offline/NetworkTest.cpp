@@ -115,10 +115,10 @@ TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
   class ZeroWalk final : public MaskWalk<Ring32> {
   public:
     explicit ZeroWalk(const Plan &plan) : plan_(plan) {}
-    Expected<void> announce(std::size_t, std::span<const Ring>) override { return {}; }
+    Expected<void> announce(std::size_t, std::span<const Ring32>) override { return {}; }
     bool ready(std::size_t) const override { return true; }
-    Expected<SecretVector<Ring>> operand(std::size_t entry, int) override {
-      return SecretVector<Ring>(plan_.entries[entry].elements, 0);
+    Expected<SecretVector<Ring32>> operand(std::size_t entry, int) override {
+      return SecretVector<Ring32>(plan_.entries[entry].elements, 0);
     }
 
   private:

@@ -41,8 +41,7 @@ Module makeModule(const Op &pool, const Shape &shape, const NetworkProfile &netw
   const ValueId in = builder.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, shape}});
   const Type type = Type::share(shape, 4);
   const ValueId share = *builder.add({OpKind::ShareInput, {in}, kNoValue, {}, {}}, &type);
-  const ValueId out =
-      builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool, {kRingBits, kBoundBits, network})});
+  const ValueId out = builder.create(OpKind::ShareOutput, {appendMaxPool(builder, share, pool, {32, 30, network})});
   builder.create(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
   return builder.take();
 }
