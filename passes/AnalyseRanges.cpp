@@ -72,7 +72,7 @@ Expected<void> measure(const Module &module, PassContext &context, std::vector<s
   const Module opened = withOpenedResults(module, outputs);
   if (outputs.empty()) return {}; // nothing is shared
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(opened)));
-  RunOptions options;
+  InterpreterOptions options;
   options.observe = true;
   for (auto &record : context.options.calibration) {
     SD_ASSIGN(const RunResult result, interpreter.run(record, options));

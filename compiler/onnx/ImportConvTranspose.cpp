@@ -10,7 +10,7 @@ namespace sd {
 namespace {
 
 struct Transposed {
-  Window window; // pads as ONNX means them: what is cut off the result
+  OnnxWindow window; // pads as ONNX means them: what is cut off the result
   std::vector<std::int64_t> outputPadding;
 };
 
@@ -102,9 +102,9 @@ Expected<void> importConvTranspose(Node &node, Emitter &emitter) {
     return fail("needs x [N,C,...] and weights [C,M/group,...], not {} and {} in {} groups", toString(x.shape()),
                 toString(w.shape()), group);
   SD_ASSIGN(const Transposed transposed, readTransposed(node, x.shape(), w.shape()));
-  const Window &window = transposed.window;
+  const OnnxWindow &window = transposed.window;
   const std::size_t axes = window.kernel.size();
-  Window inner = window;
+  OnnxWindow inner = window;
   inner.strides.assign(axes, 1);
   Value input = x;
   for (std::size_t i = 0; i < axes; ++i) {

@@ -161,7 +161,7 @@ Expected<Value> convolution(Node &node, Emitter &emitter, const Value &x, const 
     return fail("needs x [N,C,...] and weights of the same rank, not {} and {}", toString(x.shape()),
                 toString(w.shape()));
   SD_ASSIGN(const std::int64_t group, node.integer("group", 1));
-  SD_ASSIGN(Window window, readWindow(node, x.shape()));
+  SD_ASSIGN(OnnxWindow window, readWindow(node, x.shape()));
   const std::vector<std::int64_t> taps(w.shape().begin() + 2, w.shape().end());
   if (!window.kernel.empty() && window.kernel != taps)
     return fail("kernel_shape [{}] differs from its weights {}", fmt::join(window.kernel, ", "), toString(w.shape()));

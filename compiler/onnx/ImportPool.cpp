@@ -5,9 +5,9 @@
 namespace sd {
 namespace {
 
-Expected<Window> poolWindow(Node &node) {
+Expected<OnnxWindow> poolWindow(Node &node) {
   const Shape &x = node.input(0).shape();
-  SD_ASSIGN(Window window, readWindow(node, x));
+  SD_ASSIGN(OnnxWindow window, readWindow(node, x));
   if (window.kernel.empty()) return fail("the attribute 'kernel_shape' is missing");
   SD_TRY(complete(window, x));
   // With ceil_mode one window may be larger than its axis: what lies beyond the padding never counts.
@@ -23,7 +23,7 @@ Expected<Window> poolWindow(Node &node) {
 } // namespace
 
 Expected<void> importMaxPool(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const Window window, poolWindow(node));
+  SD_ASSIGN(const OnnxWindow window, poolWindow(node));
   node.ignore("storage_order"); // of the indices, which nobody may use
   Attrs attrs = windowAttrs(window);
   attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
@@ -33,7 +33,7 @@ Expected<void> importMaxPool(Node &node, Emitter &emitter) {
 }
 
 Expected<void> importAveragePool(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const Window window, poolWindow(node));
+  SD_ASSIGN(const OnnxWindow window, poolWindow(node));
   SD_ASSIGN(const bool countIncludePad, node.integer("count_include_pad", 0));
   Attrs attrs = windowAttrs(window);
   attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
@@ -50,7 +50,7 @@ Expected<void> importGlobalPool(Node &node, Emitter &emitter) {
   Shape line = {shape[0], shape[1], 1};
   for (std::size_t i = 2; i < shape.size(); ++i)
     line[2] *= shape[i];
-  Window window;
+  OnnxWindow window;
   window.kernel = shape.size() == 4 ? std::vector<std::int64_t>{shape[2], shape[3]} : std::vector{line[2]};
   const Shape x = shape.size() == 4 ? shape : line;
   SD_TRY(complete(window, x));

@@ -15,7 +15,7 @@ Expected<void> expectWithin(std::string_view what, const std::vector<std::int64_
   return {};
 }
 
-void padAutomatically(Window &window, const Shape &x) {
+void padAutomatically(OnnxWindow &window, const Shape &x) {
   const std::size_t axes = window.kernel.size();
   window.pads.assign(2 * axes, 0);
   window.ceilMode = false; // the text's formulas for SAME and VALID are the same with it
@@ -33,10 +33,10 @@ void padAutomatically(Window &window, const Shape &x) {
 
 } // namespace
 
-Expected<Window> readWindow(Node &node, const Shape &x) {
+Expected<OnnxWindow> readWindow(Node &node, const Shape &x) {
   if (x.size() < 3) return fail("needs an input [N,C,...], not {}", toString(x));
   if (x.size() > 5) return fail("works on {} spatial axes; at most three are supported", x.size() - 2);
-  Window window;
+  OnnxWindow window;
   SD_ASSIGN(window.kernel, node.integers("kernel_shape"));
   SD_ASSIGN(window.strides, node.integers("strides"));
   SD_ASSIGN(window.pads, node.integers("pads"));
@@ -46,7 +46,7 @@ Expected<Window> readWindow(Node &node, const Shape &x) {
   return window;
 }
 
-Expected<void> complete(Window &window, const Shape &x) {
+Expected<void> complete(OnnxWindow &window, const Shape &x) {
   const std::size_t axes = x.size() - 2;
   if (window.strides.empty()) window.strides.assign(axes, 1);
   if (window.dilations.empty()) window.dilations.assign(axes, 1);
@@ -61,7 +61,7 @@ Expected<void> complete(Window &window, const Shape &x) {
   return {};
 }
 
-Attrs windowAttrs(const Window &window) {
+Attrs windowAttrs(const OnnxWindow &window) {
   return {{Attr::Kernel, window.kernel},
           {Attr::Strides, window.strides},
           {Attr::Pads, window.pads},

@@ -5,7 +5,7 @@
 
 namespace sd {
 
-struct Window {
+struct OnnxWindow {
   std::vector<std::int64_t> kernel, strides, pads, dilations; // one a spatial axis, pads two: all begins, all ends
   std::string autoPad = "NOTSET";
   bool ceilMode = false;
@@ -13,12 +13,12 @@ struct Window {
 
 // The attributes kernel_shape, strides, pads, dilations, auto_pad and ceil_mode of a node on x [N,C,...]; the kernel
 // is empty if the node does not state it.
-Expected<Window> readWindow(Node &node, const Shape &x);
+Expected<OnnxWindow> readWindow(Node &node, const Shape &x);
 
 // Once the kernel is known: fills in what was left out, checks the lengths and the ranges, and resolves auto_pad as
 // the ONNX text says (SAME: ceil(size / stride) outputs, an odd element of padding at the end for SAME_UPPER).
-Expected<void> complete(Window &window, const Shape &x);
+Expected<void> complete(OnnxWindow &window, const Shape &x);
 
-Attrs windowAttrs(const Window &window); // without ceil_mode
+Attrs windowAttrs(const OnnxWindow &window); // without ceil_mode
 
 } // namespace sd

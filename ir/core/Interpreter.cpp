@@ -21,9 +21,10 @@ template <RingWord R>
 struct Value {
   std::shared_ptr<const Tensor<float>> clear;
   std::shared_ptr<const Tensor<R>> ring; // shares and weights
-  // With RunOptions::observe: the largest integer that this value would have been outside the ring, if it wrapped.
+  // With InterpreterOptions::observe: the largest integer that this value would have been outside the ring, if it
+  // wrapped.
   double wrapped = 0;
-  std::shared_ptr<const Tensor<float>> error; // with RunOptions::errors: of clear values
+  std::shared_ptr<const Tensor<float>> error; // with InterpreterOptions::errors: of clear values
 };
 
 template <class T>
@@ -68,7 +69,7 @@ Expected<Tensor<float>> takeInput(const OpView &op, const Shape &shape,
 template <RingWord R>
 class Run {
 public:
-  Run(const ProgramView &program, const std::vector<Tensor<R>> &weights, const RunOptions &options)
+  Run(const ProgramView &program, const std::vector<Tensor<R>> &weights, const InterpreterOptions &options)
       : program_(program), weights_(weights), options_(options), rounding_(options.rounding),
         values_(program.types.size()) {}
 
@@ -104,7 +105,7 @@ private:
 
   const ProgramView &program_;
   const std::vector<Tensor<R>> &weights_;
-  const RunOptions &options_;
+  const InterpreterOptions &options_;
   Rounding rounding_;
   std::vector<Value<R>> values_;
   RunResult result_;
@@ -295,7 +296,7 @@ Expected<Interpreter> Interpreter::create(ProgramView program) {
 }
 
 Expected<RunResult> Interpreter::run(const std::map<std::string, Tensor<float>> &inputs,
-                                     const RunOptions &options) const {
+                                     const InterpreterOptions &options) const {
   for (auto &[name, tensor] : inputs)
     if (std::ranges::none_of(program_.ops, [&, &wanted = name](auto &op) {
           return op.kind == OpKind::Input && op.attrs->str(Attr::Name) == wanted;
@@ -307,7 +308,7 @@ Expected<RunResult> Interpreter::run(const std::map<std::string, Tensor<float>> 
 
 template <RingWord R>
 Expected<RunResult> Interpreter::runIn(const Weights<R> &weights, const std::map<std::string, Tensor<float>> &inputs,
-                                       const RunOptions &options) const {
+                                       const InterpreterOptions &options) const {
   Run<R> run(program_, weights, options);
   for (std::size_t i = 0; i < program_.ops.size(); ++i) {
     SD_TRY(run.step(i, inputs));

@@ -28,7 +28,7 @@ struct ProgramView {
   int ringBits = kBitsOf<Ring32>; // isRingBits()
 };
 
-struct RunOptions {
+struct InterpreterOptions {
   Rounding rounding = Rounding::nearest();
   bool observe = false; // measure the values before truncations and comparisons
   bool errors = false;  // state the errors of the outputs; takes a run's time for each output element
@@ -55,7 +55,8 @@ public:
   static Expected<Interpreter> create(ProgramView program);
 
   // Inputs by name. Refuses a missing or unknown name, another shape, and values outside an input's declared range.
-  Expected<RunResult> run(const std::map<std::string, Tensor<float>> &inputs, const RunOptions &options = {}) const;
+  Expected<RunResult> run(const std::map<std::string, Tensor<float>> &inputs,
+                          const InterpreterOptions &options = {}) const;
 
 private:
   // By op; empty for others than share.constant.
@@ -65,7 +66,7 @@ private:
   explicit Interpreter(ProgramView program) : program_(std::move(program)) {}
   template <RingWord R>
   Expected<RunResult> runIn(const Weights<R> &weights, const std::map<std::string, Tensor<float>> &inputs,
-                            const RunOptions &options) const;
+                            const InterpreterOptions &options) const;
 
   ProgramView program_;
   std::variant<Weights<Ring32>, Weights<Ring64>> weights_; // of the program's ring

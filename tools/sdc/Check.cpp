@@ -83,7 +83,7 @@ Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> re
   const bool stated = statementWork(job.module) <= kStatedWork;
   std::vector<Expected<Outcome>> results(records.size(), fail(""));
   auto runOne = [&](const Record &record, bool stateErrors) -> Expected<Outcome> {
-    const RunOptions options = {.observe = true, .errors = stateErrors};
+    const InterpreterOptions options = {.observe = true, .errors = stateErrors};
     Outcome outcome;
     SD_ASSIGN(outcome.exact, exact.run(record));
     SD_ASSIGN(outcome.fixed, fixed.run(record, options));

@@ -190,7 +190,7 @@ TEST(Interpreter, ObservingChangesNoResult) {
 TEST(Interpreter, WhatFitsIsTheSameInEitherRing) {
   const Module narrow = network(4), wide = network(4, kBitsOf<Ring64>);
   const std::map<std::string, Tensor<float>> inputs = {{"x", record(4)}};
-  const RunOptions options = {.rounding = Rounding::seeded(9), .observe = true, .errors = true};
+  const InterpreterOptions options = {.rounding = Rounding::seeded(9), .observe = true, .errors = true};
   auto a = Interpreter::create(viewOf(narrow))->run(inputs, options);
   auto b = Interpreter::create(viewOf(wide))->run(inputs, options);
   ASSERT_TRUE(a && b);

@@ -143,7 +143,7 @@ TEST_P(RandomNetwork, FixedFollowsFloatWithinItsIntervals) {
     Tensor<float> x({1, 3, 8, 8});
     for (auto &v : x.data) // the last ones at the ends of the range, where intervals are tight
       v = record < 4 ? static_cast<float>(random() % 3001) / 1000 - 1 : random() % 2 ? 2.0f : -1.0f;
-    RunOptions options;
+    InterpreterOptions options;
     options.observe = true;
     options.rounding = Rounding::seeded(GetParam() * 100u + static_cast<unsigned>(record));
     auto a = exact->run({{"x", x}});
