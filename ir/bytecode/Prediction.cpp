@@ -40,8 +40,8 @@ public:
   Predictor(const Program &program, const ProgramCost &cost, const NetworkProfile &network,
             const MachineProfile &machine)
       : program_(program), cost_(cost), network_(network), machine_(machine) {
-    for (double *each : {&machine_.encrypt, &machine_.accept, &machine_.weights, &machine_.product, &machine_.reply,
-                         &machine_.decrypt})
+    for (double *each : {&machine_.encrypt, &machine_.accept, &machine_.weights, &machine_.sparseWeights,
+                         &machine_.product, &machine_.reply, &machine_.decrypt})
       *each *= polynomialWork(program.ringBits);
     out_.instructions.resize(program.instructions.size());
   }
@@ -149,12 +149,13 @@ private:
   }
 
   double rlweLayer(Stages<5> &stages, const PackingCost &packing, double &work) {
-    const std::int64_t kept = std::min(packing.weights, keptWeights_);
+    const std::int64_t kept = std::min(packing.denseWeights, keptWeights_);
     keptWeights_ -= kept;
     out_.setUp += onAllCores(machine_.weights * asDouble(kept));
     const double uploads = asDouble(packing.uploads), replies = asDouble(packing.replies);
     const double up = asDouble(packing.messagesUp), down = asDouble(packing.messagesDown);
-    const double multiply = machine_.weights * asDouble(packing.weights - kept) +
+    const double multiply = machine_.weights * asDouble(packing.denseWeights - kept) +
+                            machine_.sparseWeights * asDouble(packing.otherWeights) +
                             machine_.product * asDouble(packing.products) + machine_.reply * replies;
     work += (machine_.encrypt + machine_.accept) * uploads + multiply + machine_.decrypt * replies;
     for (std::int64_t k = 0; k < packing.messagesUp; ++k)

@@ -21,10 +21,11 @@ PackingCost packedCost(const std::vector<LinearGeometry> &layers) {
 
 double linearWork(const PackingCost &cost, int ringBits, const MachineProfile &machine) {
   const auto of = [](double each, std::int64_t count) { return each * static_cast<double>(count); };
-  const std::int64_t transformed = std::max<std::int64_t>(cost.weights - keptWeights(ringBits), 0);
+  const std::int64_t transformed = std::max<std::int64_t>(cost.denseWeights - keptWeights(ringBits), 0);
   return polynomialWork(ringBits) *
          (of(machine.encrypt + machine.accept, cost.uploads) + of(machine.weights, transformed) +
-          of(machine.product, cost.products) + of(machine.reply + machine.decrypt, cost.replies));
+          of(machine.sparseWeights, cost.otherWeights) + of(machine.product, cost.products) +
+          of(machine.reply + machine.decrypt, cost.replies));
 }
 
 double estimateSeconds(const PackingCost &cost, int ringBits, const NetworkProfile &network,

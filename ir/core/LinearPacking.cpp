@@ -165,11 +165,30 @@ std::int64_t product(const Dims &d) {
 }
 
 // Three times the bytes, with a polynomial operation worth the bytes that the link carries in its time, which grows
-// with the polynomials: three times the residues in Z_2^64. An upload takes 7/3 of a product, a reply twice that.
+// with the polynomials: three times the residues in Z_2^64. An upload takes 7/3 of a product with a dense weight
+// polynomial, a reply twice that, and two thirds of such a product are the transform.
 std::int64_t weigh(const PackingCost &cost, const RlweSizes &sizes, std::int64_t balance) {
   const std::int64_t size = sizes.uploadBytes() / rlweSizes(kBitsOf<Ring32>).uploadBytes();
-  const std::int64_t work = size * (7 * (cost.uploads + 2 * cost.replies) + 3 * cost.products);
+  const std::int64_t work = size * (7 * (cost.uploads + 2 * cost.replies) + cost.products + 2 * cost.denseWeights);
   return 3 * (cost.bytesUp + cost.bytesDown) + balance * work;
+}
+
+// The greatest common divisor of the places of one channel's taps; 0 if there is only one, at 0. phasesOf(d): of axis
+// d.
+template <class PhasesOf>
+std::int64_t shiftStep(const PhasesOf &phasesOf, const Dims &strides) {
+  std::int64_t step = 0;
+  for (int d = 0; d < kSpatialDims; ++d)
+    for (const Phase &phase : phasesOf(d))
+      for (const std::int64_t shift : phase.shifts)
+        step = std::gcd(step, shift * strides[d]);
+  return step;
+}
+
+WeightForm formOf(std::int64_t shiftStep, const Packing &p) {
+  const bool single = p.inBlock == 1 && p.outBlock == 1;
+  if (single && shiftStep == 0) return WeightForm::Constant;
+  return std::gcd(shiftStep, single ? 0 : p.area) % kSparseStep == 0 ? WeightForm::Sparse : WeightForm::Dense;
 }
 
 struct Search {
@@ -190,6 +209,17 @@ struct Search {
       p.area *= p.extent[d];
       virtualPerChannel *= static_cast<std::int64_t>(layouts[d].phases.size());
     }
+    const std::int64_t step = shiftStep(
+        [&](int d) -> const auto & { return layouts[d].phases; }, p.strides());
+    tryBlocks(p, virtualPerChannel, step, layouts);
+    const std::int64_t sparseArea = ceilDiv(p.area, kSparseStep) * kSparseStep;
+    if (step % kSparseStep != 0 || sparseArea == p.area) return;
+    p.area = sparseArea;
+    tryBlocks(p, virtualPerChannel, step, layouts);
+  }
+
+  void tryBlocks(Packing &p, std::int64_t virtualPerChannel, std::int64_t step,
+                 const std::array<AxisLayout, kSpatialDims> &layouts) {
     const std::int64_t room = sizes.degree / p.area;
     const std::int64_t channels = geometry.inChannels() * virtualPerChannel;
     std::int64_t previousBlocks = -1;
@@ -200,7 +230,7 @@ struct Search {
       previousBlocks = blocks;
       p.inBlock = in;
       p.outBlock = std::min(geometry.outChannels(), room / in);
-      const PackingCost cost = estimate(p, virtualPerChannel);
+      const PackingCost cost = estimate(p, virtualPerChannel, formOf(step, p));
       if (const std::int64_t weight = weigh(cost, sizes, geometry.balance); weight < bestWeight) {
         bestWeight = weight;
         best = p;
@@ -210,7 +240,7 @@ struct Search {
     }
   }
 
-  PackingCost estimate(const Packing &p, std::int64_t virtualPerChannel) const {
+  PackingCost estimate(const Packing &p, std::int64_t virtualPerChannel, WeightForm form) const {
     PackingCost cost;
     const std::int64_t tiles = product(p.tiles);
     const std::int64_t inBlocks = ceilDiv(geometry.inChannels() * virtualPerChannel, p.inBlock);
@@ -223,6 +253,7 @@ struct Search {
       const std::int64_t reach = ceilDiv(p.inBlock, geometry.inPerGroup * virtualPerChannel) * geometry.outPerGroup;
       cost.products = cost.uploads * std::min(outBlocks, ceilDiv(reach, p.outBlock) + 1);
     }
+    if (form == WeightForm::Dense) cost.denseWeights = cost.products / tiles;
     cost.bytesUp = cost.uploads * sizes.uploadBytes();
     cost.bytesDown = cost.replies * sizes.replyBytes() + ceilDiv(geometry.outputs() * sizes.wantedBits, 8);
     return cost;
@@ -246,7 +277,8 @@ PackingCost &PackingCost::operator+=(const PackingCost &other) {
   uploads += other.uploads;
   replies += other.replies;
   products += other.products;
-  weights += other.weights;
+  denseWeights += other.denseWeights;
+  otherWeights += other.otherWeights;
   bytesUp += other.bytesUp;
   bytesDown += other.bytesDown;
   messagesUp += other.messagesUp;
@@ -277,6 +309,20 @@ std::array<std::int64_t, kSpatialDims> Packing::tileAt(std::int64_t index) const
   for (int d = kSpatialDims; d-- > 0; index /= tiles[d])
     at[d] = index % tiles[d];
   return at;
+}
+
+Dims Packing::strides() const {
+  Dims strides;
+  std::int64_t step = 1;
+  for (int d = kSpatialDims; d-- > 0; step *= extent[d])
+    strides[d] = step;
+  return strides;
+}
+
+WeightForm Packing::weightForm() const {
+  return formOf(shiftStep(
+                    [&](int d) -> const auto & { return phases[d]; }, strides()),
+                *this);
 }
 
 std::int64_t Packing::tileOutputs(const LinearGeometry &geometry, int axis, std::int64_t tileIndex) const {
@@ -335,10 +381,11 @@ PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing) 
   const std::int64_t tiles = packing.tileCount();
   cost.uploads = packing.inBlocks() * tiles;
   cost.replies = packing.outBlocks(geometry) * tiles;
+  std::int64_t &weights = packing.weightForm() == WeightForm::Dense ? cost.denseWeights : cost.otherWeights;
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t i = 0; i < packing.inBlocks(); ++i)
-      cost.weights += packing.connected(geometry, o, i);
-  cost.products = cost.weights * tiles;
+      weights += packing.connected(geometry, o, i);
+  cost.products = weights * tiles;
   cost.bytesUp = cost.uploads * sizes.uploadBytes();
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t t = 0; t < tiles; ++t)

@@ -74,12 +74,20 @@ struct Phase {
   std::int64_t base = 0;            // first y of a tile's data, relative to the tile's first output
 };
 
+// What a packing's weight polynomials are, by its shape and not their values.
+enum class WeightForm {
+  Dense,
+  Sparse,   // in X^kSparseStep, as of 1 x 1 kernels: that many take little more than one transform together
+  Constant, // 1 x 1 kernels, one channel in and out: its own transform
+};
+inline constexpr std::int64_t kSparseStep = 4;
+
 struct Packing {
   std::array<std::int64_t, kSpatialDims> tile{};   // outputs of a tile along each axis
   std::array<std::int64_t, kSpatialDims> tiles{};  // number of tiles
-  std::array<std::int64_t, kSpatialDims> extent{}; // positions of a channel's block; their product is `area`
+  std::array<std::int64_t, kSpatialDims> extent{}; // positions that a channel's data take
   std::array<std::vector<Phase>, kSpatialDims> phases;
-  std::int64_t area = 0;
+  std::int64_t area = 0; // coefficients of a channel: the extents' product, or up to kSparseStep - 1 more
   std::int64_t inBlock = 0, outBlock = 0; // channels of a polynomial; inBlock * outBlock * area <= N
   std::vector<VirtualChannel> channels;
 
@@ -90,6 +98,8 @@ struct Packing {
   std::int64_t tileOutputs(const LinearGeometry &geometry, int axis, std::int64_t tileIndex) const;
   // Coordinates of tile `index`, the last axis fastest.
   std::array<std::int64_t, kSpatialDims> tileAt(std::int64_t index) const;
+  std::array<std::int64_t, kSpatialDims> strides() const; // coefficients from a position to the next along each axis
+  WeightForm weightForm() const;
   // Outputs wanted of one reply.
   std::int64_t wanted(const LinearGeometry &geometry, std::int64_t outBlockIndex, std::int64_t tileIndex) const;
   // Does this output block read this input block? (Not so for most pairs of a grouped convolution.)
@@ -98,7 +108,7 @@ struct Packing {
 
 struct PackingCost {
   std::int64_t uploads = 0, replies = 0, products = 0; // polynomials
-  std::int64_t weights = 0;                            // polynomials of weights: a product each for every tile
+  std::int64_t denseWeights = 0, otherWeights = 0;     // polynomials of weights: a product each for every tile
   std::int64_t bytesUp = 0, bytesDown = 0;             // P1 to P0, P0 to P1; keys and frame headers not counted
   std::int64_t messagesUp = 0, messagesDown = 0;
   PackingCost &operator+=(const PackingCost &other);

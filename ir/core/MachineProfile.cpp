@@ -15,6 +15,7 @@ const MachineProfile &MachineProfile::twoCores() {
       .encrypt = 150e3,
       .accept = 45e3,
       .weights = 31e3,
+      .sparseWeights = 8e3,
       .product = 7.6e3,
       .reply = 190e3,
       .decrypt = 60e3,

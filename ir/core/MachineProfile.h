@@ -16,12 +16,13 @@ struct MachineProfile {
   double localElement = 0; // P0's: of another local op's result
 
   // Linear layers by RLWE, offline. Of a polynomial:
-  double encrypt = 0; // P1: packed and encrypted for an upload
-  double accept = 0;  // P0: an upload unpacked, its other half drawn
-  double weights = 0; // P0: packed and transformed
-  double product = 0; // P0: with both halves of an upload, and summed up
-  double reply = 0;   // P0: masked, switched to the reply modulus and packed
-  double decrypt = 0; // P1: a reply opened
+  double encrypt = 0;       // P1: packed and encrypted for an upload
+  double accept = 0;        // P0: an upload unpacked, its other half drawn
+  double weights = 0;       // P0: packed and transformed
+  double sparseWeights = 0; // P0: a quarter of that, if they are in X^4 (LinearPacking.h)
+  double product = 0;       // P0: with both halves of an upload, and summed up
+  double reply = 0;         // P0: masked, switched to the reply modulus and packed
+  double decrypt = 0;       // P1: a reply opened
 
   // Other correlations, offline. An OT is one correlation and its pads; by either party:
   double softSpokenOt = 0;  // of the non-silent extension

@@ -12,6 +12,9 @@ namespace sd {
 
 namespace {
 
+// One sparse transform makes the weights of one batch of products.
+static_assert(kTermsAtOnce == kInterleaved && kSparseStep % kInterleaved == 0);
+
 constexpr std::uint16_t kTagSetup = 0x300, kTagUpload = 0x301, kTagReply = 0x302;
 
 template <RingWord R>
@@ -46,7 +49,7 @@ std::vector<std::size_t> firstPolynomials(const LinearLayer &layer) {
 } // namespace
 
 std::size_t keptPolynomials(const LinearLayer &layer) {
-  return constantWeights(layer.packing) ? 0 : firstPolynomials(layer).back();
+  return layer.packing.weightForm() == WeightForm::Dense ? firstPolynomials(layer).back() : 0;
 }
 
 template <RingWord R>
@@ -159,47 +162,54 @@ std::vector<ReplySums<R>> LinearService<R>::multiply(const ServiceLayer &own, st
   const LinearGeometry &geometry = own.layer.geometry;
   const Packing &packing = own.layer.packing;
   const std::int64_t blocks = packing.inBlocks(), tiles = packing.tileCount();
-  const bool constant = constantWeights(packing);
+  const WeightForm form = packing.weightForm();
+  std::vector<std::int64_t> inBlocks;
+  for (std::int64_t b = 0; b < blocks; ++b)
+    if (packing.connected(geometry, o, b)) inBlocks.push_back(b);
+
   std::vector<ReplySums<R>> sums(tiles);
   SecretVector<SignedOf<R>> coefficients(RlweParameters<R>::kDegree);
+  const auto pack = [&](std::int64_t b, std::int64_t offset) {
+    packWeights<R>(geometry, packing, o, b, own.weights, coefficients.span(), offset);
+  };
   const auto transform = [&](std::int64_t b, RlwePoly &poly) {
-    packWeights<R>(geometry, packing, o, b, own.weights, coefficients.span());
-    if (constant)
+    if (poly.empty()) poly = makeRlwePoly<R>();
+    std::ranges::fill(coefficients.span(), 0);
+    pack(b, 0);
+    if (form == WeightForm::Constant)
       transformConstant<R>(coefficients[0], poly);
     else
       transformSigned<R>(coefficients.span(), poly);
   };
   std::array<RlwePoly, kTermsAtOnce> passing; // those that are not kept
-  std::vector<std::pair<std::int64_t, const RlwePoly *>> pending;
-  const auto add = [&] {
+  if (form == WeightForm::Sparse) std::ranges::generate(passing, makeRlwePoly<R>);
+  for (std::size_t first = 0; first < inBlocks.size(); first += kTermsAtOnce) {
+    const auto batch = std::span(inBlocks).subspan(first, std::min(kTermsAtOnce, inBlocks.size() - first));
+    std::array<const RlwePoly *, kTermsAtOnce> polys{};
+    if (form == WeightForm::Sparse) {
+      std::ranges::fill(coefficients.span(), 0);
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        pack(batch[i], static_cast<std::int64_t>(i));
+      transformSparse<R>(coefficients.span(), passing);
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (form == WeightForm::Dense && own.kept)
+        polys[i] = own.kept->find(own.firstPolynomial[o] + first + i, [&] {
+          RlwePoly made;
+          transform(batch[i], made);
+          return made;
+        });
+      if (polys[i]) continue;
+      if (form != WeightForm::Sparse) transform(batch[i], passing[i]);
+      polys[i] = &passing[i];
+    }
     for (std::int64_t t = 0; t < tiles; ++t) {
-      std::vector<RlweTerm> terms;
-      for (const auto &[b, poly] : pending)
-        terms.push_back({poly, &own.uploads.c0[t * blocks + b], &own.uploads.c1[t * blocks + b]});
-      sums[t].add(terms);
+      std::array<RlweTerm, kTermsAtOnce> terms;
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        terms[i] = {polys[i], &own.uploads.c0[t * blocks + batch[i]], &own.uploads.c1[t * blocks + batch[i]]};
+      sums[t].add(std::span(terms).first(batch.size()));
     }
-    pending.clear();
-  };
-  std::size_t index = own.firstPolynomial[o];
-  for (std::int64_t b = 0; b < blocks; ++b) {
-    if (!packing.connected(geometry, o, b)) continue;
-    const RlwePoly *poly = nullptr;
-    if (own.kept)
-      poly = own.kept->find(index++, [&] {
-        RlwePoly made = makeRlwePoly<R>();
-        transform(b, made);
-        return made;
-      });
-    if (!poly) {
-      RlwePoly &made = passing[pending.size()];
-      if (made.empty()) made = makeRlwePoly<R>();
-      transform(b, made);
-      poly = &made;
-    }
-    pending.emplace_back(b, poly);
-    if (pending.size() == kTermsAtOnce) add();
   }
-  if (!pending.empty()) add();
   return sums;
 }
 

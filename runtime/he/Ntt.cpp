@@ -61,6 +61,19 @@ void forwardPortable(const NttTables &t, std::uint64_t *a) {
   transposeBlocks(a);
 }
 
+void forwardSparsePortable(const NttTables &t, std::uint64_t *a, const std::array<std::uint64_t *, kInterleaved> &out) {
+  constexpr int kBlocks = kN / kInterleaved;
+  forwardStages(t, a, 1, kBlocks);
+  for (int i = 0; i < kBlocks; ++i)
+    for (int j = 0; j < kInterleaved; ++j) {
+      const std::uint64_t residue = t.one(a[i * kInterleaved + j], t.p);
+      for (int at = i * kInterleaved; at < (i + 1) * kInterleaved; ++at)
+        out[j][at] = residue;
+    }
+  for (std::uint64_t *poly : out)
+    transposeBlocks(poly);
+}
+
 void inversePortable(const NttTables &t, std::uint64_t *a) {
   transposeBlocks(a);
   inverseStages(t, a, kN / 2);
@@ -99,8 +112,9 @@ void multiplyAddPairsPortable(const NttTables &t, ProductLanes c0, ProductLanes 
   }
 }
 
-constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable,     inversePortable,          splitPortable,
-                                joinPortable,         multiplyAddPortable, multiplyAddPairsPortable, reducePortable};
+constexpr PolyKernels kPortable{PolyTarget::Portable, forwardPortable, inversePortable,     forwardSparsePortable,
+                                splitPortable,        joinPortable,    multiplyAddPortable, multiplyAddPairsPortable,
+                                reducePortable};
 
 } // namespace
 
@@ -115,10 +129,10 @@ void ProductSum::clear() {
   std::ranges::fill(hi.span(), 0);
 }
 
-// Cooley-Tukey butterflies with lazy reduction: values stay in [0, 4p). `firstBlocks` is the stage to start from.
-void forwardStages(const NttTables &t, std::uint64_t *a, int firstBlocks) {
+// Cooley-Tukey butterflies with lazy reduction: values stay in [0, 4p).
+void forwardStages(const NttTables &t, std::uint64_t *a, int firstBlocks, int endBlocks) {
   const std::uint64_t p = t.p;
-  for (int blocks = firstBlocks; blocks < kN; blocks *= 2) {
+  for (int blocks = firstBlocks; blocks < endBlocks; blocks *= 2) {
     const int distance = kN / (2 * blocks);
     for (int i = 0; i < blocks; ++i) {
       const std::uint64_t w = t.forward.w[blocks + i], q = t.forward.quotient64[blocks + i];

@@ -2,6 +2,7 @@
 // dispatch (AVX-512 IFMA, AVX2, portable). All variants give the same words.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -51,6 +52,9 @@ struct PairTerm {
   const std::uint64_t *weights, *c0, *c1;
 };
 
+// Polynomials in X^kInterleaved whose transforms are made together.
+inline constexpr int kInterleaved = 4;
+
 enum class PolyTarget { Portable, Avx2, Avx512 };
 
 // Arrays hold 4096 residues in [0, p), 64-byte aligned. A transform stands in the order that position 64 g + 8 e + k
@@ -59,6 +63,9 @@ struct PolyKernels {
   PolyTarget target;
   void (*forward)(const NttTables &, std::uint64_t *a);
   void (*inverse)(const NttTables &, std::uint64_t *a);
+  // The transforms of kInterleaved polynomials in X^kInterleaved at once: coefficient i of number j stands in a[i + j].
+  // Uses `a` up.
+  void (*forwardSparse)(const NttTables &, std::uint64_t *a, const std::array<std::uint64_t *, kInterleaved> &out);
   // The first stage of a transform of 8192 residues, and the inverse's last: root 1 of the whole polynomial, on x and y
   // of 4096 each.
   void (*split)(const NttTables &, const ShoupFactor &root, std::uint64_t *x, std::uint64_t *y);

@@ -149,7 +149,8 @@ struct InBlocks {
   SD_INLINE Factor one(int h) const { return roots(f.realPair1, h * kN / 8 + k); }
 };
 
-SD_TARGET void forward2(const NttTables &t, std::uint64_t *a) {
+// All stages but those within blocks of 8; leaves doubles.
+SD_TARGET void forwardToBlocks(const NttTables &t, std::uint64_t *a) {
   const Mod m(t.p);
   const Factor first = root(t.forward.real, 1);
   for (int j = 0; j < kN / 2; j += 4) {
@@ -160,6 +161,11 @@ SD_TARGET void forward2(const NttTables &t, std::uint64_t *a) {
   }
   for (int blocks = 2; blocks <= 128; blocks *= 4)
     forwardTwo(t, a, blocks);
+}
+
+SD_TARGET void forward2(const NttTables &t, std::uint64_t *a) {
+  const Mod m(t.p);
+  forwardToBlocks(t, a);
   for (int g = 0; g < kN; g += 64) {
     alignas(32) std::uint64_t out[64];
     for (int half = 0; half < 2; ++half) {
@@ -298,10 +304,38 @@ SD_TARGET void reduce2(const NttTables &t, const std::uint64_t *lo, const std::u
   }
 }
 
-constexpr PolyKernels kAvx2{PolyTarget::Avx2, forward2,          inverse2, split2, join2,
+constexpr PolyKernels kAvx2{PolyTarget::Avx2, forward2,          inverse2, forwardSparseAvx2, split2, join2,
                             multiplyAdd2,     multiplyAddPairs2, reduce2};
 
 } // namespace
+
+// After the stage of distance 4, the four residues of a block belong to one polynomial each, and the stages left would
+// only repeat them: residue j of block 2 b + h of a group stands at 8 e + b of the group's half h of polynomial j, for
+// every e.
+SD_TARGET void forwardSparseAvx2(const NttTables &t, std::uint64_t *a,
+                                 const std::array<std::uint64_t *, kInterleaved> &out) {
+  static_assert(kInterleaved == 4);
+  const Mod m(t.p);
+  forwardToBlocks(t, a);
+  for (int g = 0; g < kN; g += 64) {
+    Vec v[2][8];
+    for (int b = 0; b < 8; ++b) {
+      Vec x = loadReal(a + g + 8 * b), y = loadReal(a + g + 8 * b + 4);
+      m.forward(x, y, root(t.forward.real, kN / 8 + g / 8 + b));
+      v[0][b] = m.canonical(x);
+      v[1][b] = m.canonical(y);
+    }
+    for (int h = 0; h < 2; ++h) {
+      transpose(v[h][0], v[h][1], v[h][2], v[h][3]);
+      transpose(v[h][4], v[h][5], v[h][6], v[h][7]);
+      for (int j = 0; j < kInterleaved; ++j)
+        for (int e = 0; e < 4; ++e) {
+          store(out[j] + g + 32 * h + 8 * e, v[h][j]);
+          store(out[j] + g + 32 * h + 8 * e + 4, v[h][4 + j]);
+        }
+    }
+  }
+}
 
 const PolyKernels *avx2Kernels() {
   static const bool have = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

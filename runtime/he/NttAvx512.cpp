@@ -250,7 +250,7 @@ SD_TARGET void reduce512(const NttTables &t, const std::uint64_t *sumLo, const s
   }
 }
 
-constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse512, split512, join512,
+constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse512, forwardSparseAvx2, split512, join512,
                               multiplyAdd512,     multiplyAddPairs512, reduce512};
 
 } // namespace

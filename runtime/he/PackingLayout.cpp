@@ -9,15 +9,6 @@ namespace sd {
 
 namespace {
 
-// Steps of one position along each axis within a channel's block.
-std::array<std::int64_t, kSpatialDims> blockStrides(const Packing &packing) {
-  std::array<std::int64_t, kSpatialDims> s{};
-  std::int64_t step = 1;
-  for (int d = kSpatialDims; d-- > 0; step *= packing.extent[d])
-    s[d] = step;
-  return s;
-}
-
 // Positions along one axis: (offset in a channel's block, offset in the flat tensor).
 using AxisMap = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
@@ -48,7 +39,7 @@ template <RingWord R>
 void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
                std::span<const R> x, std::span<R> coefficients) {
   std::ranges::fill(coefficients, 0);
-  const auto strides = blockStrides(packing);
+  const auto strides = packing.strides();
   const auto at = packing.tileAt(tile);
   const std::int64_t first = inBlock * packing.inBlock;
   const auto last = std::min<std::int64_t>(first + packing.inBlock, std::ssize(packing.channels));
@@ -66,9 +57,8 @@ void packInput(const LinearGeometry &geometry, const Packing &packing, std::int6
 
 template <RingWord R>
 void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
-                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients) {
-  std::ranges::fill(coefficients, 0);
-  const auto strides = blockStrides(packing);
+                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients, std::int64_t offset) {
+  const auto strides = packing.strides();
   const std::int64_t firstIn = inBlock * packing.inBlock, firstOut = outBlock * packing.outBlock;
   const auto lastIn = std::min<std::int64_t>(firstIn + packing.inBlock, std::ssize(packing.channels));
   const auto lastOut = std::min(firstOut + packing.outBlock, geometry.outChannels());
@@ -89,24 +79,16 @@ void packWeights(const LinearGeometry &geometry, const Packing &packing, std::in
       const std::int64_t origin = ((o - firstOut) * packing.inBlock - (c - firstIn)) * packing.area;
       forEach(axes, [&](std::int64_t shift, std::int64_t tap) {
         const std::int64_t at = origin - shift; // X^-k is -X^(N-k)
-        coefficients[at < 0 ? at + std::ssize(coefficients) : at] = at < 0 ? -w[tap] : w[tap];
+        coefficients[(at < 0 ? at + std::ssize(coefficients) : at) + offset] = at < 0 ? -w[tap] : w[tap];
       });
     }
   }
 }
 
-bool constantWeights(const Packing &packing) {
-  bool constant = packing.inBlock == 1 && packing.outBlock == 1;
-  for (auto &axis : packing.phases)
-    for (auto &phase : axis)
-      constant &= phase.shifts == std::vector<std::int64_t>{0};
-  return constant;
-}
-
 WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
                             std::int64_t tile) {
   WantedOutputs wanted;
-  const auto strides = blockStrides(packing);
+  const auto strides = packing.strides();
   const auto at = packing.tileAt(tile);
   std::array<AxisMap, kSpatialDims> axes;
   for (int d = 0; d < kSpatialDims; ++d)
@@ -149,7 +131,7 @@ double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::s
   template void packInput<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t, std::span<const R>,  \
                              std::span<R>);                                                                            \
   template void packWeights<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t,                    \
-                               std::span<const SignedOf<R>>, std::span<SignedOf<R>>);                                  \
+                               std::span<const SignedOf<R>>, std::span<SignedOf<R>>, std::int64_t);                    \
   template double noiseBound<R>(const LinearGeometry &, const Packing &, std::span<const SignedOf<R>>);
 SD_INSTANTIATE(Ring32)
 SD_INSTANTIATE(Ring64)

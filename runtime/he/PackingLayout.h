@@ -13,14 +13,11 @@ template <RingWord R>
 void packInput(const LinearGeometry &geometry, const Packing &packing, std::int64_t tile, std::int64_t inBlock,
                std::span<const R> x, std::span<R> coefficients);
 
-// Fills the N coefficients of one weight polynomial (the same for every tile).
+// Writes the coefficients of one weight polynomial (the same for every tile) that are not 0 by its shape, each `offset`
+// behind its place.
 template <RingWord R>
 void packWeights(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock, std::int64_t inBlock,
-                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients);
-
-// Whether every weight polynomial of the packing is a constant (1 x 1 kernels, one channel in and out): by its shape,
-// not its values.
-bool constantWeights(const Packing &packing);
+                 std::span<const SignedOf<R>> weights, std::span<SignedOf<R>> coefficients, std::int64_t offset = 0);
 
 // The wanted coefficients of one reply, and which elements of the layer's flat output they are.
 struct WantedOutputs {

@@ -67,6 +67,16 @@ void PolyRing::forward(std::uint64_t *a) const {
   }
 }
 
+void PolyRing::forwardSparse(std::uint64_t *a, std::array<std::uint64_t *, kInterleaved> out) const {
+  if (blocks_.size() == 2) kernels_->split(blocks_[0], first_, a, a + kBlock);
+  for (const NttTables &block : blocks_) {
+    kernels_->forwardSparse(block, a, out);
+    a += kBlock;
+    for (auto &poly : out)
+      poly += kBlock;
+  }
+}
+
 void PolyRing::inverse(std::uint64_t *a) const {
   for (std::size_t i = 0; i < blocks_.size(); ++i)
     kernels_->inverse(blocks_[i], a + i * kBlock);

@@ -21,6 +21,9 @@ public:
 
   void forward(std::uint64_t *a) const;
   void inverse(std::uint64_t *a) const;
+  // The transforms of kInterleaved polynomials in X^kInterleaved at once: coefficient i of number j stands in a[i + j].
+  // Uses `a` up.
+  void forwardSparse(std::uint64_t *a, std::array<std::uint64_t *, kInterleaved> out) const;
   void multiplyAdd(ProductSum &sum, const std::uint64_t *a, const std::uint64_t *b) const;
   // c0 += the sum of weights * c0, c1 likewise, of at most kTermsAtOnce.
   void multiplyAddPairs(ProductSum &c0, ProductSum &c1, std::span<const PairTerm> terms) const;

@@ -81,6 +81,13 @@ std::uint64_t *part(RlwePoly &poly, int prime) {
   return poly.data() + std::size_t(prime) * P<R>::kDegree;
 }
 
+template <RingWord R>
+void residues(std::span<const SignedOf<R>> coefficients, int prime, std::uint64_t *out) {
+  assert(coefficients.size() == P<R>::kDegree);
+  for (int j = 0; j < P<R>::kDegree; ++j)
+    out[j] = residue(coefficients[j], kPrimes[prime]);
+}
+
 // inOut += a s, or -= with `negate`; all transforms.
 template <RingWord R>
 void multiplyPlus(const RlwePoly &a, const RlwePoly &s, bool negate, RlwePoly &inOut) {
@@ -193,11 +200,21 @@ void uniformPoly(Prg &stream, RlwePoly &out) {
 
 template <RingWord R>
 void transformSigned(std::span<const SignedOf<R>> coefficients, RlwePoly &out) {
-  assert(coefficients.size() == P<R>::kDegree);
   for (int i = 0; i < P<R>::kPrimeCount; ++i) {
-    for (int j = 0; j < P<R>::kDegree; ++j)
-      part<R>(out, i)[j] = residue(coefficients[j], kPrimes[i]);
+    residues<R>(coefficients, i, part<R>(out, i));
     polyRing<R>(i).forward(part<R>(out, i));
+  }
+}
+
+template <RingWord R>
+void transformSparse(std::span<const SignedOf<R>> coefficients, std::span<RlwePoly, kInterleaved> out) {
+  SecretVector<std::uint64_t> interleaved(P<R>::kDegree);
+  for (int i = 0; i < P<R>::kPrimeCount; ++i) {
+    residues<R>(coefficients, i, interleaved.data());
+    std::array<std::uint64_t *, kInterleaved> parts;
+    for (int j = 0; j < kInterleaved; ++j)
+      parts[j] = part<R>(out[j], i);
+    polyRing<R>(i).forwardSparse(interleaved.data(), parts);
   }
 }
 
@@ -356,6 +373,7 @@ void makeReply(const ReplySums<R> &sums, const RlwePublicKey &key, const ReplyRe
   template const PolyRing &polyRing<R>(int);                                                                           \
   template void uniformPoly<R>(Prg &, RlwePoly &);                                                                     \
   template void transformSigned<R>(std::span<const SignedOf<R>>, RlwePoly &);                                          \
+  template void transformSparse<R>(std::span<const SignedOf<R>>, std::span<RlwePoly, kInterleaved>);                   \
   template void transformConstant<R>(SignedOf<R>, RlwePoly &);                                                         \
   template Expected<void> unpackPoly<R>(std::span<const std::uint8_t>, RlwePoly &);                                    \
   template class RlweSecretKey<R>;                                                                                     \

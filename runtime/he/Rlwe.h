@@ -34,6 +34,10 @@ void uniformPoly(Prg &stream, RlwePoly &out);
 template <RingWord R>
 void transformSigned(std::span<const SignedOf<R>> coefficients, RlwePoly &out);
 
+// The same of kInterleaved polynomials in X^kInterleaved: coefficient i of number j stands at i + j.
+template <RingWord R>
+void transformSparse(std::span<const SignedOf<R>> coefficients, std::span<RlwePoly, kInterleaved> out);
+
 // The same for the constant polynomial `value`: every residue of its transform is the value.
 template <RingWord R>
 void transformConstant(SignedOf<R> value, RlwePoly &out);

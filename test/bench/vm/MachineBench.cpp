@@ -2,6 +2,7 @@
 // of one thread, the least of several runs, so that other work on the machine does not matter much.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <future>
 
@@ -105,8 +106,15 @@ void measureLinear() {
   });
   std::vector<std::int32_t> coefficients(static_cast<std::size_t>(rlweSizes(kBitsOf<Ring32>).degree));
   const double transform = each([&] {
+    std::ranges::fill(coefficients, 0);
     packWeights<Ring32>(layer.geometry, layer.packing, 0, 0, weights, coefficients);
     transformSigned<Ring32>(coefficients, w);
+  });
+  std::array<RlwePoly, kInterleaved> four;
+  std::ranges::generate(four, makeRlwePoly<Ring32>);
+  const double sparse = each([&] {
+    std::ranges::fill(coefficients, 0);
+    transformSparse<Ring32>(coefficients, four);
   });
   std::vector<RlweTerm> terms(kTermsAtOnce, {&w, &a, &b});
   ReplySums<Ring32> sums;
@@ -115,10 +123,11 @@ void measureLinear() {
   print("encrypt", encrypt / count(cost.uploads));
   print("accept", accept);
   print("weights", transform);
+  print("sparseWeights", sparse / kInterleaved);
   print("product", product);
-  print("reply",
-        (answer - accept * count(cost.uploads) - transform * count(cost.weights) - product * count(cost.products)) /
-            count(cost.replies));
+  print("reply", (answer - accept * count(cost.uploads) - transform * count(cost.denseWeights) -
+                  product * count(cost.products)) /
+                     count(cost.replies));
   print("decrypt", decrypt / count(cost.replies));
 }
 

@@ -162,6 +162,10 @@ TYPED_TEST(LinearCorrelation, ConvolutionsOfEveryForm) {
                     conv({1, 2, 6, 6}, {3, 2, 6, 6}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
                     conv({1, 1, 4, 4}, {2, 1, 3, 3}, {1, 1}, {4, 4, 4, 4}, {1, 1}, 1),
                     conv({1, 3, 56, 56}, {2, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                    conv({1, 9, 28, 28}, {7, 9, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                    conv({1, 30, 7, 7}, {40, 30, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
+                    conv({1, 12, 14, 13}, {10, 6, 1, 1}, {2, 1}, {0, 0, 0, 0}, {1, 1}, 2),
+                    conv({1, 5, 20, 12}, {6, 5, 3, 1}, {1, 1}, {1, 0, 1, 0}, {1, 1}, 1),
                     conv({1, 1, 5, 5}, {1, 1, 1, 1}, {7, 7}, {0, 0, 0, 0}, {1, 1}, 1)},
                    rng);
 }
@@ -208,11 +212,26 @@ TYPED_TEST(LinearCorrelation, RandomConvolutions) {
   }
 }
 
+// The form of the weight polynomials follows from the shape; room for sparse ones is made where it costs little.
+TYPED_TEST(LinearCorrelation, KernelsOfOneTapGiveSparseWeights) {
+  const auto form = [](const Layer &l) { return choosePacking(geometryOf<TypeParam>(l)).weightForm(); };
+  const auto pointwise = [](std::int64_t in, std::int64_t out, std::int64_t side) {
+    return conv({1, in, side, side}, {out, in, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1);
+  };
+  EXPECT_EQ(form(pointwise(64, 64, kBitsOf<TypeParam> == 32 ? 56 : 80)), WeightForm::Constant);
+  for (const std::int64_t side : {28, 14, 13, 7})
+    EXPECT_EQ(form(pointwise(256, 256, side)), WeightForm::Sparse) << side;
+  EXPECT_EQ(form(conv({1, 64, 14, 14}, {64, 64, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1)), WeightForm::Dense);
+  EXPECT_EQ(form({OpKind::ShareMatMul, {1, 300}, {300, 40}, {}}), WeightForm::Dense);
+}
+
 // Whatever the balance, both sides choose the same packing and send what it costs; the higher, the more bytes and the
 // less work.
 TYPED_TEST(LinearCorrelation, BalanceTradesBytesForWork) {
   const auto bytes = [](const PackingCost &c) { return c.bytesUp + c.bytesDown; };
-  const auto work = [](const PackingCost &c) { return 7 * (c.uploads + 2 * c.replies) + 3 * c.products; };
+  const auto work = [](const PackingCost &c) {
+    return 7 * (c.uploads + 2 * c.replies) + c.products + 2 * c.denseWeights;
+  };
   std::mt19937_64 rng(15);
   std::vector<Layer> layers{conv({1, 16, 12, 12}, {16, 16, 5, 5}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1),
                             {OpKind::ShareMatMul, {1, 784}, {784, 128}, {}}};

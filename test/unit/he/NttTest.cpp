@@ -80,6 +80,26 @@ TEST_P(NttTargets, EqualsPortable) {
   }
 }
 
+TEST_P(NttTargets, SparseTransformsEqualThoseOfTheirPolynomials) {
+  std::mt19937_64 rng(4);
+  for (int prime = 0; prime < 3; ++prime) {
+    const PolyRing fast = ring(prime), portable(kPrimes[prime], degree(), *polyKernelsFor(PolyTarget::Portable));
+    for (int round = 0; round < 10; ++round) {
+      Poly interleaved = round == 0 ? Poly(degree(), fast.prime() - 1) : randomPoly(rng, fast);
+      std::vector<Poly> want(kInterleaved, Poly(degree())), got = want;
+      std::array<std::uint64_t *, kInterleaved> out;
+      for (int j = 0; j < kInterleaved; ++j) {
+        for (int i = 0; i < degree(); i += kInterleaved)
+          want[j][i] = interleaved[i + j];
+        portable.forward(want[j].data());
+        out[j] = got[j].data();
+      }
+      fast.forwardSparse(interleaved.data(), out);
+      ASSERT_EQ(got, want);
+    }
+  }
+}
+
 TEST_P(NttTargets, MultipliesAsTheSchoolbook) {
   std::mt19937_64 rng(2);
   const PolyRing r = ring(1);

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "runtime/net/MemoryChannel.h"
@@ -107,8 +108,10 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
   longer.push_back(0);
   EXPECT_FALSE(answer(longer));
   auto version = good;
-  version[8] = 3;
-  EXPECT_THAT(answer(version).error().message, HasSubstr("version 3 of the protocol, this side version 2"));
+  ++version[8];
+  EXPECT_THAT(answer(version).error().message,
+              HasSubstr(fmt::format("version {} of the protocol, this side version {};", kProtocolVersion + 1,
+                                    kProtocolVersion)));
   auto many = good;
   many[68] = 1;
   EXPECT_THAT(answer(many).error().message, HasSubstr("announces"));
