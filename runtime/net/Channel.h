@@ -27,7 +27,7 @@ struct Traffic {
 };
 
 // One stream of a connection. send() may return before the bytes have left; receive() waits while bytes of the peer
-// keep coming, and at most the connection's timeout when none do. Both are safe to call from different threads, each
+// keep coming, and at most the connection's timeout when few do. Both are safe to call from different threads, each
 // from one thread at a time.
 class Channel {
 public:

@@ -23,7 +23,7 @@ Expected<FrameReader::Result> FrameReader::pump() {
     const std::span<std::uint8_t> target = readTarget();
     SD_ASSIGN(const IoResult result, stream_.read(target));
     if (result.end) return Result{Status::End};
-    if (result.bytes > 0) sink_.progressed();
+    if (result.bytes > 0) sink_.progressed(result.bytes);
     taken += result.bytes;
     wait = result.wait;
     if (target.data() == staging_.data() + end_)

@@ -16,7 +16,7 @@ class FrameSink {
 public:
   virtual ~FrameSink() = default;
   virtual Expected<std::span<std::uint8_t>> beginFrame(const FrameHeader &header) = 0; // a target of header.length
-  virtual void progressed() = 0;                                                       // more bytes came
+  virtual void progressed(std::size_t bytes) = 0;                                      // they came
   virtual bool finishFrame() = 0;                       // the target is full; true if pump() shall return
   virtual void abandonFrame() = 0;                      // and never will be
   virtual void closeFrame(std::string_view reason) = 0; // the peer ends the session

@@ -42,6 +42,7 @@ protected:
       return tl::unexpected<Error>(std::move(incoming).error());
     }
     if (!payload.empty()) std::memcpy(incoming->target.data(), payload.data(), payload.size());
+    other->noteArrival(kFrameHeaderBytes + payload.size());
     other->finish(*std::move(incoming));
     return {};
   }

@@ -71,7 +71,7 @@ private:
     incoming_ = *std::move(incoming);
     return incoming_.target;
   }
-  void progressed() override { noteArrival(); }
+  void progressed(std::size_t bytes) override { noteArrival(bytes); }
   bool finishFrame() override {
     const bool served = finish(std::move(incoming_));
     if (leading_ != nullptr) return ready(*leading_);

@@ -68,7 +68,8 @@ Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &l
     } else if (Clock::now() >= until) {
       const double seconds = static_cast<double>(connection_.options_.timeout.count()) / 1000;
       lock.unlock();
-      connection_.close(fmt::format("nothing came for {} s while waiting for tag {} of stream {}", seconds, tag, id_));
+      connection_.close(fmt::format("{} came for {} s while waiting for tag {} of stream {}",
+                                    connection_.arrived_ == 0 ? "nothing" : "next to nothing", seconds, tag, id_));
       lock.lock();
     } else if (mayLead) {
       lock.unlock();
@@ -92,6 +93,7 @@ Expected<void> StreamedConnection::Stream::arrival() const {
 }
 
 StreamedConnection::Clock::time_point StreamedConnection::Stream::deadline(Clock::time_point start) const {
+  if (!connection_.greeted_) return start + connection_.options_.timeout;
   const Clock::time_point lastArrival{Clock::duration(connection_.lastArrival_.load(std::memory_order_relaxed))};
   return std::max(start, lastArrival) + connection_.options_.timeout;
 }
@@ -117,6 +119,8 @@ Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::uniq
 }
 
 void StreamedConnection::Stream::countReceived(std::size_t payloadBytes) {
+  connection_.greeted_ = true;
+  connection_.wakeIfHeld();
   ++traffic_.messagesReceived;
   traffic_.bytesReceived += kFrameHeaderBytes + payloadBytes;
 }

@@ -13,6 +13,13 @@ namespace {
 // Beyond receiveLimit plus this, unread messages end the session: someone sends what no one will ask for.
 constexpr std::size_t kUnreadMargin = std::size_t{2} << 30;
 
+// The same before the first message is received, and when the peer is held back then: an honest one greets first, and
+// sends little more before the greeting is read.
+constexpr std::size_t kUngreetedLimit = std::size_t{64} << 20, kUngreetedHold = std::size_t{1} << 20;
+
+// A peer that sends less than this within a timeout only keeps a session busy.
+constexpr std::size_t kProgressBytes = std::size_t{64} << 10;
+
 // The peer's words go to a terminal or a log: text only, and not too much of it.
 std::string printable(std::string_view text) {
   std::string clean(text.substr(0, kMaxReasonBytes));
@@ -108,8 +115,15 @@ bool StreamedConnection::othersWait() const {
   return waiting_ > 1;
 }
 
-void StreamedConnection::noteArrival() {
+void StreamedConnection::noteArrival(std::size_t bytes) {
+  if (arrived_.fetch_add(bytes, std::memory_order_relaxed) + bytes < kProgressBytes) return;
+  arrived_.store(0, std::memory_order_relaxed);
   lastArrival_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+bool StreamedConnection::mustHoldBack() const {
+  const std::size_t limit = greeted_ ? options_.receiveLimit : std::min(options_.receiveLimit, kUngreetedHold);
+  return state_ == State::Open && unread_ >= limit && waiting_ == 0;
 }
 
 bool StreamedConnection::holdsBack() {
@@ -153,7 +167,7 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
     incoming.target = posted->target;
     return incoming;
   }
-  if (unread_ + weightOf(header.length) > options_.receiveLimit + kUnreadMargin)
+  if (unread_ + weightOf(header.length) > (greeted_ ? options_.receiveLimit + kUnreadMargin : kUngreetedLimit))
     return fail("{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
                 peerName_, unread_ >> 20);
   unread_ += weightOf(header.length);
@@ -169,7 +183,6 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
 }
 
 bool StreamedConnection::finish(Incoming incoming) {
-  noteArrival();
   const std::lock_guard lock(mutex_);
   if (incoming.posted)
     incoming.stream->posted_->state = Stream::Posted::State::Done;

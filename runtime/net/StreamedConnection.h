@@ -13,9 +13,11 @@
 namespace sd {
 
 struct ConnectionOptions {
-  // A wait during which nothing at all comes from the peer, or nothing can be sent to it, ends the session after this.
+  // A wait ends the session after this. It starts again with every 64 KiB that come and with what can be sent; but the
+  // first message of a connection must have come by then.
   std::chrono::milliseconds timeout{60'000};
-  // From this many unread bytes on the peer is held back, unless a thread here is waiting for something else.
+  // From this many unread bytes on the peer is held back, unless a thread here is waiting for something else. Before
+  // the first message is received, a peer that may be no one's gets no more than some megabytes.
   std::size_t receiveLimit = std::size_t{256} << 20;
   // send() waits while this many bytes have not left yet.
   std::size_t sendLimit = std::size_t{64} << 20;
@@ -65,7 +67,7 @@ protected:
   bool finish(Incoming incoming); // true if a thread was waiting for it
   void abandon(Incoming incoming);
   bool holdsBack();                          // should no more be read now? If so, wake() follows when this changes
-  void noteArrival();                        // bytes came from the peer: timeouts start again
+  void noteArrival(std::size_t bytes);       // they came from the peer: with enough of them, timeouts start again
   void endedByPeer(std::string_view reason); // what it sent before can still be received
   void endLost(std::string message);         // the link broke: the same, with this side's own words
   Expected<void> checkOpen() const;
@@ -91,7 +93,7 @@ private:
   enum class State { Open, PeerEnded, EndedHere };
 
   void endLocked(State state, std::string message);
-  bool mustHoldBack() const { return state_ == State::Open && unread_ >= options_.receiveLimit && waiting_ == 0; }
+  bool mustHoldBack() const;
   void wakeIfHeld();
 
   const std::string peerName_;
@@ -100,11 +102,13 @@ private:
   std::map<std::uint16_t, std::unique_ptr<Stream>> streams_;
   State state_ = State::Open;
   bool closing_ = false;
+  bool greeted_ = false; // a message was received
   std::string endMessage_;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
   int waiting_ = 0;
   bool held_ = false;
   std::atomic<Clock::rep> lastArrival_{0};
+  std::atomic<std::size_t> arrived_{0}; // bytes since then
 };
 
 } // namespace sd

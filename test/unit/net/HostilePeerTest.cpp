@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "runtime/net/Connect.h"
@@ -332,6 +333,36 @@ TEST_F(HostilePeerTest, BytesOneAtATimeAreStillAFrame) {
     }
   });
   EXPECT_EQ(receiveError(*connection), "");
+}
+
+TEST_F(HostilePeerTest, DripFeedingDoesNotKeepTheSession) {
+  options.connection.timeout = 200ms;
+  for (const bool greeted : {false, true}) {
+    const std::vector<std::uint8_t> first = frame({10, 1, 5}, 10);
+    auto [connection, peer] = accepted(greeted ? std::span(first) : std::span<const std::uint8_t>());
+    ASSERT_TRUE(!greeted || receiveError(*connection).empty());
+    peer.send(frame({1 << 20, 2, 5}, 0));
+    std::atomic<bool> over = false;
+    std::jthread drip([&over, &peer = peer] {
+      const std::vector<std::uint8_t> some(100);
+      while (!over) {
+        peer.send(some);
+        std::this_thread::sleep_for(5ms);
+      }
+    });
+    EXPECT_THAT(receiveError(*connection), HasSubstr("next to nothing came for 0.2 s"));
+    over = true;
+  }
+}
+
+TEST_F(HostilePeerTest, AFloodBeforeTheFirstMessageIsRefused) {
+  auto [connection, peer] = accepted();
+  std::jthread flood([&peer = peer] {
+    const std::vector<std::uint8_t> megabyte = frame({1 << 20, 2, 5}, 1 << 20);
+    for (int i = 0; i < 65; ++i)
+      peer.sendAll(megabyte);
+  });
+  EXPECT_THAT(receiveError(*connection), HasSubstr("sent more than 63 MiB that this side did not ask for"));
 }
 
 TEST_F(HostilePeerTest, APeerThatNeverReadsDoesNotHangTheEnd) {

@@ -30,6 +30,17 @@ public:
   }
   void send(std::string_view text) const { ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL); }
 
+  // As much as the other side takes, until it hangs up.
+  void sendAll(std::span<const std::uint8_t> bytes) const {
+    while (!bytes.empty()) {
+      pollfd writable{socket_.get(), POLLOUT, 0};
+      pollUntil({&writable, 1}, Deadline::max());
+      const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (count <= 0) return;
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+  }
+
   // Until `size` bytes have come, or the other side has hung up or is silent for ten seconds.
   std::vector<std::uint8_t> read(std::size_t size) const {
     std::vector<std::uint8_t> bytes(size);
