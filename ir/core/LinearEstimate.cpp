@@ -36,13 +36,15 @@ double estimateSeconds(const PackingCost &cost, int ringBits, const NetworkProfi
 
 std::int64_t bestBalance(std::vector<LinearGeometry> layers, const NetworkProfile &network) {
   if (layers.empty()) return kDefaultBalance;
-  const int ringBits = layers.front().ringBits;
-  std::int64_t best = kDefaultBalance;
-  double least = kWorthIt * estimateSeconds(packedCost(layers), ringBits, network);
-  for (const std::int64_t balance : kBalances) {
+  const auto secondsAt = [&](std::int64_t balance) {
     for (LinearGeometry &layer : layers)
       layer.balance = balance;
-    const double seconds = estimateSeconds(packedCost(layers), ringBits, network);
+    return estimateSeconds(packedCost(layers), layers.front().ringBits, network);
+  };
+  std::int64_t best = kDefaultBalance;
+  double least = kWorthIt * secondsAt(kDefaultBalance);
+  for (const std::int64_t balance : kBalances) {
+    const double seconds = secondsAt(balance);
     if (seconds >= least) continue;
     least = seconds;
     best = balance;
