@@ -10,13 +10,13 @@
 #include "runtime/he/PackingLayout.h"
 #include "runtime/kernels/Convolution.h"
 #include "runtime/kernels/Elementwise.h"
-#include "runtime/net/Connect.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/net/Shaped.h"
 #include "runtime/offline/Deal.h"
 #include "runtime/offline/TwoParty.h"
 #include "runtime/protocol/Compare.h"
 #include "runtime/vm/MaskWalk.h"
+#include "test/bench/vm/Loopback.h"
 #include "test/unit/vm/Programs.h"
 
 namespace sd {
@@ -252,17 +252,9 @@ void measureOnline() {
 
 // Wall time: half of what a message there and one back take over a link without latency.
 void measureMessage() {
-  EndpointOptions options;
-  options.address.port = 0;
-  auto listener = listen(options);
-  require(listener);
-  options.address = listener->address();
-  auto accepted = std::async(std::launch::async, [&] { return listener->accept(); });
-  auto client = connect(options);
-  require(client);
-  auto service = accepted.get();
-  require(service);
-  const auto near = shape(*std::move(client), {}), far = shape(*std::move(service), {});
+  auto link = loopbackPair();
+  require(link);
+  const auto far = shape(std::move(link->first), {}), near = shape(std::move(link->second), {});
   constexpr int kTimes = 2000;
   std::vector<std::uint8_t> bytes(64), answer(64);
   auto echo = std::async(std::launch::async, [&] {

@@ -6,29 +6,17 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <future>
 
 #include "ir/bytecode/ProgramView.h"
 #include "ir/bytecode/Reader.h"
-#include "runtime/net/Connect.h"
 #include "runtime/offline/LocalDealer.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/TensorFile.h"
+#include "test/bench/vm/Loopback.h"
 
 namespace sd {
 namespace {
-
-Expected<ConnectionPair> loopbackPair() {
-  EndpointOptions options;
-  options.address.port = 0;
-  SD_ASSIGN(Listener listener, listen(options));
-  options.address = listener.address();
-  auto accepted = std::async(std::launch::async, [&] { return listener.accept(); });
-  SD_ASSIGN(std::unique_ptr<Connection> client, connect(options));
-  SD_ASSIGN(std::unique_ptr<Connection> service, accepted.get());
-  return ConnectionPair{std::move(service), std::move(client)};
-}
 
 void print(const char *phase, const PhaseStats &stats, std::uint64_t records) {
   std::vector<double> seconds = stats.recordSeconds;

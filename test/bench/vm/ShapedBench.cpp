@@ -7,7 +7,6 @@
 // With `sweep` it also runs every member of the family of schedules, and prints how far from the best the chosen one
 // is.
 #include <algorithm>
-#include <future>
 
 #include "compiler/Compile.h"
 #include "compiler/Pipeline.h"
@@ -15,11 +14,11 @@
 #include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/Reader.h"
 #include "ir/bytecode/Writer.h"
-#include "runtime/net/Connect.h"
 #include "runtime/net/Shaped.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/TensorFile.h"
+#include "test/bench/vm/Loopback.h"
 
 namespace sd {
 namespace {
@@ -33,16 +32,10 @@ struct Arguments {
 };
 
 Expected<ConnectionPair> shapedPair(const NetworkProfile &network) {
-  EndpointOptions options;
-  options.address.port = 0;
-  SD_ASSIGN(Listener listener, listen(options));
-  options.address = listener.address();
-  auto accepted = std::async(std::launch::async, [&] { return listener.accept(); });
-  SD_ASSIGN(std::unique_ptr<Connection> client, connect(options));
-  SD_ASSIGN(std::unique_ptr<Connection> service, accepted.get());
+  SD_ASSIGN(ConnectionPair pair, loopbackPair());
   const LinkProfile link{std::chrono::microseconds(static_cast<std::int64_t>(network.roundTripSeconds * 1e6)),
                          network.bitsPerSecond / 8};
-  return ConnectionPair{shape(std::move(service), link), shape(std::move(client), link)};
+  return ConnectionPair{shape(std::move(pair.first), link), shape(std::move(pair.second), link)};
 }
 
 double median(std::vector<double> values) {
