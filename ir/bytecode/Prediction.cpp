@@ -123,6 +123,7 @@ private:
     Stages<5> stages;
     double work = 0, end = 0; // of all cores together
     int depth = 0;
+    bool transfers = false;
     const std::vector<int> depths = linearDepths();
     for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
       const InstructionCost &cost = cost_.instructions[i];
@@ -130,6 +131,7 @@ private:
       depth = std::max(depth, depths[program_.instructions[i].result]);
       double layerEnd = end;
       if (cost.transfers) {
+        transfers = true;
         const double own = transferWork(cost.transfers);
         work += 2 * own;
         const double up = asDouble(cost.transfers.bytesUp()) + kSoftSpokenBytes * asDouble(cost.transfers.ots());
@@ -146,6 +148,7 @@ private:
       for (Seconds &each : out_.instructions)
         each.offline *= least / end;
     out_.sharedOffline += depth * network_.roundTripSeconds;
+    if (!transfers) besideSetUp_ = end + depth * network_.roundTripSeconds;
   }
 
   double rlweLayer(Stages<5> &stages, const PackingCost &packing, double &work) {
@@ -217,7 +220,7 @@ private:
   void setUp() {
     const bool rlwe = cost_.offline.linearProducts > 0, ots = cost_.offline.ots + cost_.offline.reverseOts > 0;
     if (rlwe) out_.setUp += link(asDouble(rlweKeyBytes(program_.ringBits)));
-    if (ots) out_.setUp += alone(machine_.setUp) + 2 * network_.roundTripSeconds;
+    if (ots) out_.setUp += alone(machine_.setUp) + std::max(2 * network_.roundTripSeconds - besideSetUp_, 0.0);
   }
 
   static constexpr double kFrameBytes = 8;
@@ -229,6 +232,7 @@ private:
   MachineProfile machine_; // of the program's ring
   Prediction out_;
   std::int64_t keptWeights_ = keptWeights(program_.ringBits); // that are left
+  double besideSetUp_ = 0; // what of the linear phase the transfers' set-up hides its round trips in
   std::array<double, 2> clock_{}, linkFree_{};
 };
 

@@ -47,6 +47,10 @@ public:
       reverse_->useThreads(job.pool);
       reverse_->reserve(layout.reverseOts);
     }
+    constexpr bool kReceivesForward = std::is_same_v<Forward, CotReceiver>;
+    if (kReceivesForward) SD_TRY(forward_->makeAhead());
+    if (reverse_) SD_TRY(reverse_->makeAhead());
+    if (!kReceivesForward) SD_TRY(forward_->makeAhead());
     return {};
   }
 

@@ -1,5 +1,6 @@
 #include "runtime/ot/Cot.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -105,6 +106,30 @@ Expected<void> CotStream::extend(std::span<Block> out) {
       taken_ = 0;
       filled_ = batch;
     }
+  }
+  return {};
+}
+
+Expected<void> CotStream::makeAhead() {
+  while (!steps_.empty()) {
+    const CotStep &step = steps_.front();
+    if (step.kind != CotStep::SoftSpoken && step.kind != CotStep::Load) break;
+    if (step.forTable) {
+      SD_TRY(runForTable(step));
+      steps_.erase(steps_.begin());
+      continue;
+    }
+    SecretVector<Block> more(filled_ - taken_ + step.count);
+    std::copy_n(buffer_.data() + taken_, filled_ - taken_, more.data());
+    std::span<Block> out = more.span().subspan(filled_ - taken_);
+    while (!out.empty()) {
+      const std::size_t batch = batchSize();
+      SD_TRY(runBatch(out.first(batch)));
+      out = out.subspan(batch);
+    }
+    buffer_ = std::move(more);
+    taken_ = 0;
+    filled_ = buffer_.size();
   }
   return {};
 }

@@ -34,6 +34,10 @@ public:
   // chosen for the whole. Without it each extend() plans for itself.
   void reserve(std::uint64_t n);
 
+  // Makes what is reserved as far as it is the non-silent extension's, and the first table. Its messages go from
+  // receiver to sender and so wait for nothing, if both directions are made ahead, each side as receiver first.
+  Expected<void> makeAhead();
+
   // Fills `out` with the next OTs.
   Expected<void> extend(std::span<Block> out);
 
@@ -77,7 +81,7 @@ private:
   SecretVector<Block> table_;    // inputs of that run: the LPN secret, then `depth` for each tree
   SecretVector<Block> gathered_; // OTs made for a table
   std::size_t gatheredCount_ = 0;
-  SecretVector<Block> buffer_; // a batch partly taken
+  SecretVector<Block> buffer_; // made, and partly taken
   std::size_t taken_ = 0, filled_ = 0;
 };
 
