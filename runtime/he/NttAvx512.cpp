@@ -256,8 +256,8 @@ constexpr PolyKernels kAvx512{PolyTarget::Avx512, forward512,          inverse51
 } // namespace
 
 const PolyKernels *avx512Kernels() {
-  static const bool have =
-      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512ifma");
+  static const bool have = avx2Kernels() != nullptr && __builtin_cpu_supports("avx512f") &&
+                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512ifma");
   return have ? &kAvx512 : nullptr;
 }
 

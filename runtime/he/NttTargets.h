@@ -16,6 +16,6 @@ void reducePortable(const NttTables &tables, const std::uint64_t *lo, const std:
 void forwardSparseAvx2(const NttTables &tables, std::uint64_t *a, const std::array<std::uint64_t *, kInterleaved> &out);
 
 const PolyKernels *avx2Kernels();   // null where the machine lacks AVX2 and FMA
-const PolyKernels *avx512Kernels(); // null where the machine lacks AVX-512 F, DQ and IFMA
+const PolyKernels *avx512Kernels(); // null where the machine lacks AVX-512 F, DQ and IFMA, or the above
 
 } // namespace sd
