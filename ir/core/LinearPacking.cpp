@@ -160,6 +160,9 @@ std::vector<std::int64_t> tileSizes(std::int64_t out) {
   return sizes;
 }
 
+// Of the fewest possible, what a packing may take for less work.
+constexpr std::int64_t kMostBytesPercent = 108;
+
 std::int64_t product(const Dims &d) {
   return std::accumulate(d.begin(), d.end(), std::int64_t{1}, std::multiplies<>());
 }
@@ -191,11 +194,34 @@ WeightForm formOf(std::int64_t shiftStep, const Packing &p) {
   return std::gcd(shiftStep, single ? 0 : p.area) % kSparseStep == 0 ? WeightForm::Sparse : WeightForm::Dense;
 }
 
+// For the packing of least weight of those with at most `mostBytes`.
 struct Search {
   const LinearGeometry &geometry;
+  std::int64_t balance = 0;
+  std::int64_t mostBytes = std::numeric_limits<std::int64_t>::max();
   RlweSizes sizes = geometry.sizes();
   Packing best = {};
+  std::int64_t bestBytes = 0;
   std::int64_t bestWeight = std::numeric_limits<std::int64_t>::max();
+
+  void run() {
+    for (bool perTap : {false, true}) {
+      std::array<std::vector<std::pair<std::int64_t, AxisLayout>>, kSpatialDims> options;
+      for (int d = 0; d < kSpatialDims; ++d)
+        for (auto tile : tileSizes(geometry.dims[d].out)) {
+          AxisLayout layout = layoutAxis(geometry.dims[d], tile, perTap);
+          if (layout.phases.empty()) layout.phases.push_back({.offset = 0, .taps = {}, .shifts = {}, .base = 0});
+          if (layout.extent <= sizes.degree) options[d].emplace_back(tile, std::move(layout));
+        }
+      for (auto &[t0, l0] : options[0])
+        for (auto &[t1, l1] : options[1])
+          for (auto &[t2, l2] : options[2])
+            for (auto &[t3, l3] : options[3])
+              if (l0.extent * l1.extent * l2.extent * l3.extent <= sizes.degree)
+                tryTile({t0, t1, t2, t3}, {l0, l1, l2, l3});
+    }
+    assert(best.area > 0);
+  }
 
   void tryTile(const Dims &tile, const std::array<AxisLayout, kSpatialDims> &layouts) {
     Packing p;
@@ -231,8 +257,11 @@ struct Search {
       p.inBlock = in;
       p.outBlock = std::min(geometry.outChannels(), room / in);
       const PackingCost cost = estimate(p, virtualPerChannel, formOf(step, p));
-      if (const std::int64_t weight = weigh(cost, sizes, geometry.balance); weight < bestWeight) {
+      const std::int64_t bytes = cost.bytesUp + cost.bytesDown;
+      if (bytes > mostBytes) continue;
+      if (const std::int64_t weight = weigh(cost, sizes, balance); weight < bestWeight) {
         bestWeight = weight;
+        bestBytes = bytes;
         best = p;
         for (int d = 0; d < kSpatialDims; ++d)
           best.phases[d] = layouts[d].phases;
@@ -345,26 +374,12 @@ bool Packing::connected(const LinearGeometry &geometry, std::int64_t out, std::i
 }
 
 Packing choosePacking(const LinearGeometry &geometry) {
-  Search search{geometry};
-  const std::int64_t degree = search.sizes.degree;
-  const auto &dims = geometry.dims;
-  for (bool perTap : {false, true}) {
-    std::array<std::vector<std::pair<std::int64_t, AxisLayout>>, kSpatialDims> options;
-    for (int d = 0; d < kSpatialDims; ++d)
-      for (auto tile : tileSizes(dims[d].out)) {
-        AxisLayout layout = layoutAxis(dims[d], tile, perTap);
-        if (layout.phases.empty()) layout.phases.push_back({.offset = 0, .taps = {}, .shifts = {}, .base = 0});
-        if (layout.extent <= degree) options[d].emplace_back(tile, std::move(layout));
-      }
-    for (auto &[t0, l0] : options[0])
-      for (auto &[t1, l1] : options[1])
-        for (auto &[t2, l2] : options[2])
-          for (auto &[t3, l3] : options[3])
-            if (l0.extent * l1.extent * l2.extent * l3.extent <= degree)
-              search.tryTile({t0, t1, t2, t3}, {l0, l1, l2, l3});
-  }
-  Packing &p = search.best;
-  assert(p.area > 0);
+  Search fewestBytes{geometry};
+  fewestBytes.run();
+  Search leastWeight{
+      .geometry = geometry, .balance = geometry.balance, .mostBytes = fewestBytes.bestBytes * kMostBytesPercent / 100};
+  leastWeight.run();
+  Packing &p = leastWeight.best;
   // A channel's phases stand together, so that a group's data do too.
   for (std::int64_t c = 0; c < geometry.inChannels(); ++c)
     for (std::size_t a = 0; a < p.phases[0].size(); ++a)

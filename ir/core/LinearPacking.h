@@ -114,7 +114,7 @@ struct PackingCost {
   PackingCost &operator+=(const PackingCost &other);
 };
 
-// The packing with the least weighted sum of bytes and time.
+// Of the packings within 8 % of the fewest bytes, the one with the least weighted sum of bytes and time.
 Packing choosePacking(const LinearGeometry &geometry);
 PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing);
 

@@ -219,7 +219,7 @@ TYPED_TEST(LinearCorrelation, KernelsOfOneTapGiveSparseWeights) {
     return conv({1, in, side, side}, {out, in, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1);
   };
   EXPECT_EQ(form(pointwise(64, 64, kBitsOf<TypeParam> == 32 ? 56 : 80)), WeightForm::Constant);
-  for (const std::int64_t side : {28, 14, 13, 7})
+  for (const std::int64_t side : {28, 14, 7})
     EXPECT_EQ(form(pointwise(256, 256, side)), WeightForm::Sparse) << side;
   EXPECT_EQ(form(conv({1, 64, 14, 14}, {64, 64, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1)), WeightForm::Dense);
   EXPECT_EQ(form({OpKind::ShareMatMul, {1, 300}, {300, 40}, {}}), WeightForm::Dense);
@@ -251,10 +251,16 @@ TYPED_TEST(LinearCorrelation, BalanceTradesBytesForWork) {
     before = std::move(costs);
   }
 
-  LinearGeometry wide = geometryOf<TypeParam>(conv({1, 64, 32, 32}, {64, 64, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1));
-  const auto costAt = [&](std::int64_t balance) {
-    wide.balance = balance;
-    return packingCost(wide, choosePacking(wide));
+  // Which layers have such a choice within the bytes allowed depends on the ring.
+  const auto costAt = [](std::int64_t balance) {
+    PackingCost sum;
+    for (const auto &l : {conv({1, 256, 14, 14}, {256, 256, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1),
+                          conv({1, 512, 14, 14}, {512, 512, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1)}) {
+      LinearGeometry wide = geometryOf<TypeParam>(l);
+      wide.balance = balance;
+      sum += packingCost(wide, choosePacking(wide));
+    }
+    return sum;
   };
   const PackingCost small = costAt(0), quick = costAt(1 << 20);
   EXPECT_LT(bytes(small), bytes(quick));
