@@ -185,7 +185,8 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
         continue;
       }
       const Ranker ranker(rewriter.builder, op, ranking, boundBits);
-      rewriter.replace(op, OpKind::ShareOutput, {ranker.marks(rewriter[op.operands[0]])});
+      rewriter.replace(op, OpKind::ShareOutput, {ranker.marks(rewriter[op.operands[0]])},
+                       {{Attr::Count, ranking.count}});
       marks.insert(op.result);
     } else if (!op.operands.empty() && marks.contains(op.operands[0]) && isNormalizer(op.kind)) {
       rewriter.map(op.result, rewriter[op.operands[0]]); // the order stays

@@ -110,7 +110,8 @@ Expected<void> runLocally(const RunOptions &options, const LoadedProgram &progra
   SD_ASSIGN(const LocalResult result,
             runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
   SD_TRY(deliver(options, program.program, result.outputs));
-  return writeStats(options, program.program, std::vector{result.service, result.client});
+  SD_TRY(writeStats(options, program.program, std::vector{result.service, result.client}));
+  return checkValid(result.outputs);
 }
 
 // Null without a dealer.
@@ -214,7 +215,12 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
     fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
   else
     SD_TRY(deliver(options, program.program, result.outputs));
-  return writeStats(options, program.program, {&result.stats, 1});
+  SD_TRY(writeStats(options, program.program, {&result.stats, 1}));
+  SD_TRY(checkValid(result.outputs));
+  if (result.failure)
+    return fail("{} of {} records have their results, the others none: {}", result.outputs.size(), records.size(),
+                result.failure->message);
+  return {};
 }
 
 Expected<void> run(const RunOptions &options) {

@@ -26,6 +26,17 @@ Digest digestOf(Bytes program) {
   return sha256({program.first(format::kPrefixBytes), program.subspan(format::kProgramHeaderBytes)});
 }
 
+template <RingWord R>
+Digest digestOf(const WeightSet<R> &weights) {
+  Digest digest = weights.program;
+  for (const auto &tensor : weights.tensors)
+    digest =
+        sha256({digest, {reinterpret_cast<const std::uint8_t *>(tensor.data.data()), tensor.data.size() * sizeof(R)}});
+  return digest;
+}
+template Digest digestOf(const WeightSet<Ring32> &);
+template Digest digestOf(const WeightSet<Ring64> &);
+
 std::string toHex(const Digest &digest) { return fmt::format("{:02x}", fmt::join(digest, "")); }
 
 } // namespace sd

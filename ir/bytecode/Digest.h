@@ -14,6 +14,10 @@ Digest sha256(std::initializer_list<Bytes> parts);
 // readProgram() accepts has digestOf(file) in its header. Of anything shorter than a header: of all its bytes.
 Digest digestOf(Bytes program);
 
+// Of a program together with its weights.
+template <RingWord R>
+Digest digestOf(const WeightSet<R> &weights);
+
 std::string toHex(const Digest &digest);
 
 } // namespace sd

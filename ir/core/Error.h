@@ -13,6 +13,7 @@ namespace sd {
 // `message` says what is wrong and what the user can do; no trailing full stop, no newline, never secret data.
 struct Error {
   std::string message;
+  bool here = false; // it names files of this machine: not for a peer
 };
 
 template <class T>
@@ -21,6 +22,12 @@ using Expected = tl::expected<T, Error>;
 template <class... Args>
 [[nodiscard]] tl::unexpected<Error> fail(fmt::format_string<Args...> format, Args &&...args) {
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...)});
+}
+
+// The same, of what is nobody's business but this machine's.
+template <class... Args>
+[[nodiscard]] tl::unexpected<Error> failHere(fmt::format_string<Args...> format, Args &&...args) {
+  return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), true});
 }
 
 } // namespace sd

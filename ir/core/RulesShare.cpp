@@ -187,6 +187,10 @@ Expected<Type> ruleShareMul(const Case &c) {
   return Type::share(c.in[0].shape, c.in[0].scale + c.in[1].scale);
 }
 
-Expected<Type> ruleShareOutput(const Case &c) { return Type::clear(c.in[0].shape); }
+Expected<Type> ruleShareOutput(const Case &c) {
+  if (c.attrs.has(Attr::Count) && (c.attrs.i(Attr::Count) < 1 || c.in[0].scale != 0))
+    return broken(1, "count is {} at scale 2^{}; it must be at least 1, at 2^0", c.attrs.i(Attr::Count), c.in[0].scale);
+  return Type::clear(c.in[0].shape);
+}
 
 } // namespace sd::rules

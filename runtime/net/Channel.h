@@ -46,12 +46,18 @@ public:
   virtual Traffic traffic() const = 0; // of this stream
 };
 
+inline constexpr std::uint16_t kStreams = 64; // so many can a connection have
+
 class Connection {
 public:
   virtual ~Connection() = default;
 
-  // The stream `id` (not 0xffff), made at first use by each side; the connection outlives its channels.
+  // The stream `id` (below kStreams), made at first use by each side; the connection outlives its channels.
   virtual Channel &stream(std::uint16_t id) = 0;
+
+  // From now on a peer that sends more than `bytes` that nobody here has asked for ends the session. It can only lower
+  // what the connection allows by itself.
+  virtual void limitUnread(std::size_t bytes) = 0;
 
   virtual Traffic traffic() const = 0;      // of all streams
   virtual std::string peerName() const = 0; // for messages: "127.0.0.1:7766", "the other thread"

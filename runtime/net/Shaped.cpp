@@ -159,6 +159,7 @@ public:
       sum += channel->traffic();
     return sum;
   }
+  void limitUnread(std::size_t bytes) override { inner_->limitUnread(bytes); }
   std::string peerName() const override { return inner_->peerName(); }
   void close(std::string_view reason) override {
     pipe_->drain();

@@ -31,16 +31,21 @@ std::string printable(std::string_view text) {
 } // namespace
 
 StreamedConnection::StreamedConnection(std::string peerName, const ConnectionOptions &options)
-    : peerName_(std::move(peerName)), options_(options) {}
+    : peerName_(std::move(peerName)), options_(options), unreadLimit_(options.receiveLimit + kUnreadMargin) {}
 
 StreamedConnection::~StreamedConnection() = default;
 
 Channel &StreamedConnection::stream(std::uint16_t id) {
-  assert(id != kControlStream);
+  assert(id < kStreams);
   const std::lock_guard lock(mutex_);
   std::unique_ptr<Stream> &slot = streams_[id];
   if (!slot) slot = std::make_unique<Stream>(*this, id);
   return *slot;
+}
+
+void StreamedConnection::limitUnread(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  unreadLimit_ = std::min(unreadLimit_, bytes);
 }
 
 Traffic StreamedConnection::traffic() const {
@@ -150,7 +155,7 @@ StreamedConnection::Waiting::~Waiting() {
 }
 
 Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHeader &header) {
-  if (header.stream == kControlStream || header.length > kMaxFrameBytes)
+  if (header.stream >= kStreams || header.length > kMaxFrameBytes)
     return fail("{} sent a frame of {} bytes on stream {}, which no version of this protocol does; is it the right "
                 "program, and the link sound?",
                 peerName_, header.length, header.stream);
@@ -167,7 +172,7 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
     incoming.target = posted->target;
     return incoming;
   }
-  if (unread_ + weightOf(header.length) > (greeted_ ? options_.receiveLimit + kUnreadMargin : kUngreetedLimit))
+  if (unread_ + weightOf(header.length) > (greeted_ ? unreadLimit_ : kUngreetedLimit))
     return fail("{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
                 peerName_, unread_ >> 20);
   unread_ += weightOf(header.length);

@@ -28,6 +28,7 @@ struct ConnectionOptions {
 class StreamedConnection : public Connection {
 public:
   Channel &stream(std::uint16_t id) final;
+  void limitUnread(std::size_t bytes) final;
   Traffic traffic() const final;
   std::string peerName() const final { return peerName_; }
   void close(std::string_view reason) final;
@@ -105,6 +106,7 @@ private:
   bool greeted_ = false; // a message was received
   std::string endMessage_;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
+  std::size_t unreadLimit_;
   int waiting_ = 0;
   bool held_ = false;
   std::atomic<Clock::rep> lastArrival_{0};

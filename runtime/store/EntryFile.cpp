@@ -71,7 +71,7 @@ Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolFolder> pool
     SD_TRY(writeAt(state->file, 0, header.encode(), state->part));
     return EntryWriter(std::move(state));
   }
-  return fail("{}: it is there already, or somebody else keeps removing it", state->part);
+  return failHere("{}: it is there already, or somebody else keeps removing it", state->part);
 }
 
 Expected<void> EntryWriter::putPacked(std::size_t entry, SecretVector<std::uint8_t> packed) {

@@ -25,7 +25,7 @@ std::optional<EntryId> parseEntryId(std::string_view text);
 
 // What entries are for. All of it is in every header.
 struct EntryBinding {
-  Digest program{};
+  Digest program{}; // P0's: with its weights, on which its material depends
   int party = 0;
   StoreId peer{};
 };

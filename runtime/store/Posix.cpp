@@ -25,12 +25,13 @@ Expected<void> checkPrivate(const FileHandle &file, std::string_view name, bool 
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return failedCall(name, "can't look at it");
   if (folder ? !S_ISDIR(status.st_mode) : !S_ISREG(status.st_mode))
-    return fail("{}: not a {}", name, folder ? "folder" : "regular file");
+    return failHere("{}: not a {}", name, folder ? "folder" : "regular file");
   if (status.st_uid != ::geteuid())
-    return fail("{}: it belongs to another user (number {}); a store is used by its owner alone", name, status.st_uid);
+    return failHere("{}: it belongs to another user (number {}); a store is used by its owner alone", name,
+                    status.st_uid);
   if ((status.st_mode & 077) != 0)
-    return fail("{}: others may read or change it (mode {:04o}); make a new store: its secrets may be known", name,
-                status.st_mode & 07777);
+    return failHere("{}: others may read or change it (mode {:04o}); make a new store: its secrets may be known", name,
+                    status.st_mode & 07777);
   return {};
 }
 
@@ -41,7 +42,7 @@ FileHandle::~FileHandle() {
 }
 
 tl::unexpected<Error> failedCall(std::string_view name, std::string_view what) {
-  return fail("{}: {}: {}", name, what, std::strerror(errno));
+  return failHere("{}: {}: {}", name, what, std::strerror(errno));
 }
 
 Expected<void> writeAt(const FileHandle &file, std::uint64_t offset, std::span<const std::uint8_t> bytes,
@@ -63,7 +64,7 @@ Expected<void> readAt(const FileHandle &file, std::uint64_t offset, std::span<st
         ::pread(file.get(), bytes.data(), std::min(bytes.size(), kMaxCall), static_cast<off_t>(offset));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return failedCall(name, "can't read");
-    if (done == 0) return fail("{}: it ends too early", name);
+    if (done == 0) return failHere("{}: it ends too early", name);
     bytes = bytes.subspan(static_cast<std::size_t>(done)), offset += static_cast<std::uint64_t>(done);
   }
   return {};

@@ -114,9 +114,9 @@ Expected<Pool> Store::pool(const EntryBinding &binding) const {
 Expected<Pool> Store::existingPool(const EntryBinding &binding) const {
   const std::string name = poolName(binding);
   if (::faccessat(folder_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
-    return fail("{}: no inferences of this program were ever prepared with this peer as party {}; run both sides with "
+    return fail("no inferences of this program{} were ever prepared with this peer as party {}; run both sides with "
                 "--prepare N --store DIR",
-                path_, binding.party);
+                binding.party == 0 ? " with these weights" : "", binding.party);
   return openPool(name, binding);
 }
 

@@ -1,10 +1,32 @@
 #include "runtime/vm/ClearPart.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "ir/core/Reference.h"
 
 namespace sd {
+
+namespace {
+
+// Could a run without overflow have opened these?
+template <RingWord R>
+bool plausible(const Program &program, const Instruction &output, std::span<const R> values) {
+  using Signed = SignedOf<R>;
+  Signed most = 0;
+  if (output.attrs.has(Attr::Count)) {
+    most = static_cast<Signed>(output.attrs.i(Attr::Count));
+    if (std::ranges::count(values, R{0}) == std::ssize(values)) return false;
+  } else {
+    const auto source = std::ranges::find(program.instructions, output.operands[0], &Instruction::result);
+    if (source->op != OpKind::ShareRelu || source->operands.size() > 1) return true;
+    most = static_cast<Signed>(Signed{1} << (source->attrs.i(Attr::Bound) - source->attrs.i(Attr::Bits)));
+  }
+  return std::ranges::all_of(values,
+                             [&](R v) { return static_cast<Signed>(v) >= 0 && static_cast<Signed>(v) <= most; });
+}
+
+} // namespace
 
 Expected<ClearPart> ClearPart::prepare(const Program &program, const NamedTensors &record) {
   SD_TRY(checkRecord(program, record));
@@ -52,6 +74,7 @@ Expected<SecretVector<R>> ClearPart::quantized(const Instruction &input) const {
 
 template <RingWord R>
 void ClearPart::setOpened(const Instruction &output, const SecretVector<R> &values) {
+  valid_ = valid_ && plausible<R>(*program_, output, values.span());
   const int scale = program_->slots[output.operands[0]].scale;
   const Shape &shape = program_->slots[output.result].shape;
   values_[output.result] = dequantize<R>(Tensor<R>(shape, {values.span().begin(), values.span().end()}), scale);
@@ -60,8 +83,10 @@ void ClearPart::setOpened(const Instruction &output, const SecretVector<R> &valu
 Expected<std::vector<Tensor<float>>> ClearPart::finish() {
   SD_TRY(run(io_.bodyEnd, static_cast<std::uint32_t>(program_->instructions.size()), {}));
   std::vector<Tensor<float>> outputs;
-  for (const Port &port : io_.outputs)
+  for (const Port &port : io_.outputs) {
     outputs.push_back(values_[port.slot]);
+    if (!valid_) std::ranges::fill(outputs.back().data, std::numeric_limits<float>::quiet_NaN());
+  }
   return outputs;
 }
 

@@ -16,11 +16,13 @@ public:
   template <RingWord R>
   Expected<SecretVector<R>> quantized(const Instruction &input) const;
 
-  // What share.output instruction `output` has opened.
+  // What share.output instruction `output` has opened. Integers that no right run gives show that a value inside left
+  // its bound, though not every such value is seen.
   template <RingWord R>
   void setOpened(const Instruction &output, const SecretVector<R> &values);
 
-  // Runs the ops behind the secure part, once every output is set; the program's outputs in order.
+  // Runs the ops behind the secure part, once every output is set; the program's outputs in order. All are NaN if a
+  // value was seen to have left its bound: the peer must not learn of it, so it is no error here.
   Expected<std::vector<Tensor<float>>> finish();
 
 private:
@@ -28,6 +30,7 @@ private:
   Expected<void> run(std::uint32_t begin, std::uint32_t end, const NamedTensors &record);
 
   const Program *program_;
+  bool valid_ = true;
   ProgramIo io_;
   std::vector<Tensor<float>> values_; // by slot
 };

@@ -67,35 +67,37 @@ std::string_view describe(Purpose purpose) {
   return "uses prepared inferences (--store DIR)";
 }
 
-Expected<void> comparePurpose(const Hello &mine, const Hello &theirs) {
-  if (theirs.purpose > static_cast<std::uint8_t>(Purpose::Stored))
-    return fail("the peer wants something that this side does not know");
-  const auto purpose = static_cast<Purpose>(mine.purpose);
-  if (mine.purpose != theirs.purpose)
-    return fail("the peer {}, this side {}; start both sides alike", describe(static_cast<Purpose>(theirs.purpose)),
-                describe(purpose));
-  if (purpose == Purpose::Fresh) return {};
-  if (mine.store == theirs.store) return fail("both sides use the same store; each side needs a --store of its own");
-  if (purpose == Purpose::Prepare && mine.records != theirs.records)
-    return fail("the peer prepares {} inference(s), this side {}; give both sides the same --prepare N", theirs.records,
-                mine.records);
+// Of what the service wants and what the hospital does; the messages read the same on both sides.
+Expected<void> compareWants(const Hello &service, const Hello &hospital) {
+  if (service.program != hospital.program)
+    return fail("the parties have different programs (digests {:.16}... and {:.16}...); give both sides the same .sdb "
+                "file",
+                toHex(service.program), toHex(hospital.program));
+  const auto known = [](const Hello &hello) {
+    return hello.purpose <= static_cast<std::uint8_t>(Purpose::Stored) &&
+           hello.mode <= static_cast<std::uint8_t>(PreprocessMode::Dealer);
+  };
+  if (!known(service) || !known(hospital)) return fail("one party wants something that the other does not know");
+  const auto purpose = static_cast<Purpose>(service.purpose);
+  if (service.purpose != hospital.purpose)
+    return fail("party 0 {}, party 1 {}; start both sides alike", describe(purpose),
+                describe(static_cast<Purpose>(hospital.purpose)));
+  if (purpose != Purpose::Fresh && service.store == hospital.store)
+    return fail("both sides use the same store; each side needs a --store of its own");
+  if (purpose == Purpose::Prepare && service.records != hospital.records)
+    return fail("party 0 prepares {} inference(s), party 1 {}; give both sides the same --prepare N", service.records,
+                hospital.records);
+  if (service.mode != hospital.mode)
+    return fail("party 0's offline phase is {}, party 1's {}; give both sides the same --preprocess",
+                toString(static_cast<PreprocessMode>(service.mode)),
+                toString(static_cast<PreprocessMode>(hospital.mode)));
   return {};
 }
 
 Expected<void> compare(const Hello &mine, const Hello &theirs) {
   if (mine.party == theirs.party) return fail("both sides run as party {}; one must be 0 and one 1", mine.party);
   if (theirs.party > 1) return fail("the peer says that it is party {}", theirs.party);
-  if (mine.program != theirs.program)
-    return fail("the peer has another program (digest {:.16}..., here {:.16}...); give both sides the same .sdb file",
-                toHex(theirs.program), toHex(mine.program));
-  SD_TRY(comparePurpose(mine, theirs));
-  if (mine.mode != theirs.mode) {
-    if (theirs.mode > static_cast<std::uint8_t>(PreprocessMode::Dealer))
-      return fail("the peer wants an offline phase that this side does not know");
-    return fail("the peer's offline phase is {}, this side's {}; give both sides the same --preprocess",
-                toString(static_cast<PreprocessMode>(theirs.mode)), toString(static_cast<PreprocessMode>(mine.mode)));
-  }
-  return {};
+  return mine.party == 0 ? compareWants(mine, theirs) : compareWants(theirs, mine);
 }
 
 } // namespace
@@ -111,8 +113,7 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   mine.program = options.program, mine.store = options.store;
   mine.records = options.party == 1 || options.purpose == Purpose::Prepare ? options.records : 0;
   nonce.fill(std::span(mine.nonce));
-  SD_TRY(control.send(kHelloTag, encode(mine)));
-
+  if (options.party == 1) SD_TRY(control.send(kHelloTag, encode(mine)));
   SD_ASSIGN(const std::vector<std::uint8_t> bytes, control.receiveUpTo(kHelloTag, kMaxHelloBytes));
   SD_ASSIGN(const Hello theirs, decode(bytes));
   SD_TRY(compare(mine, theirs));
@@ -120,6 +121,7 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   result.peerStore = theirs.store;
   result.records = options.party == 1 ? mine.records : theirs.records;
   if (result.records == 0 || result.records > kMaxRecords) return fail("the peer announces {} records", result.records);
+  if (options.party == 0) SD_TRY(control.send(kHelloTag, encode(mine)));
   const bool first = options.party == 0;
   const Digest digest = sha256({first ? mine.nonce : theirs.nonce, first ? theirs.nonce : mine.nonce, mine.program});
   std::copy_n(digest.begin(), result.session.size(), result.session.begin());

@@ -1,7 +1,9 @@
 // The first message of a session, each way, on stream 0: do both sides mean to run the same thing?
 //
-//   P0 -> P1 and P1 -> P0   magic, version, party, preprocess mode, purpose, program's digest, nonce, number of
-//                           records, the store's identity
+//   P1 -> P0, then P0 -> P1   magic, version, party, preprocess mode, purpose, program's digest, nonce, number of
+//                             records, the store's identity
+//
+// P0 answers only a peer that names its program.
 #pragma once
 
 #include "ir/bytecode/Program.h"

@@ -20,6 +20,7 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &optio
   // The side that failed first has the better message; the other one only lost its peer.
   if (!service) return tl::unexpected(service.error());
   if (!client) return tl::unexpected(client.error());
+  if (client->failure) return tl::unexpected(*client->failure);
   return LocalResult{std::move(client->outputs), std::move(*service), std::move(client->stats)};
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/vm/Report.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ir/bytecode/ProgramIo.h"
 
@@ -49,8 +50,13 @@ std::size_t classCount(const Program &program, SlotId slot) {
   return isVector(shape) ? static_cast<std::size_t>(elementCount(shape)) : 0;
 }
 
+bool isValid(const Tensor<float> &output) {
+  return std::ranges::none_of(output.data, [](float v) { return std::isnan(v); });
+}
+
 std::string describe(OpKind op, const Tensor<float> &output, const std::vector<std::string> &classes) {
   const std::span<const float> values(output.data);
+  if (!isValid(output)) return "no valid result";
   if (namesClasses(op)) {
     std::vector<std::string> names;
     for (float value : values)
@@ -78,6 +84,17 @@ std::string describe(const Program &program, std::span<const std::vector<Tensor<
       text += describe(opBehind(program, io.outputs[i].slot), records[r][i], classes) + "\n";
     }
   return text;
+}
+
+Expected<void> checkValid(std::span<const std::vector<Tensor<float>>> records) {
+  std::vector<std::size_t> invalid;
+  for (std::size_t r = 0; r < records.size(); ++r)
+    if (!std::ranges::all_of(records[r], isValid)) invalid.push_back(r + 1);
+  if (invalid.empty()) return {};
+  return fail(
+      "record {}: a value inside the network left its bound, so there is no valid result; compile the model with "
+      "--input-range and --calibrate so that the bounds hold for such records",
+      fmt::join(invalid, ", "));
 }
 
 Expected<void> checkClasses(const Program &program, const std::vector<std::string> &classes) {

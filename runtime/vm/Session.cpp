@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "ir/bytecode/ProgramCost.h"
 #include "ir/core/Guard.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Meter.h"
@@ -10,6 +11,13 @@
 namespace sd {
 
 namespace {
+
+// Of the OT extension and the sessions' own messages.
+constexpr std::size_t kUnreadBeside = std::size_t{64} << 20;
+
+void tellPeer(Connection &peer, const Error &error) {
+  peer.close(error.here ? "the other side has a problem with its own files" : error.message);
+}
 
 // What both parties do alike.
 template <RingWord R>
@@ -46,7 +54,7 @@ private:
   }
   OnlineContext online() const { return {program_, plan_, index_, options_.pool}; }
   Channel &control() { return peer_.stream(kSessionStream); }
-  EntryBinding binding(const StoreId &peer) const { return {options_.program.digest, stats_.party, peer}; }
+  EntryBinding binding(const StoreId &peer) const { return {madeFor_, stats_.party, peer}; }
 
   // Gives each piece of material to `put` and its cost to its op.
   template <class Material, class Put>
@@ -77,6 +85,7 @@ private:
   const ProgramIndex index_;
   Meter meter_;
   SessionStats stats_;
+  Digest madeFor_ = options_.program.digest; // EntryBinding::program
 };
 
 template <RingWord R>
@@ -93,6 +102,12 @@ Expected<HandshakeResult> Session<R>::begin(int party, std::uint64_t records) {
                                                 .store = use.store ? use.store->id() : StoreId{}},
                                                nonce));
   stats_.records = agreed.records;
+  if (options_.mode == PreprocessMode::TwoParty) {
+    SD_ASSIGN(const ProgramCost cost, costOf(program_));
+    // The parties meet() after each inference, so a peer is ahead by one at most.
+    const int sender = 1 - party;
+    peer_.limitUnread(kUnreadBeside + 2 * (cost.offline.bytes[sender] + cost.onlineBytes[sender]));
+  }
   return agreed;
 }
 
@@ -106,6 +121,7 @@ Expected<void> Session<R>::finish() {
 template <RingWord R>
 Expected<SessionStats> Session<R>::serve(const WeightSet<R> &weights,
                                          const ProviderFactory<ServiceProvider<R>> &makeProvider) {
+  if (options_.store.purpose != Purpose::Fresh) madeFor_ = digestOf(weights);
   SD_ASSIGN(const HandshakeResult agreed, begin(0, 0));
   if (options_.store.purpose == Purpose::Stored) {
     SD_TRY(serveStored(agreed.peerStore, weights));
@@ -175,13 +191,19 @@ Expected<ClientResult> Session<R>::consult(std::span<const NamedTensors> records
                                            const ProviderFactory<ClientProvider<R>> &makeProvider) {
   SD_ASSIGN(const HandshakeResult agreed, begin(1, records.size()));
   ClientResult result;
-  if (options_.store.purpose == Purpose::Stored) {
-    SD_TRY(consultStored(records, agreed.peerStore, result));
-  } else {
+  const auto all = [&]() -> Expected<void> {
+    if (options_.store.purpose == Purpose::Stored) return consultStored(records, agreed.peerStore, result);
     SD_ASSIGN(const std::unique_ptr<ClientProvider<R>> provider, makeProvider(providerContext(agreed.session)));
     meter_.add(stats_.setup);
-    SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsClient(agreed, *provider)
-                                                      : consultFresh(records, *provider, result));
+    return options_.store.purpose == Purpose::Prepare ? prepareAsClient(agreed, *provider)
+                                                      : consultFresh(records, *provider, result);
+  };
+  if (const auto done = guarded(all); !done) {
+    if (result.outputs.empty()) return tl::unexpected(done.error());
+    // What has been opened is the hospital's. If that is all, it misses nothing.
+    if (result.outputs.size() < records.size()) result.failure = done.error();
+    stats_.records = result.outputs.size();
+    tellPeer(peer_, done.error());
   }
   result.stats = std::move(stats_);
   return result;
@@ -265,7 +287,7 @@ Expected<T> inSession(Connection &peer, const SessionOptions &options, const Bod
     Session<R> session(peer, options, std::move(plan));
     return body(session);
   });
-  if (!result) peer.close(result.error().message);
+  if (!result) tellPeer(peer, result.error());
   return result;
 }
 

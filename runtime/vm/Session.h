@@ -58,6 +58,7 @@ Expected<SessionStats> runService(Connection &peer, const SessionOptions &option
 
 struct ClientResult {
   std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program
+  std::optional<Error> failure;                    // why there are outputs of the first records alone
   SessionStats stats;
 };
 
@@ -65,7 +66,7 @@ struct ClientResult {
 Expected<void> checkRecords(const Program &program, std::span<const NamedTensors> records);
 
 // P1: runs the records one after another. All of them are checked before anything is sent. With Purpose::Prepare there
-// are no records.
+// are no records. Once a record's result is open, a failure does not take it away.
 template <RingWord R>
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
                                  const ProviderFactory<ClientProvider<R>> &makeProvider);

@@ -365,6 +365,23 @@ TEST_F(HostilePeerTest, AFloodBeforeTheFirstMessageIsRefused) {
   EXPECT_THAT(receiveError(*connection), HasSubstr("sent more than 63 MiB that this side did not ask for"));
 }
 
+TEST_F(HostilePeerTest, MoreThanASessionCanNeedIsRefused) {
+  auto [connection, peer] = accepted(frame({10, 1, 5}, 10));
+  ASSERT_EQ(receiveError(*connection), "");
+  connection->limitUnread(std::size_t{3} << 20);
+  connection->limitUnread(std::size_t{9} << 20); // lowers only
+  std::jthread flood([&peer = peer] {
+    for (int i = 0; i < 3; ++i)
+      peer.sendAll(frame({1 << 20, 2, 5}, 1 << 20));
+  });
+  EXPECT_THAT(receiveError(*connection), HasSubstr("sent more than 2 MiB that this side did not ask for"));
+}
+
+TEST_F(HostilePeerTest, AStreamThatNobodyUsesIsRefused) {
+  auto [connection, peer] = accepted(frame({0, kStreams, 1}, 0));
+  EXPECT_THAT(receiveError(*connection), HasSubstr("on stream 64"));
+}
+
 TEST_F(HostilePeerTest, APeerThatNeverReadsDoesNotHangTheEnd) {
   options.connection.flushTimeout = 100ms;
   options.connection.timeout = 300ms;

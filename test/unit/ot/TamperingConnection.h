@@ -29,6 +29,7 @@ public:
     if (!channel) channel = std::make_unique<Wrapped>(*this, id, inner_.stream(id));
     return *channel;
   }
+  void limitUnread(std::size_t bytes) override { inner_.limitUnread(bytes); }
   Traffic traffic() const override { return inner_.traffic(); }
   std::string peerName() const override { return inner_.peerName(); }
   void close(std::string_view reason) override { inner_.close(reason); }

@@ -20,6 +20,7 @@ namespace sd {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using Ints = std::vector<std::int64_t>;
 
 template <RingWord R>
@@ -166,6 +167,24 @@ TEST(StoredSession, ManyAtOnceShareOneStore) {
   EXPECT_EQ(used, 40u);
   EXPECT_EQ(service.size(), 40u);
   EXPECT_EQ(client, service);
+}
+
+// Material made with some weights would give wrong results with others, and tell the hospital their difference.
+TEST(StoredSession, OtherWeightsOfTheSameProgramHaveInferencesOfTheirOwn) {
+  Fixture<Ring32> fixture;
+  ASSERT_TRUE(fixture.run(Purpose::Prepare, 2).client);
+  fixture.compiled.weights.tensors[0].data[0] ^= 1;
+  const Results other = fixture.run(Purpose::Stored, 1);
+  ASSERT_FALSE(other.service || other.client);
+  EXPECT_THAT(other.service.error().message, HasSubstr("no inferences of this program with these weights"));
+  EXPECT_THAT(other.client.error().message, HasSubstr("with these weights"));
+  EXPECT_THAT(other.client.error().message, Not(HasSubstr(fixture.folder)));
+  ASSERT_TRUE(fixture.run(Purpose::Prepare, 1).client);
+  ASSERT_TRUE(fixture.run(Purpose::Stored, 1).client); // the hospital discards the two
+  fixture.compiled.weights.tensors[0].data[0] ^= 1;
+  const Results back = fixture.run(Purpose::Stored, 1);
+  ASSERT_FALSE(back.service || back.client);
+  EXPECT_THAT(back.client.error().message, HasSubstr("the stores hold 0 prepared inference(s)"));
 }
 
 TEST(StoredSession, AStoreOfAnotherProgramIsEmptyHere) {

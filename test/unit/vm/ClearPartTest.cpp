@@ -34,6 +34,34 @@ TEST(ClearPart, PreparesAndFinishes) {
   EXPECT_EQ(*outputs, (std::vector<Tensor<float>>{Tensor<float>({2, 1}, {1, -2.5f})}));
 }
 
+// Opened integers that no run without overflow gives. There is no error: the service would see that the session ends.
+TEST(ClearPart, ImplausibleResultsAreNotNumbers) {
+  const auto opened = [](Attrs output, std::vector<Ring32> values) {
+    test::ProgramBuilder<Ring32> builder;
+    const SlotId in = builder.add(OpKind::ShareInput, {builder.input("x", {2})}, {}, Type::share({2}, 0));
+    const SlotId relu = builder.add(OpKind::ShareRelu, {in}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{10}}});
+    const SlotId out = builder.add(OpKind::ShareOutput, {relu}, std::move(output));
+    const Instruction instruction = builder.program().instructions.back();
+    builder.add(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
+    auto part = ClearPart::prepare(builder.program(), {{"x", Tensor<float>({2}, {1, 1})}});
+    EXPECT_TRUE(part);
+    SecretVector<Ring32> secret(values.size());
+    std::ranges::copy(values, secret.data());
+    part->setOpened(instruction, secret);
+    return (*part->finish())[0].data;
+  };
+  const auto nan = testing::Each(testing::IsNan());
+  EXPECT_THAT(opened({}, {1024, 0}), testing::ElementsAre(1024, 0));
+  EXPECT_THAT(opened({}, {1025, 0}), nan);
+  EXPECT_THAT(opened({}, {5, static_cast<Ring32>(-1)}), nan);
+  const Attrs marks{{Attr::Count, std::int64_t{1}}};
+  EXPECT_THAT(opened(marks, {1, 0}), testing::ElementsAre(1, 0));
+  EXPECT_THAT(opened(marks, {1, 1}), testing::ElementsAre(1, 1));
+  EXPECT_THAT(opened(marks, {0, 0}), nan);
+  EXPECT_THAT(opened(marks, {1, 2}), nan);
+  EXPECT_THAT(opened(marks, {1, static_cast<Ring32>(-1279)}), nan);
+}
+
 TEST(ClearPart, RefusesWhatDoesNotFitTheRing) {
   test::ProgramBuilder<Ring32> builder;
   const SlotId in = builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 20));

@@ -28,6 +28,7 @@ Both shake(const HandshakeOptions &service, const HandshakeOptions &client, std:
   std::thread thread([&, &far = *left] {
     Prg prg(seed(nonce));
     both.service = shakeHands(far.stream(kSessionStream), service, prg);
+    if (!both.service) far.close(both.service.error().message);
   });
   Prg prg(seed(2));
   both.client = shakeHands(right->stream(kSessionStream), client, prg);
@@ -74,6 +75,19 @@ TEST(Handshake, BothSidesNameWhatDiffers) {
   ASSERT_TRUE(prepare.service && prepare.client);
   EXPECT_EQ(prepare.service->peerStore[0], 2);
   EXPECT_EQ(prepare.client->peerStore[0], 1);
+}
+
+TEST(Handshake, OnlyAPeerWithTheProgramIsAnswered) {
+  auto [near, far] = makeMemoryConnections();
+  std::thread thread([&, &far = *far] {
+    Prg prg(seed(1));
+    EXPECT_FALSE(shakeHands(far.stream(kSessionStream), {.party = 1, .program = {1}, .records = 1}, prg));
+  });
+  Prg prg(seed(2));
+  EXPECT_FALSE(shakeHands(near->stream(kSessionStream), {.party = 0, .program = {2}}, prg));
+  EXPECT_EQ(near->traffic().messagesSent, 0u);
+  near->close("wrong program");
+  thread.join();
 }
 
 // Whatever the peer greets with, this side answers with a result or an error.

@@ -13,6 +13,7 @@
 #include "runtime/offline/LocalDealer.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
+#include "test/unit/ot/TamperingConnection.h"
 #include "test/unit/vm/Programs.h"
 
 namespace sd {
@@ -243,8 +244,36 @@ TEST(Session, AnotherProgramIsNamedOnBothSides) {
   const auto consulted = pair.consult();
   service.join();
   ASSERT_FALSE(served || consulted);
-  EXPECT_THAT(served.error().message, HasSubstr("another program"));
-  EXPECT_THAT(consulted.error().message, HasSubstr("another program"));
+  EXPECT_THAT(served.error().message, HasSubstr("different programs"));
+  EXPECT_THAT(consulted.error().message, HasSubstr("different programs"));
+}
+
+// The first message with `tag` of number `number` is spoilt on its way to the hospital.
+Expected<ClientResult> consultSpoilt(std::uint16_t tag, int number) {
+  Pair pair;
+  pair.records = randomRecords(pair.compiled.program.program, 2);
+  std::thread service([&] { (void)pair.serve().has_value(); });
+  TamperingConnection spoilt(*pair.link.second, [&](std::size_t, SeenMessage &message) {
+    if (message.stream == kSessionStream && message.tag == tag && number-- == 0) message.payload.push_back(0);
+  });
+  auto result = runClient<Ring32>(spoilt, {pair.compiled.program, pair.pool, PreprocessMode::TwoParty, seed(2)},
+                                  pair.records, twoPartyClient<Ring32>());
+  service.join();
+  return result;
+}
+
+TEST(Session, AFailureTakesNoOpenedResultAway) {
+  EXPECT_FALSE(consultSpoilt(kReadyTag, 0));
+  const auto half = consultSpoilt(kReadyTag, 1);
+  ASSERT_TRUE(half) << half.error().message;
+  EXPECT_EQ(half->outputs.size(), 1u);
+  EXPECT_EQ(half->stats.records, 1u);
+  ASSERT_TRUE(half->failure);
+  EXPECT_THAT(half->failure->message, HasSubstr("wrong length"));
+  const auto whole = consultSpoilt(kDoneTag, 0);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_EQ(whole->outputs.size(), 2u);
+  EXPECT_FALSE(whole->failure);
 }
 
 TEST(Session, APeerThatLeavesGarblesOrSleepsIsAnError) {
