@@ -43,22 +43,6 @@ void tightenBounds(Module &module) {
   }
 }
 
-// The module with its opened values as results, before the hospital finishes them.
-Module withOpenedResults(const Module &module, std::vector<std::size_t> &outputs) {
-  Module result = module;
-  Op &end = result.ops.back();
-  end.operands.clear();
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < module.ops.size(); ++i)
-    if (module.ops[i].kind == OpKind::ShareOutput) {
-      outputs.push_back(i);
-      end.operands.push_back(module.ops[i].result);
-      names.push_back(std::to_string(i));
-    }
-  end.attrs.set(Attr::Names, names);
-  return result;
-}
-
 void note(std::optional<RangeFact> &fact, double magnitude) {
   if (!fact) return;
   fact->measured = std::max(fact->measured, magnitude);
@@ -68,19 +52,13 @@ void note(std::optional<RangeFact> &fact, double magnitude) {
 // The largest values over the calibration records.
 Expected<void> measure(const Module &module, PassContext &context, std::vector<std::optional<RangeFact>> &facts) {
   if (context.options.calibration.empty()) return {};
-  std::vector<std::size_t> outputs;
-  const Module opened = withOpenedResults(module, outputs);
-  if (outputs.empty()) return {}; // nothing is shared
-  SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(opened)));
+  SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(module)));
   InterpreterOptions options;
   options.observe = true;
   for (auto &record : context.options.calibration) {
     SD_ASSIGN(const RunResult result, interpreter.run(record, options));
     for (auto &observation : result.observations)
       note(facts[observation.op], observation.largest);
-    for (std::size_t i = 0; i < outputs.size(); ++i)
-      for (float value : result.outputs[i].data)
-        note(facts[outputs[i]], std::ldexp(std::abs(static_cast<double>(value)), facts[outputs[i]]->scale));
   }
   return {};
 }

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::int64_t kMostRanked = 1024; // classes; they take half their square of comparisons
 
+bool isRanker(OpKind kind) { return kind == OpKind::ArgMax || kind == OpKind::ArgTopK; }
 bool isNormalizer(OpKind kind) { return kind == OpKind::Softmax || kind == OpKind::LogSoftmax; }
 
 // What is asked of an opened value.
@@ -131,11 +132,10 @@ private:
   void visit(ValueId value) {
     for (std::size_t user : graph_.users[value]) {
       const Op &op = graph_.module.ops[user];
-      const bool ranks = op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK;
       if (op.kind == OpKind::TopK)
         complaints_.add(op,
                         "--reveal class reveals no score, and the values of TopK are scores; return its indices alone");
-      if (!ranks && !isNormalizer(op.kind)) continue;
+      if (!isRanker(op.kind) && !isNormalizer(op.kind)) continue;
       const std::int64_t axis = op.attrs.i(Attr::Axis);
       if (ranking_.axis >= 0 && axis != ranking_.axis)
         complaints_.add(op,
@@ -163,7 +163,7 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
   const int boundBits = boundBitsOf(module, context.options);
   Rewriter rewriter(module);
   Complaints complaints;
-  std::set<ValueId> marks; // opened ones, in the old module
+  std::set<ValueId> marks, moved; // opened ones, in the old module; the same after a reshape or transposition
   for (auto &op : module.ops) {
     if (op.kind == OpKind::ShareOutput) {
       const Shape &shape = module.type(op.result).shape;
@@ -191,10 +191,20 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
     } else if (!op.operands.empty() && marks.contains(op.operands[0]) && isNormalizer(op.kind)) {
       rewriter.map(op.result, rewriter[op.operands[0]]); // the order stays
       marks.insert(op.result);
-    } else if (!op.operands.empty() && marks.contains(op.operands[0]) && op.kind == OpKind::Sigmoid) {
-      complaints.add(op, "--reveal class does not apply to scores that end in a sigmoid: each is a result of its own");
-      rewriter.clone(op);
     } else {
+      const auto isMark = [&](ValueId v) { return marks.contains(v); };
+      const auto wasMoved = [&](ValueId v) { return moved.contains(v); };
+      const bool takesMarks = std::ranges::any_of(op.operands, isMark);
+      const bool takesMoved = std::ranges::any_of(op.operands, wasMoved);
+      const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose;
+      if ((takesMarks || takesMoved) && moves)
+        moved.insert(op.result);
+      else if (takesMarks && op.kind == OpKind::Sigmoid)
+        complaints.add(op,
+                       "--reveal class does not apply to scores that end in a sigmoid: each is a result of its own");
+      else if ((takesMoved || (takesMarks && !isRanker(op.kind))) && op.kind != OpKind::Return)
+        complaints.add(op, "--reveal class opens no scores, and this op computes with them; return the scores, their "
+                           "softmax, or the ArgMax or TopK of either");
       rewriter.clone(op);
     }
   }

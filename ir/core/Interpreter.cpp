@@ -21,9 +21,8 @@ template <RingWord R>
 struct Value {
   std::shared_ptr<const Tensor<float>> clear;
   std::shared_ptr<const Tensor<R>> ring; // shares and weights
-  // With InterpreterOptions::observe: the largest integer that this value would have been outside the ring, if it
-  // wrapped.
-  double wrapped = 0;
+  // With InterpreterOptions::observe: what this value would have been outside the ring, if it wrapped.
+  std::shared_ptr<const Tensor<double>> wide;
   std::shared_ptr<const Tensor<float>> error; // with InterpreterOptions::errors: of clear values
 };
 
@@ -41,11 +40,10 @@ double real(R value) {
   return static_cast<double>(static_cast<SignedOf<R>>(value));
 }
 
-template <RingWord R>
-double largestOf(const Tensor<R> &values) {
+double largestOf(const Tensor<double> &values) {
   double largest = 0;
-  for (auto v : values.data)
-    largest = std::max(largest, std::abs(real(v)));
+  for (const double v : values.data)
+    largest = std::max(largest, std::abs(v));
   return largest;
 }
 
@@ -99,7 +97,8 @@ private:
 
   Expected<Value<R>> clearOp(const OpView &op);
   Expected<Value<R>> shareOp(std::size_t index, const OpView &op);
-  Expected<Value<R>> linearExactly(const OpView &op);
+  std::vector<Tensor<double>> integers(const OpView &op) const;
+  Value<R> integersExactly(const OpView &op);
   void observe(std::size_t index, const OpView &op);
   void returnOp(const OpView &op);
 
@@ -130,40 +129,50 @@ Expected<Value<R>> Run<R>::clearOp(const OpView &op) {
   return value;
 }
 
-// Integers as they would be without the ring, to see whether they fit; as residues too where doubles hold them exactly.
+// The operands as they would be without the ring.
 template <RingWord R>
-Expected<Value<R>> Run<R>::linearExactly(const OpView &op) {
+std::vector<Tensor<double>> Run<R>::integers(const OpView &op) const {
   std::vector<Tensor<double>> wide;
-  for (auto *each : all(op, &Value<R>::ring))
-    wide.push_back(map<double>(*each, real<R>));
+  for (auto id : op.operands)
+    wide.push_back(values_[id].wide ? *values_[id].wide : map<double>(*values_[id].ring, real<R>));
+  return wide;
+}
+
+// The result without the ring, to see whether it fits; as residues too where doubles hold them exactly.
+template <RingWord R>
+Value<R> Run<R>::integersExactly(const OpView &op) {
+  const std::vector<Tensor<double>> wide = integers(op);
   std::vector<const Tensor<double> *> pointers;
   for (auto &each : wide)
     pointers.push_back(&each);
-  const auto sums = evaluateLinear<double>(op.kind, pointers, *op.attrs, program_.types[op.result].shape);
+  const Shape &shape = program_.types[op.result].shape;
+  auto result =
+      isLinear(op.kind)
+          ? evaluateLinear<double>(op.kind, pointers, *op.attrs, shape)
+          : evaluateLayout<double>(op.kind, pointers, *op.attrs, shape,
+                                   op.kind == OpKind::SharePad ? static_cast<double>(op.attrs->i(Attr::IntFill)) : 0.0);
   Value<R> value;
-  double largest = 0;
-  for (auto v : sums.data)
-    largest = std::max(largest, std::abs(v));
+  const double largest = largestOf(result);
   if (kBitsOf<R> == 32 && largest < kExactDouble)
-    value.ring = owned(map<R>(sums, [](double v) { return static_cast<R>(static_cast<std::int64_t>(v)); }));
-  if (largest >= kHalfOf<R>) value.wrapped = largest;
+    value.ring = owned(map<R>(result, [](double v) { return static_cast<R>(static_cast<std::int64_t>(v)); }));
+  if (largest >= kHalfOf<R>) value.wide = owned(std::move(result));
   return value;
 }
 
 template <RingWord R>
 void Run<R>::observe(std::size_t index, const OpView &op) {
-  const Tensor<R> &x = *operand(op, 0).ring;
-  const double bound = std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bound)));
-  Observation seen{index, largestOf(x), bound - std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bits, 0)))};
+  std::vector<Tensor<double>> in = integers(op);
+  double largest = 0;
   if (op.kind == OpKind::ShareMax) {
-    const Tensor<R> &y = *operand(op, 1).ring;
-    seen.largest = 0;
-    for (std::size_t i = 0; i < x.data.size(); ++i)
-      seen.largest = std::max(seen.largest, std::abs(real(x.data[i]) - real(y.data[i])));
+    std::ranges::transform(in[0].data, in[1].data, in[0].data.begin(), std::minus<>());
+    for (auto id : op.operands) // the maximum of what wrapped is wrong, though the difference may fit
+      if (values_[id].wide) largest = std::max(largest, largestOf(*values_[id].wide));
   }
-  for (auto id : op.operands)
-    seen.largest = std::max(seen.largest, values_[id].wrapped);
-  result_.observations.push_back(seen);
+  const double limit = op.kind == OpKind::ShareOutput
+                           ? kHalfOf<R> - 1
+                           : std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bound))) -
+                                 std::ldexp(1.0, static_cast<int>(op.attrs->i(Attr::Bits, 0)));
+  result_.observations.push_back({index, std::max(largest, largestOf(in[0])), limit});
 }
 
 template <RingWord R>
@@ -181,6 +190,7 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
     return value;
   }
   case OpKind::ShareOutput: {
+    if (options_.observe) observe(index, op);
     const int scale = program_.types[op.operands[0]].scale;
     value.clear = owned(dequantize<R>(*operand(op, 0).ring, scale));
     if (options_.errors) value.error = owned(statedErrors(trace(), index));
@@ -189,19 +199,13 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
   default:
     break;
   }
-  const bool bounded = op.attrs->has(Attr::Bound);
-  if (options_.observe && bounded) observe(index, op);
-  if (options_.observe && isLinear(op.kind)) {
-    SD_ASSIGN(value, linearExactly(op));
-  }
+  if (options_.observe && op.attrs->has(Attr::Bound)) observe(index, op);
+  if (options_.observe && (isLinear(op.kind) || isLayout(op.kind))) value = integersExactly(op);
   auto operands = all(op, &Value<R>::ring);
   if (!value.ring) {
     SD_ASSIGN(auto result, evaluateShare<R>(op.kind, operands, *op.attrs, rounding_));
     value.ring = owned(std::move(result));
   }
-  if (!bounded) // what wrapped before a bounded op has been reported there
-    for (auto id : op.operands)
-      value.wrapped = std::max(value.wrapped, values_[id].wrapped);
   return value;
 }
 

@@ -34,7 +34,8 @@ struct InterpreterOptions {
   bool errors = false;  // state the errors of the outputs; takes a run's time for each output element
 };
 
-// The largest |y| that entered an interactive op with a bound, against what the op promises: 2^k - 2^t.
+// The largest |y| that entered an op with a bound, against what the op promises: 2^k - 2^t; or an output, which takes
+// what the ring does. Both as integers, though the ring's may have wrapped.
 struct Observation {
   std::size_t op; // index into ProgramView::ops
   double largest, limit;

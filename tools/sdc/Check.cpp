@@ -162,7 +162,7 @@ Accuracy compare(const Job &job, const std::vector<Outcome> &outcomes, std::int6
 
 std::string power(double value) { return value < 1 ? "0" : fmt::format("2^{:.2f}", std::log2(value)); }
 
-// The largest value seen before each op with a bound, against what is proved and what it takes.
+// The largest value seen before each op with a bound and each output, against what is proved and what it takes.
 std::string rangeTable(const Job &job, const std::vector<Outcome> &outcomes) {
   std::vector<double> seen(job.module.ops.size(), 0);
   for (auto &outcome : outcomes)
@@ -171,8 +171,8 @@ std::string rangeTable(const Job &job, const std::vector<Outcome> &outcomes) {
   std::string text = fmt::format("{:<36} {:>9} {:>9} {:>9}\n", "largest |y| before", "seen", "proved", "limit");
   walkIntervals(job.module, Knowledge::Weights, [&](std::size_t i, double proved) {
     const Op &op = job.module.ops[i];
-    text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), op.attrs.has(Attr::Bound) ? power(seen[i]) : "-",
-                        power(proved), power(limitOf(op, job.module.ringBits)),
+    text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), power(seen[i]), power(proved),
+                        power(limitOf(op, job.module.ringBits)),
                         proved <= limitOf(op, job.module.ringBits) ? "" : "  NOT PROVED");
   });
   return text;

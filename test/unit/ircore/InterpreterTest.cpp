@@ -169,13 +169,36 @@ TEST(Interpreter, ObservesTheLargestBeforeEachBoundedOp) {
   const Module module = b.take();
   auto result = Interpreter::create(viewOf(module))->run({{"x", {{2}, {1, -4}}}}, {.observe = true});
   ASSERT_TRUE(result) << result.error().message;
-  ASSERT_EQ(result->observations.size(), 3U);
+  ASSERT_EQ(result->observations.size(), 6U);
   EXPECT_EQ(result->observations[0].largest, std::ldexp(4096, 20)); // as it would be without wrapping
   EXPECT_EQ(result->observations[0].limit, std::ldexp(1, 30) - 1024);
   EXPECT_EQ(result->observations[1].largest, 4096);
   EXPECT_EQ(result->observations[1].limit, 4096 - 4);
   EXPECT_EQ(result->observations[2].largest, 8192);
   EXPECT_EQ(result->observations[2].limit, 16384 - 1);
+  EXPECT_EQ(result->observations[4].largest, 1024); // -4 / 2^2, and outputs have the ring's limit
+  EXPECT_EQ(result->observations[4].limit, std::ldexp(1, 31) - 1);
+}
+
+// What wraps on the way, as the pieces of an approximation do, and fits in the end is no overflow; an output that
+// does not fit is one, though the opened residue is small.
+TEST(Interpreter, ObservesIntegersAndNotResidues) {
+  Builder b("m");
+  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1}}});
+  const Type type = Type::share({1}, 10);
+  auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
+  auto big = b.create(OpKind::ShareMulC, {s}, {{Attr::Factor, std::int64_t{1} << 20}});
+  auto moved = b.create(OpKind::ShareReshape, {big}, {{Attr::Dims, Ints{1}}});
+  auto little = b.create(OpKind::ShareSub, {moved, b.create(OpKind::ShareMulC, {s}, {{Attr::Factor, (1 << 20) - 3}})});
+  b.create(OpKind::Return, {b.create(OpKind::ShareOutput, {moved}), b.create(OpKind::ShareOutput, {little})},
+           {{Attr::Names, Names{"big", "little"}}});
+  const Module module = b.take();
+  auto result = Interpreter::create(viewOf(module))->run({{"x", Tensor<float>({1}, 4)}}, {.observe = true});
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->outputs[0].data[0], 0); // 2^32
+  ASSERT_EQ(result->observations.size(), 2U);
+  EXPECT_EQ(result->observations[0].largest, std::ldexp(1, 32));
+  EXPECT_EQ(result->observations[1].largest, 3 * 4096);
 }
 
 TEST(Interpreter, ObservingChangesNoResult) {
@@ -220,7 +243,7 @@ TEST(Interpreter, SixtyFourBitsAreExactAndWrappingIsSeen) {
   auto result = interpreter->run({{"x", Tensor<float>({1}, 3)}}, {.observe = true});
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->outputs[0].data[0], 3.0F / 1024); // at scale 2^20
-  ASSERT_EQ(result->observations.size(), 2U);
+  ASSERT_EQ(result->observations.size(), 4U);
   EXPECT_EQ(result->observations[0].largest, 3072);
   EXPECT_EQ(result->observations[1].largest, std::ldexp(3072.0 * 3072.0, 50));
   EXPECT_FALSE(interpreter->run({{"x", Tensor<float>({1}, 1024)}})) << "the input's own bound";
