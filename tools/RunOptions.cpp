@@ -7,19 +7,8 @@ namespace sd {
 
 namespace {
 
-// "NAME=FILE" or "FILE". A name ends at the first '='.
-Expected<void> addFile(std::map<std::string, std::string> &files, const std::string &text) {
-  const std::size_t at = text.find('=');
-  const std::string name = at == std::string::npos ? "" : text.substr(0, at);
-  const std::string path = at == std::string::npos ? text : text.substr(at + 1);
-  if (path.empty()) return fail("'{}' names no file", text);
-  if (!files.emplace(name, path).second) return fail("'{}' is given twice", name.empty() ? text : name);
-  return {};
-}
-
 struct RawOptions {
   std::string preprocess = "two-party", classes;
-  std::vector<std::string> inputs, outputs;
 };
 
 Expected<void> readPreprocess(const std::string &text, RunOptions &options) {
@@ -41,39 +30,14 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   options.purpose = options.prepare > 0 ? Purpose::Prepare : Purpose::Stored;
   if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
     return fail("--preprocess goes with --prepare N: what is in the store has been made already");
-  if (options.purpose == Purpose::Prepare && !raw.inputs.empty())
+  if (options.purpose == Purpose::Prepare && !options.inputs.empty())
     return fail("--prepare has no --input: it makes what later runs with --store use");
-  return {};
-}
-
-// No result replaces what the run reads, nor another result. Pipes and devices may be given more than once.
-Expected<void> checkResultFiles(const RunOptions &options) {
-  std::vector<std::string> taken{options.program, options.weights};
-  for (const auto &[name, path] : options.inputs)
-    taken.push_back(path);
-  const auto take = [&](std::string_view flag, const std::string &path) -> Expected<void> {
-    std::error_code error; // of files that are not there
-    const bool mayRepeat = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
-    for (const std::string &other : taken)
-      if (!mayRepeat && (path == other || std::filesystem::equivalent(path, other, error)))
-        return fail("{} {}: the run reads or writes that file already; choose another name", flag, path);
-    taken.push_back(path);
-    return {};
-  };
-  for (const auto &[name, path] : options.outputs)
-    SD_TRY(take("--output", path));
-  if (!options.stats.empty()) SD_TRY(take("--stats", options.stats));
-  if (!options.profile.empty()) SD_TRY(take("--profile", options.profile));
   return {};
 }
 
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
   SD_TRY(readStore(options, raw));
-  for (const std::string &input : raw.inputs)
-    SD_TRY(addFile(options.inputs, input));
-  for (const std::string &output : raw.outputs)
-    SD_TRY(addFile(options.outputs, output));
   if (!raw.classes.empty()) options.classes = CLI::detail::split(raw.classes, ',');
   const bool isClient = options.local || options.party == 1;
   const bool hasRecord = isClient && options.purpose != Purpose::Prepare;
@@ -87,7 +51,7 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
     options.weights = std::filesystem::path(options.program).replace_extension(".sdw").string();
-  return checkResultFiles(options);
+  return {};
 }
 
 void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
@@ -98,11 +62,11 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_option("--address", options.network.address, "where party 0 listens and party 1 connects to")
       ->type_name("HOST:PORT")
       ->default_val("127.0.0.1:7766");
-  app.add_option("--input", raw.inputs, "party 1: records, .npy or .csv; NAME=FILE if there are several inputs")
+  app.add_option("--input", options.inputs, "party 1: records, .npy or .csv; NAME=FILE if there are several inputs")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--output", raw.outputs, "party 1: write the result as .npy instead of printing it")
+  app.add_option("--output", options.outputs, "party 1: write the result as .npy instead of printing it")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

@@ -1,6 +1,5 @@
 // Runs one party of a compiled program, or both.
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
@@ -13,17 +12,19 @@
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
 #include "runtime/vm/TensorFile.h"
-#include "tools/RunOptions.h"
+#include "tools/RunFiles.h"
 #include "tools/Serve.h"
 
 namespace sd {
 
 namespace {
 
-Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const Program &program) {
+void say(std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); }
+
+Expected<std::vector<NamedTensors>> readRecords(const RunFiles &files, const Program &program) {
   NamedTensors inputs;
-  for (const auto &[name, path] : options.inputs) {
-    SD_ASSIGN(inputs[name], readTensor(path));
+  for (const auto &[name, path] : files.inputs) {
+    SD_ASSIGN(inputs[name], readTensor(path, say));
   }
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program, std::move(inputs)));
   SD_TRY(checkRecords(program, records));
@@ -40,27 +41,24 @@ Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgra
   return readWeightsFile<R>(options.weights, program);
 }
 
-// Before the run, so that no result is lost to a wrong name.
-Expected<void> checkOutputs(const RunOptions &options, const Program &program) {
-  const ProgramIo io = ioOf(program);
-  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
-  if (!options.profile.empty()) SD_TRY(checkWritable(options.profile));
-  SD_TRY(checkClasses(program, options.classes));
-  for (const auto &[name, path] : options.outputs) {
-    SD_TRY(checkWritable(path));
-    const bool known = std::ranges::any_of(io.outputs, [&, &n = name](const Port &port) { return port.name == n; });
-    if (name.empty() ? io.outputs.size() == 1 : known) continue;
-    std::vector<std::string> names;
-    for (const Port &port : io.outputs)
-      names.push_back(port.name);
-    return fail("--output {}={}: say which of the program's outputs: {}", name, path, fmt::join(names, ", "));
-  }
+// These checks come before the run, so that no result is lost to a wrong name.
+Expected<void> checkReports(const RunOptions &options) {
+  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats, FileMode::Public));
+  if (!options.profile.empty()) SD_TRY(checkWritable(options.profile, FileMode::Public));
   return {};
 }
 
-Expected<void> deliver(const RunOptions &options, const Program &program,
+Expected<void> checkResults(const RunOptions &options, const RunFiles &files, const Program &program) {
+  SD_TRY(checkReports(options));
+  SD_TRY(checkClasses(program, options.classes));
+  for (const auto &[name, path] : files.outputs)
+    SD_TRY(checkWritable(path, FileMode::Private));
+  return {};
+}
+
+Expected<void> deliver(const RunOptions &options, const RunFiles &files, const Program &program,
                        std::span<const std::vector<Tensor<float>>> records) {
-  if (options.outputs.empty()) {
+  if (files.outputs.empty()) {
     const std::string text = describe(program, records, options.classes);
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
       return fail("can't write the result to the standard output; --output FILE writes it to a file");
@@ -68,8 +66,8 @@ Expected<void> deliver(const RunOptions &options, const Program &program,
   }
   const ProgramIo io = ioOf(program);
   for (std::size_t i = 0; i < io.outputs.size(); ++i)
-    for (const auto &[name, path] : options.outputs)
-      if (name.empty() || name == io.outputs[i].name) SD_TRY(writeTensor(path, joinOutputs(records, i)));
+    if (const auto file = files.outputs.find(io.outputs[i].name); file != files.outputs.end())
+      SD_TRY(writeTensor(file->second, joinOutputs(records, i)));
   return {};
 }
 
@@ -86,10 +84,11 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
 std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weightCache * std::uint64_t{1'000'000}; }
 
 template <RingWord R>
-Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  SD_TRY(checkOutputs(options, program.program));
+Expected<void> runLocally(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                          ThreadPool &pool) {
+  SD_TRY(checkResults(options, files, program.program));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
-  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
+  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(files, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -109,7 +108,7 @@ Expected<void> runLocally(const RunOptions &options, const LoadedProgram &progra
   }
   SD_ASSIGN(const LocalResult result,
             runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
-  SD_TRY(deliver(options, program.program, result.outputs));
+  SD_TRY(deliver(options, files, program.program, result.outputs));
   return writeStats(options, program.program, std::vector{result.service, result.client});
 }
 
@@ -141,7 +140,7 @@ struct Party {
   Expected<SessionOptions> session(Connection *dealer) const {
     SD_ASSIGN(const Seed seed, Seed::fresh());
     StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
-    use.log = [](std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); };
+    use.log = say;
     if (options.verbose) use.trace = use.log;
     return SessionOptions{program, pool, options.mode, seed, dealer, std::move(use)};
   }
@@ -165,7 +164,7 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
 
 template <RingWord R>
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
+  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats, FileMode::Public));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   const auto twoParty = twoPartyService<R>(weightCacheBytes(options));
@@ -196,12 +195,13 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 }
 
 template <RingWord R>
-Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
+Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                         ThreadPool &pool) {
   const bool prepare = options.purpose == Purpose::Prepare;
-  SD_TRY(checkOutputs(options, program.program));
+  SD_TRY(checkResults(options, files, program.program));
   std::vector<NamedTensors> records;
   if (!prepare) {
-    SD_ASSIGN(records, readRecords(options, program.program));
+    SD_ASSIGN(records, readRecords(files, program.program));
   }
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
@@ -213,16 +213,17 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
   if (prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
   else
-    SD_TRY(deliver(options, program.program, result.outputs));
+    SD_TRY(deliver(options, files, program.program, result.outputs));
   return writeStats(options, program.program, {&result.stats, 1});
 }
 
 Expected<void> run(const RunOptions &options) {
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
+  SD_ASSIGN(const RunFiles files, filesOf(options, program.program));
   ThreadPool pool(options.threads);
   return withRing(program.program.ringBits, [&]<class R>() {
-    if (options.local) return runLocally<R>(options, program, pool);
-    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, program, pool);
+    if (options.local) return runLocally<R>(options, files, program, pool);
+    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, files, program, pool);
   });
 }
 

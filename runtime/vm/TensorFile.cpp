@@ -29,7 +29,7 @@ Expected<Tensor<float>> readTensor(const std::string &path, const Note &note) {
 Expected<void> writeTensor(const std::string &path, const Tensor<float> &tensor) {
   const std::string content = encodeNpy(tensor);
   return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(content.data()), content.size()},
-                             FileMode::Public);
+                             FileMode::Private);
 }
 
 } // namespace sd

@@ -17,7 +17,7 @@ using Note = std::function<void(std::string_view)>;
 // Reads .npy or .csv, as the name ends. Values are converted to float; errors name the file.
 Expected<Tensor<float>> readTensor(const std::string &path, const Note &note = {});
 
-// Writes .npy; the file is replaced as one step.
+// Writes .npy, for its owner alone; the file is replaced as one step.
 Expected<void> writeTensor(const std::string &path, const Tensor<float> &tensor);
 
 } // namespace sd

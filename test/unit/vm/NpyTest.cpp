@@ -173,6 +173,8 @@ TEST(TensorFile, WritesAndReadsByName) {
   EXPECT_THAT(readTensor(folder + "/none.npy").error().message, HasSubstr("none.npy"));
   EXPECT_THAT(readTensor(folder + "/a.txt").error().message, HasSubstr("neither a .npy nor a .csv"));
   EXPECT_FALSE(writeTensor(folder + "/no/file.npy", tensor));
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(folder + "/a.npy").permissions(), perms::owner_read | perms::owner_write);
   std::filesystem::remove_all(folder);
 }
 
