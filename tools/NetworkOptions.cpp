@@ -10,9 +10,11 @@ namespace sd {
 void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   tool_ = tool;
   app.set_version_flag("--version", tool + " " SD_VERSION);
-  app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE");
-  app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE");
-  app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")->type_name("FILE");
+  app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE")->check(notEmpty);
+  app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE")->check(notEmpty);
+  app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")
+      ->type_name("FILE")
+      ->check(notEmpty);
   app.add_flag("--allow-plaintext", allowPlaintext, "plain TCP also beyond this machine: anyone may read it");
   app.add_option("--timeout", timeout, "seconds to wait for a peer, at the start and for each message")
       ->check(CLI::Range(0.1, 1e6))
@@ -35,6 +37,10 @@ Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const 
   endpoint.waitForPeer = wait();
   endpoint.onRefused = [tool = tool_](std::string_view why) { fmt::print(stderr, "{}: {}\n", tool, why); };
   return endpoint;
+}
+
+std::string notEmpty(const std::string &value) {
+  return value.empty() ? "its value is empty; leave the option out, or check the variable that it comes from" : "";
 }
 
 std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {

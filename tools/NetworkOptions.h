@@ -25,6 +25,9 @@ private:
   std::string tool_;
 };
 
+// A check for options: a value that is empty, as that of an unset variable, is an error and not the same as none.
+std::string notEmpty(const std::string &value);
+
 // Parses the command line. Nothing: go on; else the program's exit code: 0 after --help, 1 after a usage error.
 std::optional<int> parseArguments(CLI::App &app, int argc, char **argv);
 

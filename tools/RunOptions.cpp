@@ -30,8 +30,9 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   options.purpose = options.prepare > 0 ? Purpose::Prepare : Purpose::Stored;
   if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
     return fail("--preprocess goes with --prepare N: what is in the store has been made already");
-  if (options.purpose == Purpose::Prepare && !options.inputs.empty())
-    return fail("--prepare has no --input: it makes what later runs with --store use");
+  if (options.purpose == Purpose::Prepare &&
+      !(options.inputs.empty() && options.outputs.empty() && raw.classes.empty()))
+    return fail("--prepare has no --input, --output or --classes: it makes what later runs with --store use");
   return {};
 }
 
@@ -58,7 +59,8 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_flag("--local", options.local, "both parties in this process");
   app.add_option("program", options.program, "compiled program, .sdb")->required()->type_name("M.sdb");
   app.add_option("--weights", options.weights, "party 0: the weights; default: .sdw beside the program")
-      ->type_name("M.sdw");
+      ->type_name("M.sdw")
+      ->check(notEmpty);
   app.add_option("--address", options.network.address, "where party 0 listens and party 1 connects to")
       ->type_name("HOST:PORT")
       ->default_val("127.0.0.1:7766");
@@ -66,28 +68,39 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--output", options.outputs, "party 1: write the result as .npy instead of printing it")
-      ->type_name("[NAME=]FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--classes", raw.classes, "party 1: names to print for the classes")->type_name("A,B,...");
+  CLI::Option *output =
+      app.add_option("--output", options.outputs, "party 1: write the result as .npy instead of printing it")
+          ->type_name("[NAME=]FILE")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--classes", raw.classes, "party 1: names to print for the classes")
+      ->type_name("A,B,...")
+      ->check(notEmpty)
+      ->excludes(output);
   app.add_option("--preprocess", raw.preprocess,
                  "offline phase: two-party, dealer=HOST:PORT, or dealer (one in this process) with --local")
       ->capture_default_str();
-  app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")->type_name("S.json");
+  app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")
+      ->type_name("S.json")
+      ->check(notEmpty);
   app.add_option("--profile", options.profile, "write the last record's phases and ops in Chrome's trace format")
-      ->type_name("TRACE.json");
-  app.add_option("--store", options.store,
-                 "take the correlations from this folder, where --prepare has put them, instead of making them")
-      ->type_name("DIR");
+      ->type_name("TRACE.json")
+      ->check(notEmpty);
+  CLI::Option *store =
+      app.add_option("--store", options.store,
+                     "take the correlations from this folder, where --prepare has put them, instead of making them")
+          ->type_name("DIR")
+          ->check(notEmpty);
   app.add_option("--prepare", options.prepare, "make the correlations of N inferences with the peer, for later")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
-  app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
+  CLI::Option *serve =
+      app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
   app.add_option("--sessions", options.sessions, "with --serve: how many at once")
       ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used");
+      ->capture_default_str()
+      ->needs(serve);
+  app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used")->needs(store);
   app.add_option("--weight-cache", options.weightCache,
                  "party 0: memory for prepared forms of the weights, which later inferences use; 0: none")
       ->type_name("MB")

@@ -164,7 +164,7 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
 
 template <RingWord R>
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats, FileMode::Public));
+  SD_TRY(checkReports(options));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   const auto twoParty = twoPartyService<R>(weightCacheBytes(options));
