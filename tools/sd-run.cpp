@@ -31,13 +31,26 @@ Expected<std::vector<NamedTensors>> readRecords(const RunFiles &files, const Pro
   return records;
 }
 
-template <RingWord R>
-Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
+// Who can change the weights decides the diagnoses; who can read them has the model.
+Expected<void> checkWeightsFile(const std::string &path) {
+  using std::filesystem::perms;
   std::error_code error;
-  if (!std::filesystem::exists(options.weights, error))
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
                 "place",
-                options.weights);
+                path);
+  const auto othersMay = [&](perms what) { return (status.permissions() & what) != perms::none; };
+  if (othersMay(perms::group_write | perms::others_write))
+    return fail("{}: others may change the weights; make sure that nobody did, then chmod 600 {}", path, path);
+  if (othersMay(perms::group_read | perms::others_read))
+    say(fmt::format("warning: {}: others may read the weights; chmod 600 {}", path, path));
+  return {};
+}
+
+template <RingWord R>
+Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
+  SD_TRY(checkWeightsFile(options.weights));
   return readWeightsFile<R>(options.weights, program);
 }
 
