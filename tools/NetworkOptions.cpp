@@ -1,11 +1,26 @@
 #include "tools/NetworkOptions.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
 
 #include "ir/core/Guard.h"
 
 namespace sd {
+
+namespace {
+
+// Shares, masks and keys are in this process: a crash leaves none of them on the disk. The limit holds for files alone;
+// what is not dumpable is not handed to a crash reporter either, nor to a debugger of the same user.
+void forbidCoreDumps() {
+  const rlimit none = {};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+} // namespace
 
 void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   tool_ = tool;
@@ -53,6 +68,7 @@ std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
 }
 
 int runTool(std::string_view tool, const std::function<Expected<void>()> &body) {
+  forbidCoreDumps();
   const Expected<void> done = guarded(body);
   if (!done) fmt::print(stderr, "{}: {}\n", tool, done.error().message);
   return done ? 0 : 1;
