@@ -1,5 +1,8 @@
 #include "tools/NetworkOptions.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
 
@@ -7,12 +10,26 @@
 
 namespace sd {
 
+namespace {
+
+// Shares, masks and keys are in this process: a crash leaves none of them on the disk. The limit holds for files alone;
+// what is not dumpable is not handed to a crash reporter either, nor to a debugger of the same user.
+void forbidCoreDumps() {
+  const rlimit none = {};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
+} // namespace
+
 void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   tool_ = tool;
   app.set_version_flag("--version", tool + " " SD_VERSION);
-  app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE");
-  app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE");
-  app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")->type_name("FILE");
+  app.add_option("--tls-cert", tls.cert, "this side's certificate, PEM")->type_name("FILE")->check(notEmpty);
+  app.add_option("--tls-key", tls.key, "its private key, PEM")->type_name("FILE")->check(notEmpty);
+  app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")
+      ->type_name("FILE")
+      ->check(notEmpty);
   app.add_flag("--allow-plaintext", allowPlaintext, "plain TCP also beyond this machine: anyone may read it");
   app.add_option("--timeout", timeout, "seconds to wait for a peer, at the start and for each message")
       ->check(CLI::Range(0.1, 1e6))
@@ -37,6 +54,10 @@ Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const 
   return endpoint;
 }
 
+std::string notEmpty(const std::string &value) {
+  return value.empty() ? "its value is empty; leave the option out, or check the variable that it comes from" : "";
+}
+
 std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
   try {
     app.parse(argc, argv);
@@ -47,6 +68,7 @@ std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
 }
 
 int runTool(std::string_view tool, const std::function<Expected<void>()> &body) {
+  forbidCoreDumps();
   const Expected<void> done = guarded(body);
   if (!done) fmt::print(stderr, "{}: {}\n", tool, done.error().message);
   return done ? 0 : 1;

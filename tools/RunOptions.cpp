@@ -7,19 +7,8 @@ namespace sd {
 
 namespace {
 
-// "NAME=FILE" or "FILE". A name ends at the first '='.
-Expected<void> addFile(std::map<std::string, std::string> &files, const std::string &text) {
-  const std::size_t at = text.find('=');
-  const std::string name = at == std::string::npos ? "" : text.substr(0, at);
-  const std::string path = at == std::string::npos ? text : text.substr(at + 1);
-  if (path.empty()) return fail("'{}' names no file", text);
-  if (!files.emplace(name, path).second) return fail("'{}' is given twice", name.empty() ? text : name);
-  return {};
-}
-
 struct RawOptions {
   std::string preprocess = "two-party", classes;
-  std::vector<std::string> inputs, outputs;
 };
 
 Expected<void> readPreprocess(const std::string &text, RunOptions &options) {
@@ -41,39 +30,15 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   options.purpose = options.prepare > 0 ? Purpose::Prepare : Purpose::Stored;
   if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
     return fail("--preprocess goes with --prepare N: what is in the store has been made already");
-  if (options.purpose == Purpose::Prepare && !raw.inputs.empty())
-    return fail("--prepare has no --input: it makes what later runs with --store use");
-  return {};
-}
-
-// No result replaces what the run reads, nor another result. Pipes and devices may be given more than once.
-Expected<void> checkResultFiles(const RunOptions &options) {
-  std::vector<std::string> taken{options.program, options.weights};
-  for (const auto &[name, path] : options.inputs)
-    taken.push_back(path);
-  const auto take = [&](std::string_view flag, const std::string &path) -> Expected<void> {
-    std::error_code error; // of files that are not there
-    const bool mayRepeat = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
-    for (const std::string &other : taken)
-      if (!mayRepeat && (path == other || std::filesystem::equivalent(path, other, error)))
-        return fail("{} {}: the run reads or writes that file already; choose another name", flag, path);
-    taken.push_back(path);
-    return {};
-  };
-  for (const auto &[name, path] : options.outputs)
-    SD_TRY(take("--output", path));
-  if (!options.stats.empty()) SD_TRY(take("--stats", options.stats));
-  if (!options.profile.empty()) SD_TRY(take("--profile", options.profile));
+  if (options.purpose == Purpose::Prepare &&
+      !(options.inputs.empty() && options.outputs.empty() && raw.classes.empty()))
+    return fail("--prepare has no --input, --output or --classes: it makes what later runs with --store use");
   return {};
 }
 
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
   SD_TRY(readStore(options, raw));
-  for (const std::string &input : raw.inputs)
-    SD_TRY(addFile(options.inputs, input));
-  for (const std::string &output : raw.outputs)
-    SD_TRY(addFile(options.outputs, output));
   if (!raw.classes.empty()) options.classes = CLI::detail::split(raw.classes, ',');
   const bool isClient = options.local || options.party == 1;
   const bool hasRecord = isClient && options.purpose != Purpose::Prepare;
@@ -87,43 +52,55 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
     options.weights = std::filesystem::path(options.program).replace_extension(".sdw").string();
-  return checkResultFiles(options);
+  return {};
 }
 
 void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_flag("--local", options.local, "both parties in this process");
   app.add_option("program", options.program, "compiled program, .sdb")->required()->type_name("M.sdb");
   app.add_option("--weights", options.weights, "party 0: the weights; default: .sdw beside the program")
-      ->type_name("M.sdw");
+      ->type_name("M.sdw")
+      ->check(notEmpty);
   app.add_option("--address", options.network.address, "where party 0 listens and party 1 connects to")
       ->type_name("HOST:PORT")
       ->default_val("127.0.0.1:7766");
-  app.add_option("--input", raw.inputs, "party 1: records, .npy or .csv; NAME=FILE if there are several inputs")
+  app.add_option("--input", options.inputs, "party 1: records, .npy or .csv; NAME=FILE if there are several inputs")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--output", raw.outputs, "party 1: write the result as .npy instead of printing it")
-      ->type_name("[NAME=]FILE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--classes", raw.classes, "party 1: names to print for the classes")->type_name("A,B,...");
+  CLI::Option *output =
+      app.add_option("--output", options.outputs, "party 1: write the result as .npy instead of printing it")
+          ->type_name("[NAME=]FILE")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--classes", raw.classes, "party 1: names to print for the classes")
+      ->type_name("A,B,...")
+      ->check(notEmpty)
+      ->excludes(output);
   app.add_option("--preprocess", raw.preprocess,
                  "offline phase: two-party, dealer=HOST:PORT, or dealer (one in this process) with --local")
       ->capture_default_str();
-  app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")->type_name("S.json");
+  app.add_option("--stats", options.stats, "write time and traffic of each phase and op as JSON")
+      ->type_name("S.json")
+      ->check(notEmpty);
   app.add_option("--profile", options.profile, "write the last record's phases and ops in Chrome's trace format")
-      ->type_name("TRACE.json");
-  app.add_option("--store", options.store,
-                 "take the correlations from this folder, where --prepare has put them, instead of making them")
-      ->type_name("DIR");
+      ->type_name("TRACE.json")
+      ->check(notEmpty);
+  CLI::Option *store =
+      app.add_option("--store", options.store,
+                     "take the correlations from this folder, where --prepare has put them, instead of making them")
+          ->type_name("DIR")
+          ->check(notEmpty);
   app.add_option("--prepare", options.prepare, "make the correlations of N inferences with the peer, for later")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
-  app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
+  CLI::Option *serve =
+      app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
   app.add_option("--sessions", options.sessions, "with --serve: how many at once")
       ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used");
+      ->capture_default_str()
+      ->needs(serve);
+  app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used")->needs(store);
   app.add_option("--weight-cache", options.weightCache,
                  "party 0: memory for prepared forms of the weights, which later inferences use; 0: none")
       ->type_name("MB")

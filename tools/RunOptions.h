@@ -1,9 +1,9 @@
 // The command line of sd-run.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "runtime/vm/Providers.h"
 #include "tools/NetworkOptions.h"
@@ -15,8 +15,8 @@ struct RunOptions {
   bool local = false; // both parties in this process
   std::string program, weights;
   NetworkOptions network;
-  EndpointOptions endpoint;                           // of the peer
-  std::map<std::string, std::string> inputs, outputs; // files by name; "" for the only one
+  EndpointOptions endpoint;                 // of the peer
+  std::vector<std::string> inputs, outputs; // [NAME=]FILE each; see RunFiles.h
   PreprocessMode mode = PreprocessMode::TwoParty;
   EndpointOptions dealer; // with PreprocessMode::Dealer, unless local
   std::string stats, profile;

@@ -1,6 +1,5 @@
 // Runs one party of a compiled program, or both.
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
@@ -13,54 +12,66 @@
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
 #include "runtime/vm/TensorFile.h"
-#include "tools/RunOptions.h"
+#include "tools/RunFiles.h"
 #include "tools/Serve.h"
 
 namespace sd {
 
 namespace {
 
-Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const Program &program) {
+void say(std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); }
+
+Expected<std::vector<NamedTensors>> readRecords(const RunFiles &files, const Program &program) {
   NamedTensors inputs;
-  for (const auto &[name, path] : options.inputs) {
-    SD_ASSIGN(inputs[name], readTensor(path));
+  for (const auto &[name, path] : files.inputs) {
+    SD_ASSIGN(inputs[name], readTensor(path, say));
   }
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program, std::move(inputs)));
   SD_TRY(checkRecords(program, records));
   return records;
 }
 
-template <RingWord R>
-Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
+// Who can change the weights decides the diagnoses; who can read them has the model.
+Expected<void> checkWeightsFile(const std::string &path) {
+  using std::filesystem::perms;
   std::error_code error;
-  if (!std::filesystem::exists(options.weights, error))
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
     return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
                 "place",
-                options.weights);
-  return readWeightsFile<R>(options.weights, program);
-}
-
-// Before the run, so that no result is lost to a wrong name.
-Expected<void> checkOutputs(const RunOptions &options, const Program &program) {
-  const ProgramIo io = ioOf(program);
-  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
-  if (!options.profile.empty()) SD_TRY(checkWritable(options.profile));
-  SD_TRY(checkClasses(program, options.classes));
-  for (const auto &[name, path] : options.outputs) {
-    SD_TRY(checkWritable(path));
-    const bool known = std::ranges::any_of(io.outputs, [&, &n = name](const Port &port) { return port.name == n; });
-    if (name.empty() ? io.outputs.size() == 1 : known) continue;
-    std::vector<std::string> names;
-    for (const Port &port : io.outputs)
-      names.push_back(port.name);
-    return fail("--output {}={}: say which of the program's outputs: {}", name, path, fmt::join(names, ", "));
-  }
+                path);
+  const auto othersMay = [&](perms what) { return (status.permissions() & what) != perms::none; };
+  if (othersMay(perms::group_write | perms::others_write))
+    return fail("{}: others may change the weights; make sure that nobody did, then chmod 600 {}", path, path);
+  if (othersMay(perms::group_read | perms::others_read))
+    say(fmt::format("warning: {}: others may read the weights; chmod 600 {}", path, path));
   return {};
 }
 
-Expected<void> deliver(const RunOptions &options, const Program &program,
+template <RingWord R>
+Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
+  SD_TRY(checkWeightsFile(options.weights));
+  return readWeightsFile<R>(options.weights, program);
+}
+
+// These checks come before the run, so that no result is lost to a wrong name.
+Expected<void> checkReports(const RunOptions &options) {
+  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats, FileMode::Public));
+  if (!options.profile.empty()) SD_TRY(checkWritable(options.profile, FileMode::Public));
+  return {};
+}
+
+Expected<void> checkResults(const RunOptions &options, const RunFiles &files, const Program &program) {
+  SD_TRY(checkReports(options));
+  SD_TRY(checkClasses(program, options.classes));
+  for (const auto &[name, path] : files.outputs)
+    SD_TRY(checkWritable(path, FileMode::Private));
+  return {};
+}
+
+Expected<void> deliver(const RunOptions &options, const RunFiles &files, const Program &program,
                        std::span<const std::vector<Tensor<float>>> records) {
-  if (options.outputs.empty()) {
+  if (files.outputs.empty()) {
     const std::string text = describe(program, records, options.classes);
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
       return fail("can't write the result to the standard output; --output FILE writes it to a file");
@@ -68,8 +79,8 @@ Expected<void> deliver(const RunOptions &options, const Program &program,
   }
   const ProgramIo io = ioOf(program);
   for (std::size_t i = 0; i < io.outputs.size(); ++i)
-    for (const auto &[name, path] : options.outputs)
-      if (name.empty() || name == io.outputs[i].name) SD_TRY(writeTensor(path, joinOutputs(records, i)));
+    if (const auto file = files.outputs.find(io.outputs[i].name); file != files.outputs.end())
+      SD_TRY(writeTensor(file->second, joinOutputs(records, i)));
   return {};
 }
 
@@ -86,10 +97,11 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
 std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weightCache * std::uint64_t{1'000'000}; }
 
 template <RingWord R>
-Expected<void> runLocally(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  SD_TRY(checkOutputs(options, program.program));
+Expected<void> runLocally(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                          ThreadPool &pool) {
+  SD_TRY(checkResults(options, files, program.program));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
-  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(options, program.program));
+  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(files, program.program));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -109,7 +121,7 @@ Expected<void> runLocally(const RunOptions &options, const LoadedProgram &progra
   }
   SD_ASSIGN(const LocalResult result,
             runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
-  SD_TRY(deliver(options, program.program, result.outputs));
+  SD_TRY(deliver(options, files, program.program, result.outputs));
   SD_TRY(writeStats(options, program.program, std::vector{result.service, result.client}));
   return checkValid(result.outputs);
 }
@@ -142,7 +154,7 @@ struct Party {
   Expected<SessionOptions> session(Connection *dealer) const {
     SD_ASSIGN(const Seed seed, Seed::fresh());
     StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
-    use.log = [](std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); };
+    use.log = say;
     if (options.verbose) use.trace = use.log;
     return SessionOptions{program, pool, options.mode, seed, dealer, std::move(use)};
   }
@@ -166,7 +178,7 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
 
 template <RingWord R>
 Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-  if (!options.stats.empty()) SD_TRY(checkWritable(options.stats));
+  SD_TRY(checkReports(options));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   const auto twoParty = twoPartyService<R>(weightCacheBytes(options));
@@ -197,12 +209,13 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 }
 
 template <RingWord R>
-Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
+Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                         ThreadPool &pool) {
   const bool prepare = options.purpose == Purpose::Prepare;
-  SD_TRY(checkOutputs(options, program.program));
+  SD_TRY(checkResults(options, files, program.program));
   std::vector<NamedTensors> records;
   if (!prepare) {
-    SD_ASSIGN(records, readRecords(options, program.program));
+    SD_ASSIGN(records, readRecords(files, program.program));
   }
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
@@ -214,7 +227,7 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
   if (prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
   else
-    SD_TRY(deliver(options, program.program, result.outputs));
+    SD_TRY(deliver(options, files, program.program, result.outputs));
   SD_TRY(writeStats(options, program.program, {&result.stats, 1}));
   SD_TRY(checkValid(result.outputs));
   if (result.failure)
@@ -225,10 +238,11 @@ Expected<void> runParty1(const RunOptions &options, const LoadedProgram &program
 
 Expected<void> run(const RunOptions &options) {
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
+  SD_ASSIGN(const RunFiles files, filesOf(options, program.program));
   ThreadPool pool(options.threads);
   return withRing(program.program.ringBits, [&]<class R>() {
-    if (options.local) return runLocally<R>(options, program, pool);
-    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, program, pool);
+    if (options.local) return runLocally<R>(options, files, program, pool);
+    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, files, program, pool);
   });
 }
 

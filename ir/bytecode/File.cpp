@@ -55,11 +55,13 @@ std::string parentOf(const std::filesystem::path &path) {
   return path.has_parent_path() ? path.parent_path().string() : ".";
 }
 
-// Whether the path stands for something that is neither a regular file nor free; a folder is an error.
-Expected<bool> isDevice(const std::string &path) {
+// Whether the path stands for something that is neither a regular file nor free; a folder is an error, and so is all
+// that is not a regular file where the content is private.
+Expected<bool> isDevice(const std::string &path, FileMode mode) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return false;
   if (S_ISDIR(status.st_mode)) return fail("{}: it is a folder", path);
+  if (mode == FileMode::Private) return fail("{}: not a regular file; what is private is written to no other", path);
   return true;
 }
 
@@ -93,10 +95,10 @@ Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint6
   return bytes;
 }
 
-Expected<void> checkWritable(const std::string &path) {
+Expected<void> checkWritable(const std::string &path, FileMode mode) {
   const std::filesystem::path target(path);
   if (!target.has_filename()) return fail("'{}' does not name a file", path);
-  if (const auto device = isDevice(path); !device || *device) return device.map([](bool) {});
+  if (const auto device = isDevice(path, mode); !device || *device) return device.map([](bool) {});
   const std::string parent = parentOf(target);
   struct stat status = {};
   if (::stat(parent.c_str(), &status) != 0) return failed(parent, "can't open the folder");
@@ -108,9 +110,7 @@ Expected<void> checkWritable(const std::string &path) {
 Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode) {
   const std::filesystem::path target(path);
   if (!target.has_filename()) return fail("'{}' does not name a file", path);
-  SD_ASSIGN(const bool device, isDevice(path));
-  if (device && mode == FileMode::Private)
-    return fail("{}: not a regular file; what is private is written to no other", path);
+  SD_ASSIGN(const bool device, isDevice(path, mode));
   if (device) return writeThrough(path, bytes);
   const std::string parent = parentOf(target);
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

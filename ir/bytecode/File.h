@@ -14,7 +14,7 @@ Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint6
 enum class FileMode { Public, Private }; // 0666 less the umask; 0600 from the first byte on
 
 // Whether writeFileAtomically can be expected to succeed: for asking before the work whose result goes there.
-Expected<void> checkWritable(const std::string &path);
+Expected<void> checkWritable(const std::string &path, FileMode mode);
 
 // Writes a new file beside `path`, flushes it to the disk and renames it: `path` has the old content or the new, never
 // a part. What is not a regular file, such as a device, is written to; with FileMode::Private it is refused.

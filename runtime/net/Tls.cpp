@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -210,9 +211,12 @@ std::string TlsStream::explainFailure() const {
   const int reason = ERR_GET_REASON(code);
   const long verified = SSL_get_verify_result(ssl_);
   const std::string words = opensslError();
-  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified != X509_V_OK)
-    return fmt::format("has a certificate that is not accepted here: {} (see --tls-ca)",
-                       X509_verify_cert_error_string(verified));
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified != X509_V_OK) {
+    const bool otherHost = verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    return fmt::format("has a certificate that is not accepted here: {} ({})", X509_verify_cert_error_string(verified),
+                       otherHost ? "it must name the host given with --address, a dealer's the one given with dealer="
+                                 : "see --tls-ca");
+  }
   if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
     return "shows no certificate; it needs --tls-cert and --tls-key";
   if (!established_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
@@ -223,9 +227,19 @@ std::string TlsStream::explainFailure() const {
   return fmt::format("breaks TLS ({})", words);
 }
 
+// Whoever has the key can pass for this side.
+Expected<void> checkKeyIsPrivate(const std::string &path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return {}; // loading it says why
+  if ((status.st_mode & 077) == 0) return {};
+  return fail("others may read or change the private key '{}' (--tls-key; mode {:04o}): chmod 600 {}", path,
+              status.st_mode & 07777, path);
+}
+
 Expected<void> loadFiles(SSL_CTX *context, const TlsFiles &files) {
   if (SSL_CTX_use_certificate_chain_file(context, files.cert.c_str()) != 1)
     return fail("cannot read a certificate from '{}' (--tls-cert): {}", files.cert, opensslError());
+  SD_TRY(checkKeyIsPrivate(files.key));
   if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
     return fail("cannot use the private key of '{}' (--tls-key): {}", files.key, opensslError());
   if (SSL_CTX_check_private_key(context) != 1)

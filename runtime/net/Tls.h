@@ -22,7 +22,7 @@ Expected<std::optional<TlsFiles>> tlsFilesFromOptions(TlsFiles files);
 
 class TlsContext {
 public:
-  // The files, loaded and checked against each other.
+  // The files, loaded and checked against each other. A key that others may read or write is refused.
   static Expected<TlsContext> load(const TlsFiles &files);
 
   // Keys are renewed after this many bytes sent; AES-GCM allows some 2^24 records, 256 GiB, per key (RFC 8446, 5.5).

@@ -18,7 +18,24 @@ constexpr std::string_view kTemporaryKey = "key.new-";
 constexpr std::string_view kPoolName = "sd store pool 1";
 
 FileHandle openFolder(int at, const std::string &name) {
-  return FileHandle(::openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return FileHandle(::openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+// With a slash behind it, a symbolic link would be followed.
+std::string withoutSlashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.pop_back();
+  return path;
+}
+
+// Why openFolder() failed; its errno does not tell a link from a file.
+tl::unexpected<Error> cannotOpen(const std::string &path) {
+  const int why = errno;
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+    return fail("{}: a symbolic link; name the store's folder itself", path);
+  errno = why;
+  return failedCall(path, "can't open the store");
 }
 
 Expected<StoreKey> readKey(const FileHandle &folder, const std::string &path) {
@@ -67,22 +84,24 @@ bool hasKey(const FileHandle &folder) { return ::faccessat(folder.get(), kKeyNam
 
 } // namespace
 
-Expected<Store> Store::open(const std::string &path) {
+Expected<Store> Store::open(const std::string &given) {
+  const std::string path = withoutSlashes(given);
   FileHandle folder = openFolder(AT_FDCWD, path);
   if (!folder && errno == ENOENT) return fail("{}: there is no store; --prepare N makes one", path);
-  if (!folder) return failedCall(path, "can't open the store");
+  if (!folder) return cannotOpen(path);
   SD_TRY(checkPrivateFolder(folder, path));
   if (!hasKey(folder)) return fail("{}: not a store (it has no key); --prepare N makes one", path);
   SD_ASSIGN(StoreKey key, readKey(folder, path));
   return Store(path, std::move(folder), std::move(key));
 }
 
-Expected<Store> Store::openOrCreate(const std::string &path) {
+Expected<Store> Store::openOrCreate(const std::string &given) {
+  const std::string path = withoutSlashes(given);
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return failedCall(path, "can't make the store's folder");
   {
     const FileHandle folder = openFolder(AT_FDCWD, path);
-    if (!folder) return failedCall(path, "can't open the store");
+    if (!folder) return cannotOpen(path);
     SD_TRY(checkPrivateFolder(folder, path));
     if (!hasKey(folder)) SD_TRY(makeKey(folder, path));
     if (made) {

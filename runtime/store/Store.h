@@ -11,7 +11,8 @@ namespace sd {
 
 class Store {
 public:
-  // A store that is there. Errors: there is none, it isn't private to this user, its key is damaged.
+  // A store that is there. Errors: there is none, it isn't private to this user, `path` is a symbolic link, its key is
+  // damaged.
   static Expected<Store> open(const std::string &path);
   // The same; makes one where there is none, or an empty folder.
   static Expected<Store> openOrCreate(const std::string &path);

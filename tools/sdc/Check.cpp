@@ -6,7 +6,6 @@
 #include "ir/Run.h"
 #include "passes/Intervals.h"
 #include "passes/Rewrite.h"
-#include "runtime/vm/TensorFile.h"
 #include "tools/sdc/Common.h"
 
 namespace sd::tool {
@@ -107,7 +106,7 @@ Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> re
 
 // One class for each record in the data.
 Expected<Tensor<float>> readLabels(const std::string &path, std::size_t records) {
-  SD_ASSIGN(Tensor<float> labels, readTensor(path));
+  SD_ASSIGN(Tensor<float> labels, readRecords(path));
   if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
   for (float label : labels.data)
     if (!(label >= 0 && label < 1e9f) || label != std::floor(label))
@@ -182,7 +181,7 @@ Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
-  SD_ASSIGN(const Tensor<float> data, readTensor(flags.data));
+  SD_ASSIGN(const Tensor<float> data, readRecords(flags.data));
   SD_ASSIGN(std::vector<Record> records, splitRecords(job.imported, data));
   const std::int64_t batch = records.empty() ? 1 : records.front().begin()->second.shape[0];
   const std::size_t all = records.size() * static_cast<std::size_t>(batch);

@@ -58,6 +58,10 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   addPassFlags(command, flags);
 }
 
+Expected<Tensor<float>> readRecords(const std::string &path) {
+  return readTensor(path, [](std::string_view text) { fmt::print(stderr, "note: {}\n", text); });
+}
+
 void printWarnings(const std::vector<std::string> &warnings) {
   for (auto &warning : warnings)
     fmt::print(stderr, "warning: {}\n", warning);
@@ -93,7 +97,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
-    SD_ASSIGN(const Tensor<float> records, readTensor(flags.calibrate));
+    SD_ASSIGN(const Tensor<float> records, readRecords(flags.calibrate));
     SD_ASSIGN(job.calibration, splitRecords(job.imported, records));
     options.calibration = job.calibration;
   }

@@ -47,6 +47,9 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
 // What approximates the model's smooth functions, and how well, a line each; empty if there are none.
 std::string describeApproximations(const std::vector<Approximation> &approximations);
 
+// As readTensor(); what there is to note goes to stderr.
+Expected<Tensor<float>> readRecords(const std::string &path);
+
 // "warning: ..." on stderr, a line each.
 void printWarnings(const std::vector<std::string> &warnings);
 

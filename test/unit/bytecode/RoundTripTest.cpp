@@ -133,6 +133,8 @@ TEST(FileTest, NeitherReplacesNorWaitsForAPipe) {
   ASSERT_GE(reader, 0);
   const std::vector<std::uint8_t> content{1, 2, 3};
   EXPECT_THAT(writeFileAtomically(path, content, FileMode::Private).error().message, HasSubstr("not a regular file"));
+  EXPECT_THAT(checkWritable(path, FileMode::Private).error().message, HasSubstr("not a regular file"));
+  EXPECT_TRUE(checkWritable(path, FileMode::Public));
   ASSERT_TRUE(writeFileAtomically(path, content, FileMode::Public));
   std::vector<std::uint8_t> read(4);
   EXPECT_EQ(::read(reader, read.data(), read.size()), 3);
@@ -144,8 +146,9 @@ TEST(FileTest, NeitherReplacesNorWaitsForAPipe) {
 TEST(FileTest, ErrorsNameThePath) {
   EXPECT_THAT(readFile("/nonexistent/x.sdb", 1).error().message, HasSubstr("/nonexistent/x.sdb: can't open"));
   EXPECT_THAT(readFile("/", 1).error().message, HasSubstr("not a regular file"));
-  EXPECT_THAT(checkWritable("/nonexistent/x.sdb").error().message, HasSubstr("/nonexistent: can't open the folder"));
-  EXPECT_THAT(checkWritable("/tmp").error().message, HasSubstr("it is a folder"));
+  EXPECT_THAT(checkWritable("/nonexistent/x.sdb", FileMode::Public).error().message,
+              HasSubstr("/nonexistent: can't open the folder"));
+  EXPECT_THAT(checkWritable("/tmp", FileMode::Public).error().message, HasSubstr("it is a folder"));
   EXPECT_THAT(writeFileAtomically("/nonexistent/x.sdb", {}, FileMode::Public).error().message,
               HasSubstr("/nonexistent: can't open the folder"));
   EXPECT_THAT(readProgramFile("/nonexistent/x.sdb").error().message, HasSubstr("/nonexistent/x.sdb"));

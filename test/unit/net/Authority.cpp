@@ -52,6 +52,7 @@ void save(const std::string &path, X509 *certificate) {
 void save(const std::string &path, EVP_PKEY *key) {
   const File file(std::fopen(path.c_str(), "w"), std::fclose);
   ASSERT_TRUE(file && PEM_write_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 } // namespace

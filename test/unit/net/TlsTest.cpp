@@ -71,13 +71,15 @@ TEST_F(TlsTest, BothCertificatesOfTheAuthorityConnect) {
 TEST_F(TlsTest, AServiceOfAnotherNameIsRefused) {
   const TlsFiles elsewhere = authority.issue("elsewhere", "DNS:elsewhere.example,IP:127.0.0.2");
   EXPECT_THAT(meet(elsewhere, clinic).client, HasSubstr("certificate that is not accepted here: IP address mismatch"));
-  EXPECT_THAT(meet(elsewhere, clinic, "localhost").client, HasSubstr("not accepted here: hostname mismatch"));
+  EXPECT_THAT(meet(elsewhere, clinic, "localhost").client,
+              HasSubstr("not accepted here: hostname mismatch (it must name the host given with --address"));
 }
 
 TEST_F(TlsTest, AServiceOfAnotherAuthorityIsRefused) {
   TlsFiles stranger = other.issue("stranger", "IP:127.0.0.1");
   stranger.ca = authority.caFile();
-  EXPECT_THAT(meet(stranger, clinic).client, HasSubstr("has a certificate that is not accepted here"));
+  EXPECT_THAT(meet(stranger, clinic).client,
+              AllOf(HasSubstr("has a certificate that is not accepted here"), HasSubstr("(see --tls-ca)")));
 }
 
 TEST_F(TlsTest, AClientOfAnotherAuthorityIsRefusedAndToldSo) {
@@ -115,6 +117,19 @@ TEST_F(TlsTest, FilesAreChecked) {
   EXPECT_THAT(error({service.cert, service.key, "/nowhere.pem"}), HasSubstr("'/nowhere.pem' (--tls-ca)"));
   EXPECT_THAT(error({service.cert, clinic.key, service.ca}), HasSubstr("--tls-key"));
   EXPECT_THAT(error({service.key, service.key, service.ca}), HasSubstr("(--tls-cert)"));
+}
+
+TEST_F(TlsTest, AKeyThatOthersMayReadIsRefused) {
+  namespace fs = std::filesystem;
+  for (const fs::perms extra :
+       {fs::perms::group_read, fs::perms::group_write, fs::perms::others_read, fs::perms::others_exec}) {
+    fs::permissions(service.key, extra, fs::perm_options::add);
+    const Expected<TlsContext> context = TlsContext::load(service);
+    ASSERT_FALSE(context);
+    EXPECT_THAT(context.error().message, HasSubstr("chmod 600 " + service.key));
+    fs::permissions(service.key, extra, fs::perm_options::remove);
+    EXPECT_TRUE(TlsContext::load(service));
+  }
 }
 
 TEST_F(TlsTest, OptionsComeTogether) {

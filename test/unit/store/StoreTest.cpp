@@ -87,6 +87,22 @@ TEST(Store, refusesAnothersFiles) {
   EXPECT_THAT(Store::open(path).error().message, HasSubstr("belongs to another user"));
 }
 
+TEST(Store, refusesASymbolicLinkInItsPlace) {
+  test::TwoStores stores;
+  const std::string link = stores.folder / "link", dangling = stores.folder / "dangling";
+  fs::create_symlink(stores.folder / "service", link);
+  fs::create_symlink(stores.folder / "nowhere", dangling);
+  for (const std::string &path : {link, link + "/", link + "//", dangling}) {
+    EXPECT_THAT(Store::openOrCreate(path).error().message, HasSubstr(": a symbolic link")) << path;
+    EXPECT_THAT(Store::open(path).error().message, HasSubstr(": a symbolic link")) << path;
+  }
+  EXPECT_FALSE(fs::exists(stores.folder / "nowhere"));
+  EXPECT_TRUE(Store::open(stores.folder / "service/"));
+  // Only the last part of the path: what lies above belongs to the machine.
+  fs::create_symlink(stores.folder / "", stores.folder / "above");
+  EXPECT_TRUE(Store::open(stores.folder / "above/service"));
+}
+
 TEST(Store, refusesADamagedOrReplacedKey) {
   test::TwoStores stores;
   const std::string key = stores.folder / "service/key";

@@ -156,16 +156,25 @@ TEST(TensorFile, WritesAndReadsByName) {
     std::ofstream(folder + name, std::ios::binary) << text;
   };
   write("/a.csv", "3,4\n");
+  write("/named.csv", "a,b\n3,4\n");
   write("/bad.csv", "3,x\n");
   write("/bad.npy", "3,4\n");
   ASSERT_TRUE(writeTensor(folder + "/a.npy", tensor));
   EXPECT_EQ(*readTensor(folder + "/a.npy"), tensor);
   EXPECT_EQ(*readTensor(folder + "/a.csv"), tensor);
+  std::string noted;
+  const auto note = [&](std::string_view text) { noted += text; };
+  EXPECT_EQ(*readTensor(folder + "/a.csv", note), tensor);
+  EXPECT_EQ(noted, "");
+  EXPECT_EQ(*readTensor(folder + "/named.csv", note), tensor);
+  EXPECT_EQ(noted, folder + "/named.csv: line 1 taken as column names");
   EXPECT_THAT(readTensor(folder + "/bad.csv").error().message, HasSubstr("bad.csv: line 1, column 2"));
   EXPECT_THAT(readTensor(folder + "/bad.npy").error().message, HasSubstr("bad.npy: this is not a .npy file"));
   EXPECT_THAT(readTensor(folder + "/none.npy").error().message, HasSubstr("none.npy"));
   EXPECT_THAT(readTensor(folder + "/a.txt").error().message, HasSubstr("neither a .npy nor a .csv"));
   EXPECT_FALSE(writeTensor(folder + "/no/file.npy", tensor));
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(folder + "/a.npy").permissions(), perms::owner_read | perms::owner_write);
   std::filesystem::remove_all(folder);
 }
 
