@@ -73,6 +73,7 @@ bool StreamedConnection::closing() const {
 
 void StreamedConnection::endedByPeer(std::string_view reason) {
   const std::lock_guard lock(mutex_);
+  quiet_ = state_ == State::Open && reason.empty();
   endLocked(State::PeerEnded, reason.empty() ? fmt::format("{} ended the session", peerName_)
                                              : fmt::format("{} ended the session: {}", peerName_, printable(reason)));
 }

@@ -54,6 +54,9 @@ protected:
   StreamedConnection(std::string peerName, const ConnectionOptions &options);
   ~StreamedConnection() override;
 
+  // What ends a session that memory fails; short enough for a std::string that allocates none.
+  static constexpr std::string_view kNoMemory = "out of memory";
+
   // For the transport to implement. None is called with the lock held, except wake().
   virtual Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) = 0;
   virtual void sendClose(std::string_view reason) = 0; // best effort; called at most once
@@ -102,7 +105,8 @@ private:
   std::map<std::uint16_t, std::unique_ptr<Stream>> streams_;
   State state_ = State::Open;
   bool closing_ = false;
-  bool greeted_ = false; // a message was received
+  bool greeted_ = false;  // a message was received
+  bool quiet_ = false;    // the peer ended the session and gave no reason
   std::string endMessage_;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
   int waiting_ = 0;
