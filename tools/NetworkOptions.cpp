@@ -1,6 +1,7 @@
 #include "tools/NetworkOptions.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 
 #include "ir/core/Guard.h"
@@ -33,6 +34,7 @@ Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const 
   endpoint.allowPlaintext = allowPlaintext;
   endpoint.connection.timeout = wait();
   endpoint.waitForPeer = wait();
+  endpoint.handshakeTimeout = std::min(endpoint.handshakeTimeout, wait());
   endpoint.onRefused = [tool = tool_](std::string_view why) { fmt::print(stderr, "{}: {}\n", tool, why); };
   return endpoint;
 }

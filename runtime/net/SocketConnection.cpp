@@ -82,6 +82,7 @@ private:
   }
   void abandonFrame() override { abandon(std::move(incoming_)); }
   void closeFrame(std::string_view reason) override { endedByPeer(reason); }
+  void busyFrame(unsigned sessions) override { noteBusy(sessions); }
 
   Expected<void> waitForRoom(std::unique_lock<std::mutex> &lock);
   Expected<void> writeNow(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body);

@@ -161,6 +161,10 @@ StreamedConnection::Clock::time_point StreamedConnection::Stream::deadline(Clock
 
 std::string StreamedConnection::Stream::timeoutReason(std::uint16_t tag) const {
   const double seconds = static_cast<double>(connection_.options_.timeout.count()) / 1000;
+  if (!connection_.greeted_ && connection_.busyWith_ > 0)
+    return fmt::format("the service is busy with {} session{} and had no room for another within {} s; try again "
+                       "later, or wait longer with --timeout",
+                       connection_.busyWith_, connection_.busyWith_ == 1 ? "" : "s", seconds);
   return fmt::format("{} came for {} s while waiting for tag {} of stream {}",
                      connection_.arrived_ == 0 ? "nothing" : "next to nothing", seconds, tag, id_);
 }

@@ -71,6 +71,7 @@ protected:
   void abandon(Incoming incoming);
   bool holdsBack();                          // should no more be read now? If so, wake() follows when this changes
   void noteArrival(std::size_t bytes);       // they came from the peer: with enough of them, timeouts start again
+  void noteBusy(unsigned sessions);          // the peer has so many and lets this one wait
   void endedByPeer(std::string_view reason); // what it sent before can still be received
   void endLost(std::string message);         // the link broke: the same, with this side's own words
   Expected<void> checkOpen() const;
@@ -107,6 +108,7 @@ private:
   bool closing_ = false;
   bool greeted_ = false;  // a message was received
   bool quiet_ = false;    // the peer ended the session and gave no reason
+  unsigned busyWith_ = 0; // sessions of the peer's, which lets this one wait
   std::string endMessage_;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
   int waiting_ = 0;
