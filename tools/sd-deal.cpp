@@ -1,26 +1,16 @@
 // The dealer: a third machine that both parties trust not to collude with the other one.
 #include <CLI/CLI.hpp>
-#include <future>
-#include <list>
-#include <system_error>
 
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/vm/Providers.h"
 #include "tools/NetworkOptions.h"
+#include "tools/Serve.h"
 
 namespace sd {
 
 namespace {
 
-constexpr std::size_t kMaxConnections = 256; // at one time; further ones wait in line
-
-using Connections = std::list<std::future<void>>;
-
-void dropFinished(Connections &connections) {
-  connections.remove_if([](const std::future<void> &each) {
-    return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  });
-}
+constexpr unsigned kMaxConnections = 256; // at one time
 
 void serveParty(Dealer &dealer, std::unique_ptr<Connection> party) {
   const std::string name = party->peerName();
@@ -35,20 +25,8 @@ Expected<void> deal(const NetworkOptions &network, unsigned threads) {
   fmt::print(stderr, "sd-deal: listening on {}\n", toString(listener.address()));
   ThreadPool pool(threads);
   Dealer dealer(dealerOptions(network.wait()), pool);
-  Connections connections;
-  for (;;) {
-    SD_ASSIGN(std::unique_ptr<Connection> party, listener.accept());
-    dropFinished(connections);
-    if (connections.size() >= kMaxConnections) {
-      party->close("the dealer is busy");
-      continue;
-    }
-    try {
-      connections.push_back(std::async(std::launch::async, serveParty, std::ref(dealer), std::move(party)));
-    } catch (const std::system_error &error) {
-      fmt::print(stderr, "sd-deal: no thread for a new connection: {}\n", error.what());
-    }
-  }
+  return serveSessions("sd-deal", listener, kMaxConnections,
+                       [&](std::unique_ptr<Connection> party) { serveParty(dealer, std::move(party)); });
 }
 
 } // namespace

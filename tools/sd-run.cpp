@@ -181,7 +181,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
-  return serveSessions(listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+  return serveSessions("sd-run", listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
     auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;
