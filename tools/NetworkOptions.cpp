@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 
 #include "ir/core/Guard.h"
@@ -50,6 +51,7 @@ Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const 
   endpoint.allowPlaintext = allowPlaintext;
   endpoint.connection.timeout = wait();
   endpoint.waitForPeer = wait();
+  endpoint.handshakeTimeout = std::min(endpoint.handshakeTimeout, wait());
   endpoint.onRefused = [tool = tool_](std::string_view why) { fmt::print(stderr, "{}: {}\n", tool, why); };
   return endpoint;
 }

@@ -1,33 +1,53 @@
 #include "tools/Serve.h"
 
-#include <mutex>
-#include <thread>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 
 namespace sd {
+namespace {
 
-Expected<void> serveSessions(Listener &listener, unsigned sessions,
-                             const std::function<void(std::unique_ptr<Connection>)> &serve) {
-  std::mutex accepting; // one thread at a time waits for a peer, and for the others' errors
-  Expected<void> ended;
-  const auto work = [&] {
-    for (;;) {
-      std::unique_lock lock(accepting);
-      if (!ended) return;
-      auto peer = listener.accept();
-      if (!peer) {
-        ended = tl::unexpected(peer.error());
-        return;
-      }
-      lock.unlock();
-      serve(std::move(*peer));
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < sessions; ++i)
-      threads.emplace_back(work);
+std::atomic<Listener *> stoppable = nullptr;
+static_assert(std::atomic<Listener *>::is_always_lock_free); // as a signal handler needs it
+
+extern "C" void stopGently(int) {
+  const int error = errno;
+  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  if (Listener *listener = stoppable.exchange(nullptr)) listener->stop();
+  errno = error;
+}
+
+// While it exists, the first signal stops the listener and the second one the process.
+class StopOnSignals {
+public:
+  explicit StopOnSignals(Listener &listener) {
+    stoppable = &listener;
+    struct sigaction action {};
+    action.sa_handler = stopGently;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr);
   }
-  return ended;
+  ~StopOnSignals() {
+    std::signal(SIGTERM, SIG_DFL);
+    std::signal(SIGINT, SIG_DFL);
+    stoppable = nullptr;
+  }
+  StopOnSignals(const StopOnSignals &) = delete;
+  StopOnSignals &operator=(const StopOnSignals &) = delete;
+};
+
+} // namespace
+
+Expected<void> serveSessions(std::string_view tool, Listener &listener, unsigned sessions,
+                             const std::function<void(std::unique_ptr<Connection>)> &serve) {
+  const StopOnSignals signals(listener);
+  const auto log = [tool](std::string_view text) { fmt::print(stderr, "{}: {}\n", tool, text); };
+  serveInTurn(listener, {sessions, serve, log});
+  log("stopped");
+  return {};
 }
 
 } // namespace sd

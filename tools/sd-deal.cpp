@@ -1,26 +1,16 @@
 // The dealer: a third machine that both parties trust not to collude with the other one.
 #include <CLI/CLI.hpp>
-#include <future>
-#include <list>
-#include <system_error>
 
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/vm/Providers.h"
 #include "tools/NetworkOptions.h"
+#include "tools/Serve.h"
 
 namespace sd {
 
 namespace {
 
-constexpr std::size_t kMaxConnections = 256; // at one time; further ones wait in line
-
-using Connections = std::list<std::future<void>>;
-
-void dropFinished(Connections &connections) {
-  connections.remove_if([](const std::future<void> &each) {
-    return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  });
-}
+constexpr unsigned kMaxConnections = 256; // at one time
 
 void serveParty(Dealer &dealer, std::unique_ptr<Connection> party) {
   const std::string name = party->peerName();
@@ -28,27 +18,17 @@ void serveParty(Dealer &dealer, std::unique_ptr<Connection> party) {
     fmt::print(stderr, "sd-deal: {}: {}\n", name, served.error().message);
 }
 
-Expected<void> deal(const NetworkOptions &network, unsigned threads) {
+Expected<void> deal(const NetworkOptions &network, unsigned threads, std::uint64_t sessionMegabytes) {
   SD_ASSIGN(EndpointOptions endpoint, network.endpoint(network.address));
   endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
   fmt::print(stderr, "sd-deal: listening on {}\n", toString(listener.address()));
   ThreadPool pool(threads);
-  Dealer dealer(dealerOptions(network.wait()), pool);
-  Connections connections;
-  for (;;) {
-    SD_ASSIGN(std::unique_ptr<Connection> party, listener.accept());
-    dropFinished(connections);
-    if (connections.size() >= kMaxConnections) {
-      party->close("the dealer is busy");
-      continue;
-    }
-    try {
-      connections.push_back(std::async(std::launch::async, serveParty, std::ref(dealer), std::move(party)));
-    } catch (const std::system_error &error) {
-      fmt::print(stderr, "sd-deal: no thread for a new connection: {}\n", error.what());
-    }
-  }
+  DealerOptions options = dealerOptions(network.wait());
+  options.sessionBytes = sessionMegabytes * 1'000'000;
+  Dealer dealer(std::move(options), pool);
+  return serveSessions("sd-deal", listener, kMaxConnections,
+                       [&](std::unique_ptr<Connection> party) { serveParty(dealer, std::move(party)); });
 }
 
 } // namespace
@@ -60,11 +40,16 @@ int main(int argc, char **argv) {
                "sd-deal"};
   sd::NetworkOptions network;
   unsigned threads = 0;
+  std::uint64_t sessionMemory = sd::DealerOptions{}.sessionBytes / 1'000'000;
   app.add_option("--address", network.address, "where to listen")
       ->type_name("HOST:PORT")
       ->default_val("127.0.0.1:7767");
   app.add_option("--threads", threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
+  app.add_option("--session-memory", sessionMemory, "memory that the program of one session may need")
+      ->type_name("MB")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   network.addTo(app, "sd-deal");
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
-  return sd::runTool("sd-deal", [&] { return sd::deal(network, threads); });
+  return sd::runTool("sd-deal", [&] { return sd::deal(network, threads, sessionMemory); });
 }

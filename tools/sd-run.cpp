@@ -129,7 +129,10 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
 // Null without a dealer.
 Expected<std::unique_ptr<Connection>> connectDealer(const RunOptions &options) {
   if (options.mode != PreprocessMode::Dealer) return nullptr;
-  auto dealer = connect(options.dealer);
+  EndpointOptions endpoint = options.dealer;
+  // The service gives up first, so that the waiting hospital hears of it.
+  if (options.party == 0) endpoint.waitForPeer /= 2;
+  auto dealer = connect(endpoint);
   if (!dealer) return fail("the dealer: {}", dealer.error().message);
   return dealer;
 }
@@ -165,7 +168,12 @@ std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 template <RingWord R>
 Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
                                 const ProviderFactory<ServiceProvider<R>> &twoParty, Connection &peer) {
-  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(party.options));
+  const auto connected = connectDealer(party.options);
+  if (!connected) {
+    peer.close("the service could not reach its dealer"); // where that is says its own log
+    return tl::unexpected(connected.error());
+  }
+  const std::unique_ptr<Connection> &dealer = *connected;
   SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
   SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealer ? dealerService<R>(*dealer) : twoParty));
   if (party.options.purpose == Purpose::Prepare)
@@ -194,7 +202,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
-  return serveSessions(listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+  return serveSessions("sd-run", listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
     auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;

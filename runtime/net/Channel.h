@@ -33,6 +33,8 @@ class Channel {
 public:
   virtual ~Channel() = default;
 
+  enum class Arrival { Message, Nothing, Closed };
+
   // Sends one message. `tag` names the protocol step; the receiver must ask for the same one.
   virtual Expected<void> send(std::uint16_t tag, std::span<const std::uint8_t> payload) = 0;
 
@@ -42,6 +44,10 @@ public:
 
   // The same for a message whose length the receiver can't know, up to `limit` bytes.
   virtual Expected<std::vector<std::uint8_t>> receiveUpTo(std::uint16_t tag, std::size_t limit) = 0;
+
+  // Waits for the next message, at most so long, and neither takes it nor ends the session: for a peer that may be
+  // silent as long as it is there. Closed: it has ended the session without giving a reason. Any other end is an error.
+  virtual Expected<Arrival> await(std::chrono::milliseconds atMost) = 0;
 
   virtual Traffic traffic() const = 0; // of this stream
 };

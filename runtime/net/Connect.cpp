@@ -28,19 +28,20 @@ Attempt shakeHands(std::unique_ptr<ByteStream> stream, Deadline deadline) {
     if (!wait) return {nullptr, wait.error().message, !handshake.heardAnything()};
     if (*wait == IoWait::None) return {handshake.release(), "", false};
     pollfd ready{handshake.descriptor(), static_cast<short>(*wait == IoWait::Read ? POLLIN : POLLOUT), 0};
-    if (!pollUntil({&ready, 1}, deadline)) return {nullptr, "accepts connections but does not answer", false};
+    if (!pollUntil({&ready, 1}, deadline))
+      return {nullptr, "accepts connections but does not answer; is it another program, or too busy?", false};
   }
 }
 
 Attempt attempt(const EndpointOptions &options, const std::optional<TlsContext> &tls, Deadline deadline) {
-  // One attempt may take the handshake's time even if the caller would not wait.
+  // A busy service answers late. One attempt may take the handshake's time even if the caller would not wait.
   deadline = std::max(deadline, Clock::now() + options.handshakeTimeout);
   Expected<Socket> socket = connectTo(options.address, deadline);
   if (!socket) return {nullptr, socket.error().message, true};
   std::unique_ptr<ByteStream> stream =
       tls ? tls->client(std::move(*socket), options.address.host) : makeTcpStream(std::move(*socket));
   if (!stream) return {nullptr, "OpenSSL takes no such host name", false};
-  Attempt result = shakeHands(std::move(stream), Clock::now() + options.handshakeTimeout);
+  Attempt result = shakeHands(std::move(stream), deadline);
   if (tls) result.again = false; // what TLS dislikes it will dislike again
   return result;
 }

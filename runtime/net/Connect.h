@@ -16,12 +16,12 @@ struct EndpointOptions {
   std::optional<TlsFiles> tls{}; // none: plain TCP, refused beyond this machine unless
   bool allowPlaintext = false;   // the user accepts it
   ConnectionOptions connection;
-  // connect() tries for so long to reach a peer that listens, and once at least; accept() waits so long, or for ever
-  // if it is 0.
+  // connect() tries for so long to reach a peer that listens and answers, and once at least; accept() waits so long, or
+  // for ever if it is 0.
   std::chrono::milliseconds waitForPeer{60'000};
-  // How long a connected peer may take for its part of the handshake.
+  // How long a connected peer may take for its part of the handshake; connect() gives it more while waitForPeer lasts.
   std::chrono::milliseconds handshakeTimeout{10'000};
-  // Told of each connection that accept() turned away, for a log.
+  // Told of each connection that the listener turned away, for a log.
   std::function<void(std::string_view)> onRefused{};
 };
 
@@ -39,6 +39,14 @@ public:
 
   // The next peer whose handshake is complete. One thread at a time; the connections are independent of the listener.
   Expected<std::unique_ptr<Connection>> accept();
+
+  // The same for a service of several sessions, `places` at once: the next peer that has begun to speak, as soon as
+  // there is a place for it. Those that speak meanwhile are told that they have to wait, and wait in line, first come,
+  // first served. Those that don't hold no place, and have the connection's timeout to do so; beyond 64 of them the
+  // oldest gives way to a new one. Beyond 256 in line, new ones wait in the system's queue. Null after stop(), which
+  // ends the line, too.
+  std::unique_ptr<Connection> acceptInTurn(unsigned places);
+  void leavePlace(); // a session is over whose peer acceptInTurn() gave; from any thread
 
   // Ends a waiting accept() and all later ones with an error; from any thread or a signal handler.
   void stop();

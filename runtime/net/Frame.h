@@ -18,9 +18,11 @@ struct FrameHeader {
 inline constexpr std::uint32_t kMaxFrameBytes = std::uint32_t{1} << 30;
 
 // The stream of the transport's own frames, which are in no one's traffic. A frame of tag kCloseTag ends the
-// session; its payload is the reason, at most kMaxReasonBytes of text.
+// session; its payload is the reason, at most kMaxReasonBytes of text. A frame of tag kBusyTag says that the peer has
+// to wait for its turn; its payload is the number of sessions that go on meanwhile, u16.
 inline constexpr std::uint16_t kControlStream = 0xffff;
-inline constexpr std::uint16_t kCloseTag = 1;
+inline constexpr std::uint16_t kCloseTag = 1, kBusyTag = 2;
+inline constexpr std::size_t kBusyBytes = 2;
 inline constexpr std::size_t kMaxReasonBytes = 1024;
 
 inline std::array<std::uint8_t, kFrameHeaderBytes> encodeFrameHeader(const FrameHeader &h) {

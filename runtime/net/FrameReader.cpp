@@ -77,7 +77,8 @@ Expected<bool> FrameReader::useStaged() {
   if (end_ - begin_ < kFrameHeaderBytes) return false;
   const FrameHeader header =
       decodeFrameHeader(std::span<const std::uint8_t, kFrameHeaderBytes>(staging_.data() + begin_, kFrameHeaderBytes));
-  if (header.stream == kControlStream && header.tag == kCloseTag && header.length <= kMaxReasonBytes)
+  if (header.stream == kControlStream && ((header.tag == kCloseTag && header.length <= kMaxReasonBytes) ||
+                                          (header.tag == kBusyTag && header.length == kBusyBytes)))
     return useControl(header);
   begin_ += kFrameHeaderBytes;
   SD_ASSIGN(payload_, sink_.beginFrame(header));
@@ -87,7 +88,13 @@ Expected<bool> FrameReader::useStaged() {
 
 Expected<bool> FrameReader::useControl(const FrameHeader &header) {
   if (end_ - begin_ < kFrameHeaderBytes + header.length) return false;
-  const auto *reason = reinterpret_cast<const char *>(staging_.data() + begin_ + kFrameHeaderBytes);
+  const std::uint8_t *payload = staging_.data() + begin_ + kFrameHeaderBytes;
+  if (header.tag == kBusyTag) {
+    begin_ += kFrameHeaderBytes + kBusyBytes;
+    sink_.busyFrame(payload[0] | static_cast<unsigned>(payload[1]) << 8);
+    return true;
+  }
+  const auto *reason = reinterpret_cast<const char *>(payload);
   closed_ = true;
   sink_.closeFrame({reason, header.length});
   return true;

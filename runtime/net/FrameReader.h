@@ -20,6 +20,7 @@ public:
   virtual bool finishFrame() = 0;                       // the target is full; true if pump() shall return
   virtual void abandonFrame() = 0;                      // and never will be
   virtual void closeFrame(std::string_view reason) = 0; // the peer ends the session
+  virtual void busyFrame(unsigned sessions) = 0;        // the peer has so many and lets this one wait
 };
 
 class FrameReader {

@@ -12,7 +12,7 @@
 namespace sd {
 
 inline constexpr std::size_t kHelloBytes = 16;
-inline constexpr std::uint16_t kTransportVersion = 1;
+inline constexpr std::uint16_t kTransportVersion = 2;
 
 std::array<std::uint8_t, kHelloBytes> helloBytes(std::uint16_t version = kTransportVersion);
 
@@ -25,6 +25,7 @@ public:
 
   bool heardAnything() const { return received_ > 0; }
   int descriptor() const { return stream_->descriptor(); }
+  ByteStream &stream() { return *stream_; }
   std::unique_ptr<ByteStream> release() { return std::move(stream_); }
 
 private:

@@ -121,6 +121,7 @@ public:
     if (!received) pipe_.fail(received.error());
     return received;
   }
+  Expected<Arrival> await(std::chrono::milliseconds atMost) override { return inner_.await(atMost); }
   // What is still on its way has been sent, as far as the sender can know.
   Traffic traffic() const override {
     Traffic traffic = inner_.traffic();

@@ -39,10 +39,18 @@ Socket openSocket(const addrinfo &info) {
   return Socket(::socket(info.ai_family, info.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, info.ai_protocol));
 }
 
-// Small messages wait for an answer: they must leave at once.
-void sendAtOnce(const Socket &socket) {
-  const int on = 1;
-  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+void set(const Socket &socket, int level, int option, int value) {
+  setsockopt(socket.get(), level, option, &value, sizeof value);
+}
+
+// Small messages wait for an answer: they must leave at once. Some waits have no timeout: a peer whose machine has gone
+// is noticed by the probes, after two minutes.
+void tune(const Socket &socket) {
+  set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
 Address toAddress(const sockaddr_storage &storage) {
@@ -110,7 +118,7 @@ std::pair<Socket, Address> acceptFrom(const Socket &listener) {
   socklen_t size = sizeof from;
   Socket socket(::accept4(listener.get(), reinterpret_cast<sockaddr *>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) return {};
-  sendAtOnce(socket);
+  tune(socket);
   return {std::move(socket), toAddress(from)};
 }
 
@@ -121,7 +129,7 @@ Expected<Socket> connectTo(const Address &address, Deadline deadline) {
     Socket socket = openSocket(*info);
     error = socket ? connectOne(socket, *info, deadline) : errno;
     if (error != 0) continue;
-    sendAtOnce(socket);
+    tune(socket);
     return socket;
   }
   return fail("{}", std::strerror(error));

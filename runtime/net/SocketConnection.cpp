@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "ir/core/Guard.h"
 #include "runtime/net/FrameReader.h"
 #include "runtime/net/Socket.h"
 #include "runtime/net/WriteQueue.h"
@@ -81,13 +82,16 @@ private:
   }
   void abandonFrame() override { abandon(std::move(incoming_)); }
   void closeFrame(std::string_view reason) override { endedByPeer(reason); }
+  void busyFrame(unsigned sessions) override { noteBusy(sessions); }
 
   Expected<void> waitForRoom(std::unique_lock<std::mutex> &lock);
   Expected<void> writeNow(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body);
   Expected<void> explainBrokenLink(const Error &error);
-  void run();
+  void run() noexcept;
+  void work();
   IoWait flush(bool over);
   FrameReader::Result read(bool over);
+  FrameReader::Result readOrThrow(bool over);
   void lost(std::string_view why);
 
   const Signals signals_;
@@ -177,7 +181,24 @@ void SocketConnection::sendClose(std::string_view reason) {
 
 void SocketConnection::lost(std::string_view why) { endLost(fmt::format("{} {}", peerName(), why)); }
 
-void SocketConnection::run() {
+// An exception ends the session, not the process.
+void SocketConnection::run() noexcept {
+  try {
+    work();
+  } catch (const std::exception &) {
+    endLost(std::string(kNoMemory));
+    {
+      const std::lock_guard role(readMutex_);
+      reader_.abandon();
+    }
+    const std::lock_guard lock(writeMutex_);
+    broken_ = true;
+    queue_.clear();
+    room_.notify_all();
+  }
+}
+
+void SocketConnection::work() {
   Clock::time_point giveUp = Clock::time_point::max();
   bool saidEnd = false;
   bool watching = true; // there is no leader, as far as is known
@@ -255,8 +276,17 @@ IoWait SocketConnection::flush(bool over) {
   return IoWait::None;
 }
 
-// A broken link reads as its end; what came before it has been delivered.
 FrameReader::Result SocketConnection::read(bool over) {
+  try {
+    return readOrThrow(over);
+  } catch (const std::bad_alloc &) {
+    endLost(std::string(kNoMemory));
+    return {FrameReader::Status::End};
+  }
+}
+
+// A broken link reads as its end; what came before it has been delivered.
+FrameReader::Result SocketConnection::readOrThrow(bool over) {
   if (over) reader_.abandon();
   const Expected<FrameReader::Result> result = over ? reader_.discard() : reader_.pump();
   if (!result) {
@@ -275,8 +305,10 @@ Expected<std::unique_ptr<Connection>> makeSocketConnection(std::unique_ptr<ByteS
   SD_ASSIGN(WakeUp thread, WakeUp::make());
   SD_ASSIGN(WakeUp leader, WakeUp::make());
   SD_ASSIGN(Timer idle, Timer::make());
-  return std::make_unique<SocketConnection>(std::move(stream), std::move(peerName), options,
-                                            Signals{std::move(thread), std::move(leader), std::move(idle)});
+  return guarded([&]() -> Expected<std::unique_ptr<Connection>> { // a thread for it may be refused
+    return std::make_unique<SocketConnection>(std::move(stream), std::move(peerName), options,
+                                              Signals{std::move(thread), std::move(leader), std::move(idle)});
+  });
 }
 
 } // namespace sd

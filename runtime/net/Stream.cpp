@@ -5,6 +5,49 @@
 
 namespace sd {
 
+// Offers a buffer to the transport, until the end of the scope. An exception on the way there ends the session, if
+// somebody is writing into the buffer at that time, and waits until he has stopped.
+class StreamedConnection::Stream::Posting {
+public:
+  Posting(Stream &stream, std::unique_lock<std::mutex> &lock, Posted &posted) : stream_(stream), lock_(lock) {
+    stream_.posted_ = &posted;
+  }
+  ~Posting() {
+    if (!lock_) lock_.lock();
+    if (stream_.filling()) stream_.connection_.endLocked(State::PeerEnded, std::string(kNoMemory));
+    while (stream_.filling())
+      stream_.changed_.wait(lock_);
+    stream_.posted_ = nullptr;
+  }
+  Posting(const Posting &) = delete;
+  Posting &operator=(const Posting &) = delete;
+
+private:
+  Stream &stream_;
+  std::unique_lock<std::mutex> &lock_;
+};
+
+// A thread waits for a message, as long as the scope lasts.
+class StreamedConnection::Stream::Awaiting {
+public:
+  Awaiting(Stream &stream, std::unique_lock<std::mutex> &lock) : stream_(stream), lock_(lock) {
+    ++stream_.connection_.waiting_;
+    stream_.awaited_ = true;
+    stream_.connection_.wakeIfHeld();
+  }
+  ~Awaiting() {
+    if (!lock_) lock_.lock();
+    --stream_.connection_.waiting_;
+    stream_.awaited_ = false;
+  }
+  Awaiting(const Awaiting &) = delete;
+  Awaiting &operator=(const Awaiting &) = delete;
+
+private:
+  Stream &stream_;
+  std::unique_lock<std::mutex> &lock_;
+};
+
 Expected<void> StreamedConnection::Stream::send(std::uint16_t tag, std::span<const std::uint8_t> payload) {
   if (payload.size() > kMaxFrameBytes)
     return fail("a message of {} bytes is too long for one frame (at most {})", payload.size(), kMaxFrameBytes);
@@ -19,10 +62,10 @@ Expected<void> StreamedConnection::Stream::send(std::uint16_t tag, std::span<con
 Expected<void> StreamedConnection::Stream::receive(std::uint16_t tag, std::span<std::uint8_t> payload) {
   std::unique_lock lock(connection_.mutex_);
   Posted posted{tag, payload};
-  posted_ = &posted;
-  Expected<void> arrived = await(lock, tag);
-  posted_ = nullptr;
-  SD_TRY(std::move(arrived));
+  {
+    const Posting posting(*this, lock, posted);
+    SD_TRY(arrive(lock, tag));
+  }
   if (posted.state == Posted::State::Done) {
     countReceived(payload.size());
     return {};
@@ -35,10 +78,26 @@ Expected<void> StreamedConnection::Stream::receive(std::uint16_t tag, std::span<
 
 Expected<std::vector<std::uint8_t>> StreamedConnection::Stream::receiveUpTo(std::uint16_t tag, std::size_t limit) {
   std::unique_lock lock(connection_.mutex_);
-  SD_TRY(await(lock, tag));
+  SD_TRY(arrive(lock, tag));
   SD_ASSIGN(const Message message, take(lock, tag, 0, limit));
   lock.unlock();
   return std::vector<std::uint8_t>(message.bytes.get(), message.bytes.get() + message.size);
+}
+
+Expected<Channel::Arrival> StreamedConnection::Stream::await(std::chrono::milliseconds atMost) {
+  std::unique_lock lock(connection_.mutex_);
+  const Clock::time_point until = Clock::now() + atMost;
+  {
+    const Awaiting awaiting(*this, lock);
+    bool mayLead = true;
+    do { // once at least: what has come may not have been read
+      if (!ready()) waitOnce(lock, until, mayLead);
+    } while (!ready() && Clock::now() < until);
+  }
+  if (!queue_.empty() && connection_.state_ != State::EndedHere) return Arrival::Message;
+  if (connection_.state_ == State::Open) return Arrival::Nothing;
+  if (connection_.quiet_) return Arrival::Closed;
+  return fail("{}", connection_.endMessage_);
 }
 
 Traffic StreamedConnection::Stream::traffic() const {
@@ -46,7 +105,7 @@ Traffic StreamedConnection::Stream::traffic() const {
   return traffic_;
 }
 
-// Whether await() has an answer: a message, or the end of the session.
+// Whether arrive() has an answer: a message, or the end of the session.
 bool StreamedConnection::Stream::ready() const {
   if (filling()) return false;
   if (posted_ != nullptr && posted_->state == Posted::State::Done) return true;
@@ -54,11 +113,9 @@ bool StreamedConnection::Stream::ready() const {
 }
 
 // Waits until the posted buffer is full or a message is in the queue.
-Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
+Expected<void> StreamedConnection::Stream::arrive(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
   if (ready()) return arrival();
-  ++connection_.waiting_;
-  awaited_ = true;
-  connection_.wakeIfHeld();
+  const Awaiting awaiting(*this, lock);
   const Clock::time_point start = Clock::now();
   bool mayLead = true;
   while (!ready()) {
@@ -66,23 +123,27 @@ Expected<void> StreamedConnection::Stream::await(std::unique_lock<std::mutex> &l
     if (connection_.state_ != State::Open) { // whoever fills the posted buffer is about to give up
       changed_.wait(lock);
     } else if (Clock::now() >= until) {
-      const double seconds = static_cast<double>(connection_.options_.timeout.count()) / 1000;
+      const std::string reason = timeoutReason(tag);
       lock.unlock();
-      connection_.close(fmt::format("{} came for {} s while waiting for tag {} of stream {}",
-                                    connection_.arrived_ == 0 ? "nothing" : "next to nothing", seconds, tag, id_));
-      lock.lock();
-    } else if (mayLead) {
-      lock.unlock();
-      mayLead = connection_.lead(*this, until);
+      connection_.close(reason);
       lock.lock();
     } else {
-      changed_.wait_until(lock, until);
-      mayLead = true;
+      waitOnce(lock, until, mayLead);
     }
   }
-  --connection_.waiting_;
-  awaited_ = false;
   return arrival();
+}
+
+// Waits for a change, or until then; reads itself if no one else does.
+void StreamedConnection::Stream::waitOnce(std::unique_lock<std::mutex> &lock, Clock::time_point until, bool &mayLead) {
+  if (mayLead) {
+    lock.unlock();
+    mayLead = connection_.lead(*this, until);
+    lock.lock();
+  } else {
+    changed_.wait_until(lock, until);
+    mayLead = true;
+  }
 }
 
 Expected<void> StreamedConnection::Stream::arrival() const {
@@ -96,6 +157,16 @@ StreamedConnection::Clock::time_point StreamedConnection::Stream::deadline(Clock
   if (!connection_.greeted_) return start + connection_.options_.timeout;
   const Clock::time_point lastArrival{Clock::duration(connection_.lastArrival_.load(std::memory_order_relaxed))};
   return std::max(start, lastArrival) + connection_.options_.timeout;
+}
+
+std::string StreamedConnection::Stream::timeoutReason(std::uint16_t tag) const {
+  const double seconds = static_cast<double>(connection_.options_.timeout.count()) / 1000;
+  if (!connection_.greeted_ && connection_.busyWith_ > 0)
+    return fmt::format("the service is busy with {} session{} and had no room for another within {} s; try again "
+                       "later, or wait longer with --timeout",
+                       connection_.busyWith_, connection_.busyWith_ == 1 ? "" : "s", seconds);
+  return fmt::format("{} came for {} s while waiting for tag {} of stream {}",
+                     connection_.arrived_ == 0 ? "nothing" : "next to nothing", seconds, tag, id_);
 }
 
 Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::unique_lock<std::mutex> &lock,

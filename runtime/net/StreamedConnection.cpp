@@ -76,8 +76,14 @@ bool StreamedConnection::closing() const {
   return closing_;
 }
 
+void StreamedConnection::noteBusy(unsigned sessions) {
+  const std::lock_guard lock(mutex_);
+  busyWith_ = sessions;
+}
+
 void StreamedConnection::endedByPeer(std::string_view reason) {
   const std::lock_guard lock(mutex_);
+  quiet_ = state_ == State::Open && reason.empty();
   endLocked(State::PeerEnded, reason.empty() ? fmt::format("{} ended the session", peerName_)
                                              : fmt::format("{} ended the session: {}", peerName_, printable(reason)));
 }

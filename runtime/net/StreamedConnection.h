@@ -55,6 +55,9 @@ protected:
   StreamedConnection(std::string peerName, const ConnectionOptions &options);
   ~StreamedConnection() override;
 
+  // What ends a session that memory fails; short enough for a std::string that allocates none.
+  static constexpr std::string_view kNoMemory = "out of memory";
+
   // For the transport to implement. None is called with the lock held, except wake().
   virtual Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) = 0;
   virtual void sendClose(std::string_view reason) = 0; // best effort; called at most once
@@ -69,6 +72,7 @@ protected:
   void abandon(Incoming incoming);
   bool holdsBack();                          // should no more be read now? If so, wake() follows when this changes
   void noteArrival(std::size_t bytes);       // they came from the peer: with enough of them, timeouts start again
+  void noteBusy(unsigned sessions);          // the peer has so many and lets this one wait
   void endedByPeer(std::string_view reason); // what it sent before can still be received
   void endLost(std::string message);         // the link broke: the same, with this side's own words
   Expected<void> checkOpen() const;
@@ -103,7 +107,9 @@ private:
   std::map<std::uint16_t, std::unique_ptr<Stream>> streams_;
   State state_ = State::Open;
   bool closing_ = false;
-  bool greeted_ = false; // a message was received
+  bool greeted_ = false;  // a message was received
+  bool quiet_ = false;    // the peer ended the session and gave no reason
+  unsigned busyWith_ = 0; // sessions of the peer's, which lets this one wait
   std::string endMessage_;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
   std::size_t unreadLimit_;

@@ -6,6 +6,39 @@
 #include "runtime/offline/DealerProvider.h"
 
 namespace sd {
+namespace {
+
+// How long one party is waited for before the other is looked at.
+constexpr std::chrono::milliseconds kTurn{500}, kGlance{0};
+
+// Of both parties' material while an entry is dealt: as it is packed, twice for what is made on the way, and words that
+// are packed to a few bits.
+std::uint64_t entryBytes(const PlanEntry &entry, int ringBits) {
+  const std::uint64_t word = static_cast<std::uint64_t>(ringBits) / 8;
+  return 2 * (packedBytes(entry, 0, ringBits) + packedBytes(entry, 1, ringBits)) + 16 * word * entry.elements;
+}
+
+// What dealing a program takes, at the most: the masks of its matrices, of the plan's entries and of the shares that
+// the walk goes through, and the largest entry.
+template <RingWord R>
+std::uint64_t bytesToDeal(const Program &program, const Plan &plan, const LinearMaps<R> &maps) {
+  std::uint64_t words = 0, largest = 0, largestShare = 0;
+  for (const auto &[index, entry] : linearMatrices(plan))
+    words += maps.sizes(entry).weights;
+  for (const PlanEntry &entry : plan.entries) {
+    words += entry.elements;
+    largest = std::max(largest, entryBytes(entry, kBitsOf<R>));
+  }
+  for (const Type &slot : program.slots) {
+    if (slot.holder != Holder::Share) continue;
+    const auto elements = static_cast<std::uint64_t>(elementCount(slot.shape));
+    words += elements;
+    largestShare = std::max(largestShare, elements);
+  }
+  return (words + 2 * largestShare) * sizeof(R) + largest;
+}
+
+} // namespace
 
 template <RingWord R>
 struct Dealer::Session {
@@ -87,6 +120,10 @@ Expected<void> Dealer::serveSession(const Digest &program, Connection &serviceEn
 template <RingWord R>
 Expected<void> Dealer::dealAll(Session<R> session, const Seed &matrixSeed) {
   session.maps = std::get<DealerOps<R>>(options_.ops).makeMaps(session.program, session.plan, pool_);
+  if (const std::uint64_t bytes = bytesToDeal<R>(session.program, session.plan, *session.maps);
+      bytes > options_.sessionBytes)
+    return fail("the program needs {} MB of the dealer's memory, which gives a session {} (sd-deal --session-memory)",
+                bytes / 1'000'000 + 1, options_.sessionBytes / 1'000'000);
   for (const auto &[index, entry] : linearMatrices(session.plan))
     session.matrixMasks[index] = matrixMask<R>(matrixSeed, index, session.maps->sizes(entry).weights);
   const std::uint8_t ready = 1;
@@ -98,20 +135,34 @@ Expected<void> Dealer::dealAll(Session<R> session, const Seed &matrixSeed) {
   }
 }
 
+// Waits until both parties have asked for an inference, however long they are at work on the one before; false when one
+// has gone. Both are watched, one after the other.
+template <RingWord R>
+Expected<bool> Dealer::awaitDraws(Session<R> &session) {
+  using Arrival = Channel::Arrival;
+  for (;;) {
+    SD_ASSIGN(const Arrival service, session.service.await(kTurn));
+    SD_ASSIGN(const Arrival client, session.client.await(service == Arrival::Message ? kTurn : kGlance));
+    if (service == Arrival::Closed || client == Arrival::Closed) return false;
+    if (service == Arrival::Message && client == Arrival::Message) return true;
+  }
+}
+
 // False when the parties have gone.
 template <RingWord R>
 Expected<bool> Dealer::dealOnce(Session<R> &session) {
-  auto serviceDraw = receiveDraw(session.service);
-  if (!serviceDraw) return false;
+  SD_ASSIGN(const bool more, awaitDraws(session));
+  if (!more) return false;
+  SD_ASSIGN(const DealerDraw serviceDraw, receiveDraw(session.service));
   SD_ASSIGN(const DealerDraw clientDraw, receiveDraw(session.client));
-  if (serviceDraw->number != session.number || clientDraw.number != session.number)
-    return fail("the parties ask for inferences {} and {} where {} is next", serviceDraw->number, clientDraw.number,
+  if (serviceDraw.number != session.number || clientDraw.number != session.number)
+    return fail("the parties ask for inferences {} and {} where {} is next", serviceDraw.number, clientDraw.number,
                 session.number);
   std::array<std::uint8_t, 8> drawn{};
   for (int i = 0; i < 8; ++i)
     drawn[i] = static_cast<std::uint8_t>(session.number >> (8 * i));
   SD_TRY(session.service.send(tag::kDealerDrawn, drawn));
-  SD_TRY(dealEntries(session, serviceDraw->seed, clientDraw.seed));
+  SD_TRY(dealEntries(session, serviceDraw.seed, clientDraw.seed));
   ++session.number;
   return true;
 }

@@ -25,6 +25,9 @@ struct DealerOptions {
   std::tuple<DealerOps<Ring32>, DealerOps<Ring64>> ops; // of programs of either ring
   std::chrono::milliseconds waitForPartner{60'000};     // that the second party of a session may take to come
   std::size_t maxWaiting = 64;                          // parties that may wait for their partners at one time
+  // A session's program that needs more memory than this is refused: the matrices' masks, which are kept, and what
+  // dealing one inference takes.
+  std::uint64_t sessionBytes = 4'000'000'000;
 };
 
 class Dealer {
@@ -36,7 +39,8 @@ public:
 
   // Serves one party's connection; blocks, so each connection needs a thread. The first party of a session waits for
   // the second, whose thread then serves both until one hangs up between two inferences, which is a session's end.
-  // An error has been told to the parties, as far as they can still be reached; other sessions go on.
+  // Until then they may take as long as they like from one inference to the next. An error has been told to the
+  // parties, as far as they can still be reached; other sessions go on.
   Expected<void> serve(std::unique_ptr<Connection> party);
 
 private:
@@ -51,6 +55,8 @@ private:
   struct Session;
   template <RingWord R>
   Expected<void> dealAll(Session<R> session, const Seed &matrixSeed);
+  template <RingWord R>
+  static Expected<bool> awaitDraws(Session<R> &session);
   template <RingWord R>
   Expected<bool> dealOnce(Session<R> &session);
   template <RingWord R>

@@ -165,12 +165,26 @@ TEST_F(HostilePeerTest, ConnectNamesAWrongService) {
   EXPECT_THAT(connectError(bytesOf("SSH-2.0-OpenSSH\r\n")), HasSubstr("does not speak this protocol"));
   EXPECT_THAT(connectError(std::vector<std::uint8_t>{0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x46}),
               HasSubstr("speaks TLS and this side does not; give --tls-cert"));
-  EXPECT_THAT(connectError(helloBytes(2)), HasSubstr("speaks version 2 of this protocol and this side version 1"));
+  EXPECT_THAT(connectError(helloBytes(1)), HasSubstr("speaks version 1 of this protocol and this side version 2"));
 }
 
 TEST_F(HostilePeerTest, ConnectDoesNotWaitForeverForAGreeting) {
-  options.handshakeTimeout = 100ms;
+  options.handshakeTimeout = options.waitForPeer = 100ms;
   EXPECT_THAT(connectError({}, false), HasSubstr("accepts connections but does not answer"));
+}
+
+TEST_F(HostilePeerTest, ConnectWaitsForALateGreeting) {
+  options.handshakeTimeout = 50ms;
+  const Expected<Socket> listener = listenOn({"127.0.0.1", 0});
+  options.address = localAddress(*listener);
+  std::jthread service([&] {
+    const RawPeer peer = RawPeer::from(*listener);
+    std::this_thread::sleep_for(200ms);
+    peer.send(helloBytes());
+    peer.read(1000);
+  });
+  const Expected<std::unique_ptr<Connection>> connection = sd::connect(options);
+  EXPECT_TRUE(connection) << connection.error().message;
 }
 
 TEST_F(HostilePeerTest, ConnectRetriesUntilSomeoneListens) {

@@ -255,5 +255,76 @@ TEST_F(DealerFaults, aProgramThatIsNoneIsRefused) {
   EXPECT_TRUE(service.served.get() != client.served.get()) << "one thread serves both, and reports the error";
 }
 
+TEST_F(DealerFaults, aProgramThatNeedsTooMuchMemoryIsRefused) {
+  DealerOptions options = shortDealerOptions();
+  options.sessionBytes = 10'000;
+  Dealer dealer(std::move(options), pool_);
+  const auto bytes = writeProgram(everyKind<Ring32>().program());
+  ASSERT_TRUE(bytes);
+  Guest service(dealer, {0, {7}, digestOf(*bytes)}), client(dealer, {1, {7}, digestOf(*bytes)});
+  ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerProgram, *bytes));
+  ASSERT_TRUE(service.end->stream(kDealerStream).send(tag::kDealerMatrixSeed, std::array<std::uint8_t, 16>{}));
+  EXPECT_THAT(client.hear(), HasSubstr("of the dealer's memory"));
+}
+
+// A session of which one inference has been dealt. The parties' connections to the dealer have a short timeout.
+class DealerSessions : public testing::Test {
+protected:
+  using Served = std::future<Expected<void>>;
+
+  DealerSessions() : parties_(everyKind<Ring32>()), maps_(parties_.program, parties_.plan, parties_.pool) {
+    for (int party : {0, 1}) {
+      auto [mine, theirs] = makeMemoryConnections({.timeout = std::chrono::seconds(2)});
+      ends_[party] = std::move(mine);
+      served_[party] = std::async(std::launch::async,
+                                  [this, end = std::move(theirs)]() mutable { return dealer_.serve(std::move(end)); });
+    }
+    service_.emplace(DealerProviderOptions{*ends_[0], *parties_.service, {1}, seedOf(1)});
+    client_.emplace(DealerProviderOptions{*ends_[1], *parties_.client, {1}, seedOf(2)}, maps_);
+    EXPECT_TRUE(deal(0));
+  }
+  bool deal(std::uint64_t number) {
+    const Prepared<Ring32> prepared = prepareBoth(parties_, *service_, *client_, number);
+    return prepared.service && prepared.client;
+  }
+  // What the thread that serves both says.
+  std::string outcome() {
+    std::string text;
+    for (Served &each : served_)
+      if (auto done = each.get(); !done) text += done.error().message;
+    return text;
+  }
+
+  ThreadPool pool_{1};
+  Dealer dealer_{dealerOptions(std::chrono::seconds(10)), pool_};
+  Parties<Ring32> parties_;
+  ProgramLinearMaps<Ring32> maps_;
+  std::array<std::unique_ptr<Connection>, 2> ends_;
+  std::array<Served, 2> served_;
+  std::optional<DealerService<Ring32>> service_;
+  std::optional<DealerClient<Ring32>> client_;
+};
+
+TEST_F(DealerSessions, mayPauseBetweenInferences) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  EXPECT_TRUE(deal(1));
+  ends_[0].reset();
+  EXPECT_EQ(outcome(), "");
+}
+
+TEST_F(DealerSessions, endWhenEitherPartyHangsUp) {
+  ends_[1].reset();
+  std::uint8_t byte = 0;
+  auto received = ends_[0]->stream(kDealerStream).receive(tag::kDealerDrawn, std::span(&byte, 1));
+  ASSERT_FALSE(received);
+  EXPECT_THAT(received.error().message, HasSubstr("the session is over"));
+  EXPECT_EQ(outcome(), "");
+}
+
+TEST_F(DealerSessions, reportAnyOtherEnd) {
+  ends_[0]->close("the disk is full");
+  EXPECT_THAT(outcome(), HasSubstr("the disk is full"));
+}
+
 } // namespace
 } // namespace sd

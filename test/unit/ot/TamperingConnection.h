@@ -54,6 +54,7 @@ private:
       SD_ASSIGN(std::vector<std::uint8_t> payload, inner_.receiveUpTo(tag, limit));
       return owner_.see({id_, tag, std::move(payload)}).payload;
     }
+    Expected<Arrival> await(std::chrono::milliseconds atMost) override { return inner_.await(atMost); }
     Traffic traffic() const override { return inner_.traffic(); }
 
   private:
