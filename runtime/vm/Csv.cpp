@@ -66,10 +66,11 @@ bool isName(std::string_view field) {
 }
 
 bool areNames(std::string_view line) {
-  bool named = true;
-  while (!line.empty() && named)
-    named = isName(unquoted(trim(takeUntil(line, ','))));
-  return named;
+  for (bool more = true; more;) {
+    more = line.find(',') != std::string_view::npos;
+    if (!isName(unquoted(trim(takeUntil(line, ','))))) return false;
+  }
+  return true;
 }
 
 std::string printable(std::string_view field) {
