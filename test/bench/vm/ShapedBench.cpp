@@ -1,8 +1,9 @@
-// bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [sweep] [NETWORK ...]
+// bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [machine] [sweep] [NETWORK ...]
 //
 // Compiles the model for each network (lan and wan if none is named, as sdc's --network takes them), runs records of a
 // session with no third party over a link of that shape, both parties as threads of this process, and prints what was
-// predicted beside what was measured: the median of a record, without the first, which holds the set-up.
+// predicted beside what was measured: the median of a record, without the first, which holds the set-up. With `machine`
+// it predicts from figures that it measures on this machine first, instead of those of ir/core/MachineProfile.cpp.
 //
 // With `sweep` it also runs every member of the family of schedules, and prints how far from the best the chosen one
 // is.
@@ -19,6 +20,7 @@
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/TensorFile.h"
 #include "test/bench/vm/Loopback.h"
+#include "test/bench/vm/MeasureMachine.h"
 
 namespace sd {
 namespace {
@@ -28,6 +30,7 @@ struct Arguments {
   std::int64_t scale = 1024;
   std::size_t count = 9;
   bool sweep = false;
+  MachineProfile machine = MachineProfile::twoCores();
   std::vector<std::string> networks;
 };
 
@@ -126,7 +129,7 @@ private:
 
   Expected<void> compare(const Candidate &candidate) const {
     SD_ASSIGN(const ProgramCost cost, costOf(candidate.program.program));
-    const Prediction prediction = predict(candidate.program.program, cost, network_);
+    const Prediction prediction = predict(candidate.program.program, cost, network_, arguments_.machine);
     fmt::print("{:26} {:>12} {:>12} {:>12} {:>9}\n", candidate.name, "predicted ms", "median ms", "least ms", "ratio");
     const auto row = [](const char *phase, double predicted, const std::vector<double> &seconds) {
       const double middle = median(seconds);
@@ -214,13 +217,15 @@ Expected<void> run(const Arguments &arguments) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [sweep] [NETWORK ...]\n");
+    fmt::print(stderr, "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [machine] [sweep] [NETWORK ...]\n");
     return 1;
   }
-  sd::Arguments arguments{argv[1], argv[2], 1024, 9, false, {}};
+  sd::Arguments arguments{.model = argv[1], .records = argv[2], .networks = {}};
   for (const std::string word : std::span(argv + 3, argv + argc)) {
     if (word == "sweep")
       arguments.sweep = true;
+    else if (word == "machine")
+      arguments.machine = sd::measureMachine();
     else if (word.starts_with("scale="))
       arguments.scale = std::strtoll(word.c_str() + 6, nullptr, 10);
     else if (word.starts_with("count="))
