@@ -48,7 +48,7 @@ Expected<Module> loadText(const std::filesystem::path &path) {
 }
 
 Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {
-  const ImportOptions import{options.batch, options.inputRange};
+  const ImportOptions import{options.batch, options.inputRange, options.remarks};
   std::vector<ImportProblem> problems;
   Expected<Module> module = fail("");
   if (path.extension() == ".onnxtext") {

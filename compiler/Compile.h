@@ -12,6 +12,7 @@ struct ModelOptions {
   std::optional<std::int64_t> batch;                   // of a dynamic first dimension
   std::optional<std::pair<double, double>> inputRange; // every input's values lie in it
   std::optional<int> ringBits;                         // isRingBits(); else the module's own, and 32 for ONNX
+  std::vector<std::string> *remarks = nullptr;         // takes what the program gives other than the model says
 };
 
 // Reads a model by its name's ending: .onnx, .onnxtext, or .sdir (the IR's text); by its beginning for other endings.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -345,6 +346,19 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     out.operands.push_back(id);
   }
   return add(std::move(out), Value::Stage::Secret, false);
+}
+
+bool Emitter::isWhole(const Value &x) const {
+  const std::function<bool(ValueId)> whole = [&](ValueId id) {
+    const Op &op = maker(id);
+    if (op.kind == OpKind::Constant)
+      return std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
+    if (op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK) return true;
+    const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose || op.kind == OpKind::Gather;
+    const bool keeps = moves || op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul;
+    return keeps && std::ranges::all_of(op.operands, whole);
+  };
+  return x.isOpened() && whole(x.id());
 }
 
 Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {

@@ -14,6 +14,7 @@ struct ImportOptions {
   // the model's own.
   std::optional<std::int64_t> batch;
   std::optional<std::pair<double, double>> inputRange; // every input's values lie in it
+  std::vector<std::string> *remarks = nullptr;         // takes what the program gives other than the model says
 };
 
 // One thing that stands in the way, of all that the model holds.

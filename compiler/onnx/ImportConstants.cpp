@@ -91,6 +91,7 @@ Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
   // The program computes in fixed point: what float type the model meant makes no difference to it.
   if (isFloatType(type)) return Value::computed(x.id(), x.shape(), x.stage(), false);
   if (x.isInteger() && type != TensorProto::BOOL) return x;
+  if (emitter.isWhole(x) && type != TensorProto::BOOL) return Value::computed(x.id(), x.shape(), x.stage(), true);
   return fail("rounds computed floats to {}, which is not supported; remove the Cast", elementTypeName(type));
 }
 

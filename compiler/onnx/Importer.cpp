@@ -18,6 +18,11 @@ std::string labelOf(const onnx::NodeProto &node) {
 
 bool isDefaultDomain(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
 
+// The op's name as messages have it.
+std::string opOf(const onnx::NodeProto &node) {
+  return printable(node.domain() == kMlDomain ? node.domain() + "." + node.op_type() : node.op_type());
+}
+
 std::string versionRange(const OnnxOp &op) {
   return op.until ? fmt::format("from opset {} to {}", op.since, op.until) : fmt::format("from opset {}", op.since);
 }
@@ -29,7 +34,11 @@ Importer::Importer(LoadedModel model, const ImportOptions &options, std::vector<
       emitter_(printable(model_.proto->graph().name())) {}
 
 void Importer::report(const onnx::NodeProto &node, std::string message) {
-  problems_.push_back({labelOf(node), printable(node.op_type()), model_.opset, std::move(message)});
+  problems_.push_back({labelOf(node), opOf(node), opsetOf(node), std::move(message)});
+}
+
+int Importer::opsetOf(const onnx::NodeProto &node) const {
+  return node.domain() == kMlDomain ? static_cast<int>(model_.mlOpset) : model_.opset;
 }
 
 Expected<Module> Importer::run() {
@@ -143,7 +152,9 @@ Expected<const Value *> Importer::lookUp(const std::string &name) {
   auto initializer = initializers_.find(name);
   if (initializer == initializers_.end())
     return fail("uses '{}', which nothing defines; is an initializer missing from the file?", printable(name));
-  auto value = readTensor(*initializer->second, model_.external);
+  auto value = initializer->second->data_type() == onnx::TensorProto::STRING
+                   ? readStrings(*initializer->second)
+                   : readTensor(*initializer->second, model_.external);
   if (!value) {
     report(fmt::format("initializer '{}': {}", printable(name), value.error().message));
     failed_.insert(name);
@@ -164,15 +175,17 @@ void Importer::importNode(const onnx::NodeProto &node) {
 
 // An empty message: an operand has failed, which has been reported where it did.
 Expected<void> Importer::handle(const onnx::NodeProto &node) {
-  if (!isDefaultDomain(node.domain()))
+  const bool isMl = node.domain() == kMlDomain;
+  if (!isDefaultDomain(node.domain()) && !isMl)
     return fail("the domain '{}' is not supported; export the model with standard ONNX ops", printable(node.domain()));
-  const OnnxOp *op = findOnnxOp(node.op_type());
+  const OnnxOp *op = findOnnxOp(isMl ? kMlDomain : "", node.op_type());
   if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
-  if (model_.opset < op->since || (op->until && model_.opset > op->until))
+  const int opset = opsetOf(node);
+  if (opset < op->since || (op->until && opset > op->until))
     return fail("exists {} only, the model uses opset {}; convert it with onnx.version_converter", versionRange(*op),
-                model_.opset);
+                opset);
 
-  Node::Context context{model_.opset, model_.external, {}, {}};
+  Node::Context context{opset, model_.external, {}, {}};
   bool failed = false;
   for (const std::string &name : node.input()) {
     if (name.empty()) {
@@ -180,6 +193,9 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
       continue;
     }
     SD_ASSIGN(const Value *value, lookUp(name));
+    if (value && value->isStrings() && !isMl)
+      return fail("is given '{}', which holds STRING; only floats and integers can be computed with, convert the model",
+                  printable(name));
     failed |= value == nullptr;
     context.inputs.push_back(value ? *value : Value());
   }
@@ -197,6 +213,9 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
   emitter_.setSource(labelOf(node));
   SD_TRY(op->handler(view, emitter_));
   SD_TRY(view.expectAllRead());
+  if (options_.remarks)
+    for (const std::string &remark : view.remarks())
+      options_.remarks->push_back(toString({labelOf(node), opOf(node), opset, remark}));
   const auto outputs = view.outputs();
   for (int i = 0; i < node.output_size(); ++i) {
     const std::string &name = node.output(i);

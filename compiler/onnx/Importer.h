@@ -31,6 +31,7 @@ private:
   void declareNodes(); // every name is made once
   void importInputs();
   Expected<InputSpec> inputSpec(const onnx::ValueInfoProto &info);
+  int opsetOf(const onnx::NodeProto &node) const;
   void importNode(const onnx::NodeProto &node);
   Expected<void> handle(const onnx::NodeProto &node);
   Expected<void> importOutputs();

@@ -87,6 +87,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
   options.revealClass = flags.reveal == "class";
   options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
   if (flags.ring) model.ringBits = flags.ring;
+  model.remarks = &job.context.warnings;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
   if (flags.bound > job.imported.ringBits - 2)
     return fail("--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
