@@ -336,6 +336,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     if (x.isOpened())
       return fail("takes the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
                   "end of the network; remove that op or end the network there");
+    if (x.quantisation()) return fail("needs floats but is given a quantised value; dequantise it first");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
   }

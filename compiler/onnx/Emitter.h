@@ -47,6 +47,9 @@ public:
   Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
 
   const Op &maker(ValueId value) const { return builder_.module().ops[value]; } // of a computed value
+  Value secret(ValueId value) const {                                           // an operand of what was made
+    return Value::computed(value, builder_.type(value).shape, Value::Stage::Secret, false);
+  }
   bool isWhole(const Value &x) const; // an opened value that is whole numbers by construction
 
   Expected<void> takeBudget(const Shape &constant); // before a constant of that shape is made

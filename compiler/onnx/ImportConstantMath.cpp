@@ -14,9 +14,9 @@ struct Function {
   float (*apply)(float);
 };
 constexpr Function kFunctions[] = {
-    {"Sqrt", [](float v) { return std::sqrt(v); }},   {"Reciprocal", [](float v) { return 1 / v; }},
-    {"Exp", [](float v) { return std::exp(v); }},     {"Log", [](float v) { return std::log(v); }},
-    {"Floor", [](float v) { return std::floor(v); }}, {"Ceil", [](float v) { return std::ceil(v); }},
+    {"Sqrt", [](float v) { return std::sqrt(v); }}, {"Reciprocal", [](float v) { return 1 / v; }},
+    {"Exp", [](float v) { return std::exp(v); }},   {"Floor", [](float v) { return std::floor(v); }},
+    {"Ceil", [](float v) { return std::ceil(v); }},
 };
 
 Expected<void> expectConstants(const Node &node) {
