@@ -113,7 +113,7 @@ Expected<void> Emitter::finish(const std::vector<Value> &outputs, std::vector<st
 // An op that moves elements about.
 Expected<Value> Emitter::move(OpKind op, const Value &x, Attrs attrs) {
   SD_ASSIGN(const Value moved, add({op, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger()));
-  return moved.quantisedBy(x.quantisation());
+  return moved.quantisedBy(x.quantisation()).storedAs(x.elementType());
 }
 
 Expected<Value> Emitter::reshape(const Value &x, Shape shape) {

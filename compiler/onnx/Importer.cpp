@@ -82,8 +82,7 @@ void Importer::declareNodes() {
     for (const std::string &output : node.output())
       if (!output.empty() && !made.insert(output).second)
         report(node, fmt::format("makes '{}', which already stands for another value", printable(output)));
-    for (const std::string &input : node.input())
-      used_.insert(input);
+    visitInputs(node, [&](const std::string &input) { used_.insert(input); });
   }
   for (const auto &output : graph.output())
     used_.insert(output.name());
@@ -99,7 +98,7 @@ void Importer::importInputs() {
       continue;
     }
     if (auto value = emitter_.input(*spec)) {
-      values_.emplace(info.name(), *std::move(value));
+      values_.emplace(info.name(), value->storedAs(info.type().tensor_type().elem_type()));
     } else {
       report(fmt::format("input '{}': {}", printable(info.name()), value.error().message));
       failed_.insert(info.name());
@@ -175,6 +174,7 @@ void Importer::importNode(const onnx::NodeProto &node) {
 
 // An empty message: an operand has failed, which has been reported where it did.
 Expected<void> Importer::handle(const onnx::NodeProto &node) {
+  if (isDefaultDomain(node.domain()) && node.op_type() == "If") return inlineBranch(node);
   const bool isMl = node.domain() == kMlDomain;
   if (!isDefaultDomain(node.domain()) && !isMl)
     return fail("the domain '{}' is not supported; export the model with standard ONNX ops", printable(node.domain()));
@@ -227,6 +227,56 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
       return fail("its output {} ('{}') is not supported; only the first is", i, printable(name));
   }
   return {};
+}
+
+Expected<void> Importer::inlineBranch(const onnx::NodeProto &node) {
+  if (node.input_size() != 1) return fail("has {} inputs, not 1", node.input_size());
+  SD_ASSIGN(const Value *condition, lookUp(node.input(0)));
+  if (!condition) return fail("");
+  if (!condition->isConstant() || !condition->isInteger() || condition->size() != 1)
+    return fail("not supported unless its condition is a constant; {}", adviceFor(node.op_type()));
+  const std::string_view wanted = condition->ints()->data[0] ? "then_branch" : "else_branch";
+  for (const onnx::AttributeProto &attribute : node.attribute())
+    if (attribute.name() == wanted && attribute.has_g()) return importBranch(attribute.g(), node);
+  return fail("the attribute '{}' is missing", wanted);
+}
+
+// A branch's names are its own: they go when it ends, since another may use them again.
+Expected<void> Importer::importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node) {
+  if (branch.input_size() || branch.sparse_initializer_size())
+    return fail("has a branch with inputs or sparse initializers, which is not supported");
+  if (branch.output_size() != node.output_size())
+    return fail("has {} outputs, its branch {}", node.output_size(), branch.output_size());
+  std::unordered_set<std::string> own;
+  const auto declare = [&](const std::string &name) -> Expected<void> {
+    const bool isTaken = values_.contains(name) || failed_.contains(name) || initializers_.contains(name);
+    if (name.empty() || (!isTaken && own.insert(name).second)) return {};
+    return fail("its branch makes '{}', which already stands for another value", printable(name));
+  };
+  for (const onnx::TensorProto &tensor : branch.initializer())
+    SD_TRY(declare(tensor.name()));
+  for (const onnx::NodeProto &inner : branch.node())
+    for (const std::string &output : inner.output())
+      SD_TRY(declare(output));
+  for (const onnx::TensorProto &tensor : branch.initializer()) {
+    SD_ASSIGN(const Value value, readTensor(tensor, model_.external));
+    values_.emplace(tensor.name(), value.named(tensor.name()));
+  }
+  const NodeOrder order = orderNodes(branch);
+  if (!order.circular.empty()) return fail("has a cycle in its branch");
+  for (int i : order.nodes)
+    importNode(branch.node(i));
+  bool failed = false;
+  for (int i = 0; i < branch.output_size(); ++i) {
+    SD_ASSIGN(const Value *value, lookUp(branch.output(i).name()));
+    failed |= value == nullptr;
+    if (value) values_.emplace(node.output(i), Value(*value));
+  }
+  for (const std::string &name : own) {
+    values_.erase(name);
+    failed_.erase(name);
+  }
+  return failed ? fail("") : Expected<void>();
 }
 
 Expected<void> Importer::importOutputs() {
