@@ -125,6 +125,7 @@ Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info) {
                 elementTypeName(type.elem_type()));
   if (!type.has_shape()) return fail("has no shape; export the model with fixed shapes");
   InputSpec spec{info.name(), {}, isIntegerType(type.elem_type()), options_.inputRange};
+  if (auto own = options_.inputRanges.find(info.name()); own != options_.inputRanges.end()) spec.range = own->second;
   for (int axis = 0; axis < type.shape().dim_size(); ++axis) {
     const auto &dim = type.shape().dim(axis);
     const bool isDynamic = !dim.has_dim_value() || dim.dim_value() == -1;
