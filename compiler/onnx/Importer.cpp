@@ -182,6 +182,9 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
   const OnnxOp *op = findOnnxOp(isMl ? kMlDomain : "", node.op_type());
   if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
   const int opset = opsetOf(node);
+  if (opset == 0)
+    return fail("the model does not say which opset of {} it uses; export it again with an ONNX exporter",
+                isMl ? kMlDomain : "ai.onnx");
   if (opset < op->since || (op->until && opset > op->until))
     return fail("exists {} only, the model uses opset {}; convert it with onnx.version_converter", versionRange(*op),
                 opset);
