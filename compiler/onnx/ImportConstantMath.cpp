@@ -127,44 +127,11 @@ Value chosen(const Tensor<std::int64_t> &condition, const Tensor<T> &yes, const 
   return Value::of(std::move(out));
 }
 
-// `chosen` among data: x where the mask says so, else y; a constant's other elements are zeros.
-Expected<Value> masked(Emitter &emitter, const Value &x, const Value &mask) {
-  if (x.isConstant()) {
-    const Tensor<float> zeros(x.shape(), 0.0f);
-    return chosen(*mask.ints(), *x.floats(), zeros);
-  }
-  const auto &ones = mask.ints()->data;
-  return emitter.arithmetic(OpKind::Mul, x, Value::of(Tensor<float>(mask.shape(), {ones.begin(), ones.end()})));
-}
-
-Value turned(const Value &mask) {
-  Tensor<std::int64_t> out = *mask.ints();
-  for (std::int64_t &element : out.data)
-    element = !element;
-  return Value::of(std::move(out));
-}
-
-// x mask + y (1 - mask), without the side that is nowhere chosen, or is zero.
-Expected<Value> chosenByMask(Emitter &emitter, const Value &mask, const Value &x, const Value &y) {
-  const Value no = turned(mask);
-  const auto isNowhere = [](const Value &side) { return std::ranges::count(side.ints()->data, 0) == side.size(); };
-  if (isNowhere(no)) return x;
-  if (isNowhere(mask)) return y;
-  SD_ASSIGN(const Value left, masked(emitter, x, turned(no))); // zeros and ones
-  SD_ASSIGN(const Value right, masked(emitter, y, no));
-  const auto isZero = [](const Value &side) {
-    return side.isConstant() && std::ranges::count(side.floats()->data, 0.0f) == side.size();
-  };
-  if (isZero(left)) return right;
-  if (isZero(right)) return left;
-  return emitter.arithmetic(OpKind::Add, left, right);
-}
-
 } // namespace
 
 Expected<void> importWhere(Node &node, Emitter &emitter) {
+  SD_TRY(expectConstants(node));
   const Value &condition = node.input(0), &a = node.input(1), &b = node.input(2);
-  if (!condition.isConstant()) return fail("chooses by computed conditions; {}", adviceFor(node.op()));
   if (!condition.isInteger() || a.isInteger() != b.isInteger())
     return fail("chooses by {} between {} and {}", describe(condition), describe(a), describe(b));
   SD_ASSIGN(Shape shape, broadcastShapes(a.shape(), b.shape()));
@@ -173,15 +140,8 @@ Expected<void> importWhere(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Value choose, emitter.broadcast(condition, shape));
   SD_ASSIGN(const Value yes, emitter.broadcast(a, shape));
   SD_ASSIGN(const Value no, emitter.broadcast(b, shape));
-  Value result;
-  if (!yes.isConstant() || !no.isConstant()) {
-    if (yes.isInteger()) return fail("chooses between computed integers; use floats");
-    SD_ASSIGN(result, chosenByMask(emitter, choose, yes, no));
-  } else {
-    result = yes.isInteger() ? chosen(*choose.ints(), *yes.ints(), *no.ints())
-                             : chosen(*choose.ints(), *yes.floats(), *no.floats());
-  }
-  node.setOutput(0, std::move(result));
+  node.setOutput(0, yes.isInteger() ? chosen(*choose.ints(), *yes.ints(), *no.ints())
+                                    : chosen(*choose.ints(), *yes.floats(), *no.floats()));
   return {};
 }
 
