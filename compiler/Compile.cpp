@@ -48,7 +48,7 @@ Expected<Module> loadText(const std::filesystem::path &path) {
 }
 
 Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {
-  const ImportOptions import{options.batch, options.inputRange};
+  const ImportOptions import{options.batch, options.inputRange, options.inputRanges, options.remarks};
   std::vector<ImportProblem> problems;
   Expected<Module> module = fail("");
   if (path.extension() == ".onnxtext") {
@@ -74,7 +74,9 @@ Expected<double> parseNumber(std::string_view text, std::string_view what) {
 
 } // namespace
 
-Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options) {
+namespace {
+
+Expected<Module> loadAny(const std::filesystem::path &path, const ModelOptions &options) {
   const auto ending = path.extension();
   if (ending == ".onnx" || ending == ".onnxtext" || (ending != ".sdir" && !looksLikeIr(path))) {
     SD_ASSIGN(Module module, loadOnnx(path, options));
@@ -89,12 +91,38 @@ Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions
                   module.ringBits);
     module.ringBits = *options.ringBits;
   }
-  if (options.inputRange)
-    for (auto &op : module.ops)
-      if (op.kind == OpKind::Input) {
-        op.attrs.set(Attr::Low, options.inputRange->first);
-        op.attrs.set(Attr::High, options.inputRange->second);
-      }
+  for (auto &op : module.ops) {
+    if (op.kind != OpKind::Input) continue;
+    const auto own = options.inputRanges.find(op.attrs.str(Attr::Name));
+    const auto range = own != options.inputRanges.end() ? std::optional(own->second) : options.inputRange;
+    if (!range) continue;
+    op.attrs.set(Attr::Low, range->first);
+    op.attrs.set(Attr::High, range->second);
+  }
+  return module;
+}
+
+std::vector<const Op *> inputsOf(const Module &module) {
+  std::vector<const Op *> inputs;
+  for (const Op &op : module.ops)
+    if (op.kind == OpKind::Input) inputs.push_back(&op);
+  return inputs;
+}
+
+Expected<void> expectInput(const Module &module, const std::string &name) {
+  std::vector<std::string> names;
+  for (const Op *input : inputsOf(module))
+    names.push_back(input->attrs.str(Attr::Name));
+  if (std::ranges::find(names, name) != names.end()) return {};
+  return fail("the model has no input '{}'; it has {}", name, fmt::join(names, ", "));
+}
+
+} // namespace
+
+Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options) {
+  SD_ASSIGN(Module module, loadAny(path, options));
+  for (const auto &[name, range] : options.inputRanges)
+    if (auto known = expectInput(module, name); !known) return fail("--input-range: {}", known.error().message);
   return module;
 }
 
@@ -132,22 +160,25 @@ Expected<NetworkProfile> parseNetwork(std::string_view text) {
   return profile;
 }
 
-Expected<std::pair<double, double>> parseInputRange(std::string_view text) {
-  const std::size_t comma = text.find(',');
-  if (comma == text.npos) return fail("--input-range {}: must be LO,HI, such as 0,1", text);
-  SD_ASSIGN(const double low, parseNumber(text.substr(0, comma), "--input-range"));
-  SD_ASSIGN(const double high, parseNumber(text.substr(comma + 1), "--input-range"));
+Expected<void> addInputRange(std::string_view text, ModelOptions &options) {
+  const std::size_t equals = text.rfind('='); // a name may hold others
+  const std::string_view range = equals == text.npos ? text : text.substr(equals + 1);
+  const std::size_t comma = range.find(',');
+  if (comma == range.npos) return fail("--input-range {}: must be [NAME=]LO,HI, such as 0,1", text);
+  SD_ASSIGN(const double low, parseNumber(range.substr(0, comma), "--input-range"));
+  SD_ASSIGN(const double high, parseNumber(range.substr(comma + 1), "--input-range"));
   if (low > high) return fail("--input-range {}: {} is above {}", text, low, high);
-  return std::pair(low, high);
+  if (equals == text.npos ? options.inputRange.has_value()
+                          : !options.inputRanges.emplace(text.substr(0, equals), std::pair(low, high)).second)
+    return fail("--input-range {}: is given twice", text);
+  if (equals == text.npos) options.inputRange = {low, high};
+  return {};
 }
 
-Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const Module &module,
-                                                                         const Tensor<float> &tensor) {
-  const auto isInput = [](const Op &op) { return op.kind == OpKind::Input; };
-  if (std::ranges::count_if(module.ops, isInput) != 1)
-    return fail("records of a model with several inputs can't be read from one file");
-  const Op &input = *std::ranges::find_if(module.ops, isInput);
-  const Shape &shape = module.type(input.result).shape;
+namespace {
+
+// The tensors of an input, one for each run.
+Expected<std::vector<Tensor<float>>> splitInput(const Op &input, const Shape &shape, const Tensor<float> &tensor) {
   const std::int64_t each = elementCount(shape);
   const std::string &name = input.attrs.str(Attr::Name);
 
@@ -165,9 +196,37 @@ Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const M
   const bool flat = tensor.shape.size() == 2 && !shape.empty() && shape[0] == 1 && tensor.shape[1] == each;
   if (!batched && !single && !flat && tensor.shape != shape)
     return fail("records of shape {} do not fit input '{}' of shape {}", toString(tensor.shape), name, toString(shape));
-  std::vector<std::map<std::string, Tensor<float>>> records;
+  std::vector<Tensor<float>> parts;
   for (auto from = tensor.data.begin(); from != tensor.data.end(); from += each)
-    records.push_back({{name, Tensor<float>(shape, {from, from + each})}});
+    parts.emplace_back(shape, std::vector<float>(from, from + each));
+  return parts;
+}
+
+} // namespace
+
+Expected<std::vector<std::map<std::string, Tensor<float>>>>
+splitRecords(const Module &module, const std::map<std::string, Tensor<float>> &tensors) {
+  const std::vector<const Op *> inputs = inputsOf(module);
+  for (const auto &[name, tensor] : tensors) {
+    if (!name.empty())
+      SD_TRY(expectInput(module, name));
+    else if (inputs.size() > 1)
+      return fail("the model has several inputs; name the file of each, such as {}=FILE",
+                  inputs[0]->attrs.str(Attr::Name));
+  }
+  std::vector<std::map<std::string, Tensor<float>>> records;
+  for (const Op *input : inputs) {
+    const std::string &name = input->attrs.str(Attr::Name);
+    const auto found = tensors.find(tensors.contains("") ? "" : name);
+    if (found == tensors.end()) return fail("there are no records of input '{}'; add {}=FILE", name, name);
+    SD_ASSIGN(std::vector<Tensor<float>> parts, splitInput(*input, module.type(input->result).shape, found->second));
+    if (input != inputs[0] && parts.size() != records.size())
+      return fail("input '{}' has {} records, input '{}' has {}", name, parts.size(), inputs[0]->attrs.str(Attr::Name),
+                  records.size());
+    records.resize(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      records[i].emplace(name, std::move(parts[i]));
+  }
   return records;
 }
 

@@ -9,9 +9,11 @@
 namespace sd {
 
 struct ModelOptions {
-  std::optional<std::int64_t> batch;                   // of a dynamic first dimension
-  std::optional<std::pair<double, double>> inputRange; // every input's values lie in it
-  std::optional<int> ringBits;                         // isRingBits(); else the module's own, and 32 for ONNX
+  std::optional<std::int64_t> batch;                            // of a dynamic first dimension
+  std::optional<std::pair<double, double>> inputRange;          // every input's values lie in it
+  std::map<std::string, std::pair<double, double>> inputRanges; // of single inputs, in its place
+  std::optional<int> ringBits;                                  // isRingBits(); else the module's own, and 32 for ONNX
+  std::vector<std::string> *remarks = nullptr; // takes what the program gives other than the model says
 };
 
 // Reads a model by its name's ending: .onnx, .onnxtext, or .sdir (the IR's text); by its beginning for other endings.
@@ -32,13 +34,13 @@ Expected<int> scaleBitsOf(std::int64_t scale);
 // "lan", "wan" or "rtt=MS,bandwidth=MBIT".
 Expected<NetworkProfile> parseNetwork(std::string_view text);
 
-// "LO,HI", finite, LO <= HI.
-Expected<std::pair<double, double>> parseInputRange(std::string_view text);
+// "LO,HI" for all inputs or "NAME=LO,HI" for one; finite, LO <= HI. Error if that has been given already.
+Expected<void> addInputRange(std::string_view text, ModelOptions &options);
 
-// A tensor whose first dimension counts records, as one map from input name to tensor for each run of the module (which
-// takes as many records as its first dimension says). The module has one input; `tensor` may also hold one record
-// without that dimension. Error if the shapes don't fit.
-Expected<std::vector<std::map<std::string, Tensor<float>>>> splitRecords(const Module &module,
-                                                                         const Tensor<float> &tensor);
+// Tensors whose first dimension counts records, by input, as one map from input name to tensor for each run of the
+// module (which takes as many records as its first dimension says). The name may be "" if the module has one input;
+// a tensor may also hold one record without that dimension. Error if names, shapes or counts don't fit.
+Expected<std::vector<std::map<std::string, Tensor<float>>>>
+splitRecords(const Module &module, const std::map<std::string, Tensor<float>> &tensors);
 
 } // namespace sd

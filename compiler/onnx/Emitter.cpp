@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -112,7 +113,7 @@ Expected<void> Emitter::finish(const std::vector<Value> &outputs, std::vector<st
 // An op that moves elements about.
 Expected<Value> Emitter::move(OpKind op, const Value &x, Attrs attrs) {
   SD_ASSIGN(const Value moved, add({op, {x.id()}, kNoValue, std::move(attrs), {}}, x.stage(), x.isInteger()));
-  return moved.quantisedBy(x.quantisation());
+  return moved.quantisedBy(x.quantisation()).storedAs(x.elementType());
 }
 
 Expected<Value> Emitter::reshape(const Value &x, Shape shape) {
@@ -335,6 +336,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     if (x.isOpened())
       return fail("takes the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
                   "end of the network; remove that op or end the network there");
+    if (x.quantisation()) return fail("needs floats but is given a quantised value; dequantise it first");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
   }
@@ -345,6 +347,19 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     out.operands.push_back(id);
   }
   return add(std::move(out), Value::Stage::Secret, false);
+}
+
+bool Emitter::isWhole(const Value &x) const {
+  const std::function<bool(ValueId)> whole = [&](ValueId id) {
+    const Op &op = maker(id);
+    if (op.kind == OpKind::Constant)
+      return std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
+    if (op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK) return true;
+    const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose || op.kind == OpKind::Gather;
+    const bool keeps = moves || op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul;
+    return keeps && std::ranges::all_of(op.operands, whole);
+  };
+  return x.isOpened() && whole(x.id());
 }
 
 Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {

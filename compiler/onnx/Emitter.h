@@ -46,6 +46,12 @@ public:
   // An op that the hospital does in the clear after the outputs are opened; a sigmoid may also stand before.
   Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
 
+  const Op &maker(ValueId value) const { return builder_.module().ops[value]; } // of a computed value
+  Value secret(ValueId value) const {                                           // an operand of what was made
+    return Value::computed(value, builder_.type(value).shape, Value::Stage::Secret, false);
+  }
+  bool isWhole(const Value &x) const; // an opened value that is whole numbers by construction
+
   Expected<void> takeBudget(const Shape &constant); // before a constant of that shape is made
 
 private:

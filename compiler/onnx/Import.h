@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 
@@ -13,7 +14,9 @@ struct ImportOptions {
   // Size of the dynamic first dimension of the inputs (1 if not given); refused for a model without one, unless it is
   // the model's own.
   std::optional<std::int64_t> batch;
-  std::optional<std::pair<double, double>> inputRange; // every input's values lie in it
+  std::optional<std::pair<double, double>> inputRange;               // every input's values lie in it
+  std::map<std::string, std::pair<double, double>> inputRanges = {}; // of single inputs, in its place
+  std::vector<std::string> *remarks = nullptr; // takes what the program gives other than the model says
 };
 
 // One thing that stands in the way, of all that the model holds.

@@ -1,6 +1,7 @@
 // Piecewise linear functions, each as a sum of ReLUs, where constants may be the service's.
 #include "compiler/onnx/Handlers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -101,11 +102,30 @@ Expected<void> importAbs(Node &node, Emitter &emitter) { // relu(x) + (relu(x) -
   return {};
 }
 
+namespace {
+
+Expected<Value> extremumOfIntegers(Emitter &emitter, const Value &a, const Value &b, bool isMax) {
+  SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));
+  SD_TRY(emitter.takeBudget(shape));
+  SD_ASSIGN(const Value left, emitter.broadcast(a, shape));
+  SD_ASSIGN(const Value right, emitter.broadcast(b, shape));
+  Tensor<std::int64_t> out = *left.ints();
+  for (std::size_t i = 0; i < out.data.size(); ++i)
+    out.data[i] = isMax ? std::max(out.data[i], right.ints()->data[i]) : std::min(out.data[i], right.ints()->data[i]);
+  return Value::of(std::move(out));
+}
+
+} // namespace
+
 Expected<void> importExtremum(Node &node, Emitter &emitter) { // max: b + relu(a - b); min: a - relu(a - b)
   const bool isMax = node.op() == "Max";
   Value result = node.input(0);
   for (std::size_t i = 1; i < node.inputCount(); ++i) {
     const Value &other = node.input(i);
+    if (result.isConstant() && other.isConstant() && result.isInteger() && other.isInteger()) {
+      SD_ASSIGN(result, extremumOfIntegers(emitter, result, other, isMax));
+      continue;
+    }
     SD_ASSIGN(const Value difference, emitter.arithmetic(OpKind::Sub, result, other));
     SD_ASSIGN(const Value positive, emitter.relu(difference));
     SD_ASSIGN(result, isMax ? emitter.arithmetic(OpKind::Add, positive, other)

@@ -23,6 +23,23 @@ Expected<Value> legacyBroadcast(Node &node, Emitter &emitter) {
   return emitter.reshape(b, std::move(shape));
 }
 
+bool isOne(const Op &op) {
+  return op.kind == OpKind::Constant && op.attrs.floats(Attr::Value).data == std::vector<float>{1};
+}
+
+// Whether a value is 1 + |x|, as importAbs makes it: relu(x) + (relu(x) - x).
+bool isOnePlusMagnitude(const Emitter &emitter, ValueId value, ValueId x) {
+  const Op &sum = emitter.maker(value);
+  if (sum.kind != OpKind::Add) return false;
+  const bool first = isOne(emitter.maker(sum.operands[0]));
+  if (!first && !isOne(emitter.maker(sum.operands[1]))) return false;
+  const Op &magnitude = emitter.maker(sum.operands[first ? 1 : 0]);
+  if (magnitude.kind != OpKind::Add) return false;
+  const Op &positive = emitter.maker(magnitude.operands[0]), &negative = emitter.maker(magnitude.operands[1]);
+  return positive.kind == OpKind::Relu && positive.operands == std::vector{x} && negative.kind == OpKind::Sub &&
+         negative.operands == std::vector{positive.result, x};
+}
+
 } // namespace
 
 Expected<void> importArithmetic(Node &node, Emitter &emitter) {
@@ -31,7 +48,10 @@ Expected<void> importArithmetic(Node &node, Emitter &emitter) {
                     : node.op() == "Mul" ? OpKind::Mul
                                          : OpKind::Div;
   SD_ASSIGN(const Value b, node.opset() < 7 ? legacyBroadcast(node, emitter) : Expected<Value>(node.input(1)));
-  SD_ASSIGN(Value result, emitter.arithmetic(op, node.input(0), b));
+  const Value &a = node.input(0);
+  const bool isSoftsign = op == OpKind::Div && !a.isConstant() && !b.isConstant() && !a.isOpened() && !b.isOpened() &&
+                          a.shape() == b.shape() && isOnePlusMagnitude(emitter, b.id(), a.id());
+  SD_ASSIGN(Value result, isSoftsign ? emitter.compute(OpKind::Softsign, {a}) : emitter.arithmetic(op, a, b));
   node.setOutput(0, std::move(result));
   return {};
 }

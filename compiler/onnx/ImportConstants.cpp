@@ -75,6 +75,22 @@ Value castToFloat(const Value &x, int type) {
   return result;
 }
 
+// Integers that the hospital gives, or that are made of these, in a type that may be narrower than their own.
+Expected<void> expectFits(Emitter &emitter, const Value &x, int type) {
+  if (x.isOpened() || x.quantisation()) return {};
+  const IntegerRange range = rangeOf(type), own = rangeOf(x.elementType() ? x.elementType() : TensorProto::INT32);
+  if (range.least <= own.least && own.most <= range.most) return {};
+  const Op *op = &emitter.maker(x.id());
+  while (op->kind == OpKind::Reshape || op->kind == OpKind::Transpose || op->kind == OpKind::Gather)
+    op = &emitter.maker(op->operands[0]);
+  if (op->kind == OpKind::Input && op->attrs.has(Attr::Low) && op->attrs.f(Attr::Low) >= range.least &&
+      op->attrs.f(Attr::High) <= range.most)
+    return {};
+  return fail("casts computed integers to {}, where larger ones would wrap round; remove the Cast, or declare an input "
+              "range within {} to {}",
+              elementTypeName(type), range.least, range.most);
+}
+
 Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
   if (!isFloatType(type) && !isIntegerType(type)) return fail("casts to {}", elementTypeName(type));
   if (x.isConstant()) {
@@ -90,7 +106,11 @@ Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
   }
   // The program computes in fixed point: what float type the model meant makes no difference to it.
   if (isFloatType(type)) return Value::computed(x.id(), x.shape(), x.stage(), false);
-  if (x.isInteger() && type != TensorProto::BOOL) return x;
+  if (x.isInteger() && type != TensorProto::BOOL) {
+    SD_TRY(expectFits(emitter, x, type));
+    return x.storedAs(type);
+  }
+  if (emitter.isWhole(x) && type != TensorProto::BOOL) return Value::computed(x.id(), x.shape(), x.stage(), true);
   return fail("rounds computed floats to {}, which is not supported; remove the Cast", elementTypeName(type));
 }
 
@@ -158,6 +178,49 @@ Expected<void> importShape(Node &node, Emitter &) {
 
 Expected<void> importSize(Node &node, Emitter &) {
   node.setOutput(0, Value::of(Tensor<std::int64_t>(Shape{}, node.input(0).size())));
+  return {};
+}
+
+Expected<void> importOneHot(Node &node, Emitter &emitter) {
+  SD_TRY(node.expectConstant(0, "indices"));
+  SD_TRY(node.expectConstant(2, "values"));
+  SD_ASSIGN(const double depth, node.constantScalar(1, "depth"));
+  const Value &where = node.input(0), &values = node.input(2); // off, on
+  if (!(depth >= 1 && depth <= static_cast<double>(kMaxSelected)) || values.shape() != Shape{2} || !where.isInteger())
+    return fail("its indices are {}, its depth {}, its values {}", describe(where), depth, describe(values));
+  const auto length = static_cast<std::int64_t>(depth);
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", -1));
+  SD_ASSIGN(axis, normalizedAxis(axis, where.rank() + 1));
+  Shape shape = where.shape();
+  shape.insert(shape.begin() + axis, length);
+  SD_TRY(emitter.takeBudget(shape));
+  const std::int64_t inner = elementCount(Shape(shape.begin() + axis + 1, shape.end()));
+  std::vector<std::int64_t> chosen(static_cast<std::size_t>(elementCount(shape)));
+  for (std::int64_t i = 0; i < where.size(); ++i) {
+    std::int64_t at = where.ints()->data[static_cast<std::size_t>(i)];
+    if (at < -length || at >= length) continue; // off throughout
+    if (at < 0) at += length;
+    chosen[static_cast<std::size_t>((i / inner * length + at) * inner + i % inner)] = 1;
+  }
+  SD_ASSIGN(const Value flat, emitter.gather(values, 0, std::move(chosen)));
+  SD_ASSIGN(Value result, emitter.reshape(flat, std::move(shape)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importEyeLike(Node &node, Emitter &emitter) {
+  const Shape &shape = node.input(0).shape();
+  SD_ASSIGN(const std::int64_t k, node.integer("k", 0));
+  SD_ASSIGN(const std::int64_t type,
+            node.integer("dtype", node.input(0).isInteger() ? TensorProto::INT64 : TensorProto::FLOAT));
+  if (shape.size() != 2) return fail("needs the shape of a matrix, not {}", toString(shape));
+  SD_TRY(emitter.takeBudget(shape));
+  Tensor<std::int64_t> eye(shape, 0);
+  for (std::int64_t row = 0; row < shape[0]; ++row)
+    if (row + k >= 0 && row + k < shape[1]) eye.data[static_cast<std::size_t>(row * shape[1] + row + k)] = 1;
+  if (type < 0 || type > 1000) return fail("has the unknown element type {}", type);
+  SD_ASSIGN(Value result, castOf(emitter, Value::of(std::move(eye)), static_cast<int>(type)));
+  node.setOutput(0, std::move(result));
   return {};
 }
 

@@ -27,7 +27,10 @@ Expected<void> importMaxPool(Node &node, Emitter &emitter) {
   node.ignore("storage_order"); // of the indices, which nobody may use
   Attrs attrs = windowAttrs(window);
   attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
-  SD_ASSIGN(Value result, emitter.compute(OpKind::MaxPool, {node.input(0)}, std::move(attrs)));
+  // Quantised values are as ordered as the integers that they stand for.
+  const Value &x = node.input(0);
+  SD_ASSIGN(Value result, emitter.compute(OpKind::MaxPool, {x.quantisation() ? x.dequantised() : x}, std::move(attrs)));
+  result = result.quantisedBy(x.quantisation());
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -2,8 +2,10 @@
 #include "compiler/onnx/Handlers.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/OpTable.h"
 
 namespace sd {
 namespace {
@@ -51,6 +53,40 @@ Expected<Value> inRows(Emitter &emitter, const Value &x, const std::vector<std::
   return emitter.reshape(ordered, rows);
 }
 
+Shape reducedShape(const Shape &whole, const Reduction &reduction) {
+  Shape shape;
+  for (std::size_t axis = 0; axis < whole.size(); ++axis) {
+    const bool reduced = std::ranges::binary_search(reduction.axes, static_cast<std::int64_t>(axis));
+    if (!reduced || reduction.keepDims) shape.push_back(reduced ? 1 : whole[axis]);
+  }
+  return shape;
+}
+
+// Products of whole numbers, as of a shape; none if they leave 64 bits.
+Expected<Value> products(const Tensor<std::int64_t> &rows) {
+  Tensor<std::int64_t> out({rows.shape[1]}, 1);
+  for (std::size_t i = 0; i < rows.data.size(); ++i) {
+    std::int64_t &product = out.data[i / static_cast<std::size_t>(rows.shape[2])];
+    if (__builtin_mul_overflow(product, rows.data[i], &product)) return fail("integer overflow among constants");
+  }
+  return Value::of(std::move(out));
+}
+
+// Products or Euclidean norms of rows of floats.
+Value reducedRows(const Tensor<float> &rows, bool isNorm) {
+  const auto length = static_cast<std::size_t>(rows.shape[2]);
+  Tensor<float> out({rows.shape[1]});
+  for (std::size_t row = 0; row < out.data.size(); ++row) {
+    double value = isNorm ? 0 : 1;
+    for (std::size_t i = 0; i < length; ++i) {
+      const double element = static_cast<double>(rows.data[row * length + i]);
+      value = isNorm ? value + element * element : value * element;
+    }
+    out.data[row] = static_cast<float>(isNorm ? std::sqrt(value) : value);
+  }
+  return Value::of(std::move(out));
+}
+
 Expected<Value> absolute(Emitter &emitter, const Value &x) { // 2 relu(x) - x
   SD_ASSIGN(const Value positive, emitter.relu(x));
   SD_ASSIGN(const Value twice, emitter.arithmetic(OpKind::Mul, positive, Value::scalar(2)));
@@ -92,13 +128,23 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
     if (isMin) {
       SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, Value::scalar(-1)));
     }
-    Shape shape;
-    for (std::int64_t axis = 0; axis < x.rank(); ++axis) {
-      const bool reduced = std::ranges::binary_search(reduction.axes, axis);
-      if (!reduced || reduction.keepDims) shape.push_back(reduced ? 1 : x.shape()[static_cast<std::size_t>(axis)]);
-    }
-    SD_ASSIGN(result, emitter.reshape(result, std::move(shape)));
+    SD_ASSIGN(result, emitter.reshape(result, reducedShape(x.shape(), reduction)));
   }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importReduceConstant(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  const bool isNorm = node.op() == "ReduceL2";
+  if (!x.isConstant()) return fail("is supported for constants only; {}", adviceFor(node.op()));
+  if (isNorm && x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+  SD_ASSIGN(const Reduction reduction, readReduction(node));
+  SD_ASSIGN(const Value rows, inRows(emitter, x, reduction.axes)); // without axes each element is a row
+  SD_TRY(emitter.takeBudget(x.shape()));
+  SD_ASSIGN(const Value flat,
+            x.isInteger() ? products(*rows.ints()) : Expected<Value>(reducedRows(*rows.floats(), isNorm)));
+  SD_ASSIGN(Value result, emitter.reshape(flat, reducedShape(x.shape(), reduction)));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -153,11 +153,14 @@ Expected<void> importPow(Node &node, Emitter &emitter) {
     return {};
   }
   SD_ASSIGN(const double power, node.constantScalar(1, "exponent"));
-  if (power != 1 && power != 2 && power != 3)
-    return fail("its exponent is {:g}; only 1, 2 and 3 are supported on data; {}", power, adviceFor(node.op()));
+  if (power != 1 && power != 2 && power != 3 && power != 4)
+    return fail("its exponent is {:g}; only 1, 2, 3 and 4 are supported on data; {}", power, adviceFor(node.op()));
   Value result = x;
-  for (int i = 1; i < static_cast<int>(power); ++i) {
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, x));
+  if (power > 1) {
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, x, x));
+  }
+  if (power > 2) {
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, power == 3 ? x : result));
   }
   node.setOutput(0, std::move(result));
   return {};

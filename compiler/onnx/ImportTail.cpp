@@ -1,6 +1,11 @@
 // What the hospital does in the clear, after the outputs are opened.
 #include "compiler/onnx/Handlers.h"
 
+#include <cmath>
+
+#include "compiler/onnx/Fold.h"
+#include "compiler/onnx/OpTable.h"
+
 namespace sd {
 
 Expected<void> importSoftmax(Node &node, Emitter &emitter) {
@@ -25,6 +30,35 @@ Expected<void> importSoftmax(Node &node, Emitter &emitter) {
 
 Expected<void> importSigmoid(Node &node, Emitter &emitter) {
   SD_ASSIGN(Value result, emitter.openAnd(OpKind::Sigmoid, node.input(0), {}));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// Of constants, of Softmax, and of Sigmoid: log(1 / (1 + exp(-x))) is -softplus(-x).
+Expected<void> importLog(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  if (x.isConstant()) {
+    if (x.isInteger()) return fail("needs floats but is given {}", describe(x));
+    SD_TRY(emitter.takeBudget(x.shape()));
+    node.setOutput(0, fold::map(x, [](float v) { return std::log(v); }));
+    return {};
+  }
+  const Op *op = &emitter.maker(x.id());
+  while (op->kind == OpKind::Reshape)
+    op = &emitter.maker(op->operands[0]);
+  const bool isSigmoid = op->kind == OpKind::Sigmoid && x.isOpenable();
+  if (op->kind != OpKind::Softmax && !isSigmoid)
+    return fail("is supported for constants, Softmax and Sigmoid only; {}", adviceFor(node.op()));
+  const Value operand = emitter.secret(op->operands[0]);
+  Value result;
+  if (isSigmoid) {
+    SD_ASSIGN(const Value turned, emitter.arithmetic(OpKind::Mul, operand, Value::scalar(-1)));
+    SD_ASSIGN(const Value soft, emitter.compute(OpKind::Softplus, {turned}));
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, soft, Value::scalar(-1)));
+  } else {
+    SD_ASSIGN(result, emitter.openAnd(OpKind::LogSoftmax, operand, op->attrs));
+  }
+  SD_ASSIGN(result, emitter.reshape(result, x.shape()));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -18,6 +18,11 @@ std::string labelOf(const onnx::NodeProto &node) {
 
 bool isDefaultDomain(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
 
+// The op's name as messages have it.
+std::string opOf(const onnx::NodeProto &node) {
+  return printable(node.domain() == kMlDomain ? node.domain() + "." + node.op_type() : node.op_type());
+}
+
 std::string versionRange(const OnnxOp &op) {
   return op.until ? fmt::format("from opset {} to {}", op.since, op.until) : fmt::format("from opset {}", op.since);
 }
@@ -29,7 +34,11 @@ Importer::Importer(LoadedModel model, const ImportOptions &options, std::vector<
       emitter_(printable(model_.proto->graph().name())) {}
 
 void Importer::report(const onnx::NodeProto &node, std::string message) {
-  problems_.push_back({labelOf(node), printable(node.op_type()), model_.opset, std::move(message)});
+  problems_.push_back({labelOf(node), opOf(node), opsetOf(node), std::move(message)});
+}
+
+int Importer::opsetOf(const onnx::NodeProto &node) const {
+  return node.domain() == kMlDomain ? static_cast<int>(model_.mlOpset) : model_.opset;
 }
 
 Expected<Module> Importer::run() {
@@ -73,8 +82,7 @@ void Importer::declareNodes() {
     for (const std::string &output : node.output())
       if (!output.empty() && !made.insert(output).second)
         report(node, fmt::format("makes '{}', which already stands for another value", printable(output)));
-    for (const std::string &input : node.input())
-      used_.insert(input);
+    visitInputs(node, [&](const std::string &input) { used_.insert(input); });
   }
   for (const auto &output : graph.output())
     used_.insert(output.name());
@@ -90,7 +98,7 @@ void Importer::importInputs() {
       continue;
     }
     if (auto value = emitter_.input(*spec)) {
-      values_.emplace(info.name(), *std::move(value));
+      values_.emplace(info.name(), value->storedAs(info.type().tensor_type().elem_type()));
     } else {
       report(fmt::format("input '{}': {}", printable(info.name()), value.error().message));
       failed_.insert(info.name());
@@ -117,6 +125,7 @@ Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info) {
                 elementTypeName(type.elem_type()));
   if (!type.has_shape()) return fail("has no shape; export the model with fixed shapes");
   InputSpec spec{info.name(), {}, isIntegerType(type.elem_type()), options_.inputRange};
+  if (auto own = options_.inputRanges.find(info.name()); own != options_.inputRanges.end()) spec.range = own->second;
   for (int axis = 0; axis < type.shape().dim_size(); ++axis) {
     const auto &dim = type.shape().dim(axis);
     const bool isDynamic = !dim.has_dim_value() || dim.dim_value() == -1;
@@ -143,7 +152,9 @@ Expected<const Value *> Importer::lookUp(const std::string &name) {
   auto initializer = initializers_.find(name);
   if (initializer == initializers_.end())
     return fail("uses '{}', which nothing defines; is an initializer missing from the file?", printable(name));
-  auto value = readTensor(*initializer->second, model_.external);
+  auto value = initializer->second->data_type() == onnx::TensorProto::STRING
+                   ? readStrings(*initializer->second)
+                   : readTensor(*initializer->second, model_.external);
   if (!value) {
     report(fmt::format("initializer '{}': {}", printable(name), value.error().message));
     failed_.insert(name);
@@ -164,15 +175,21 @@ void Importer::importNode(const onnx::NodeProto &node) {
 
 // An empty message: an operand has failed, which has been reported where it did.
 Expected<void> Importer::handle(const onnx::NodeProto &node) {
-  if (!isDefaultDomain(node.domain()))
+  if (isDefaultDomain(node.domain()) && node.op_type() == "If") return inlineBranch(node);
+  const bool isMl = node.domain() == kMlDomain;
+  if (!isDefaultDomain(node.domain()) && !isMl)
     return fail("the domain '{}' is not supported; export the model with standard ONNX ops", printable(node.domain()));
-  const OnnxOp *op = findOnnxOp(node.op_type());
+  const OnnxOp *op = findOnnxOp(isMl ? kMlDomain : "", node.op_type());
   if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
-  if (model_.opset < op->since || (op->until && model_.opset > op->until))
+  const int opset = opsetOf(node);
+  if (opset == 0)
+    return fail("the model does not say which opset of {} it uses; export it again with an ONNX exporter",
+                isMl ? kMlDomain : "ai.onnx");
+  if (opset < op->since || (op->until && opset > op->until))
     return fail("exists {} only, the model uses opset {}; convert it with onnx.version_converter", versionRange(*op),
-                model_.opset);
+                opset);
 
-  Node::Context context{model_.opset, model_.external, {}, {}};
+  Node::Context context{opset, model_.external, {}, {}};
   bool failed = false;
   for (const std::string &name : node.input()) {
     if (name.empty()) {
@@ -180,6 +197,9 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
       continue;
     }
     SD_ASSIGN(const Value *value, lookUp(name));
+    if (value && value->isStrings() && !isMl)
+      return fail("is given '{}', which holds STRING; only floats and integers can be computed with, convert the model",
+                  printable(name));
     failed |= value == nullptr;
     context.inputs.push_back(value ? *value : Value());
   }
@@ -197,6 +217,9 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
   emitter_.setSource(labelOf(node));
   SD_TRY(op->handler(view, emitter_));
   SD_TRY(view.expectAllRead());
+  if (options_.remarks)
+    for (const std::string &remark : view.remarks())
+      options_.remarks->push_back(toString({labelOf(node), opOf(node), opset, remark}));
   const auto outputs = view.outputs();
   for (int i = 0; i < node.output_size(); ++i) {
     const std::string &name = node.output(i);
@@ -208,6 +231,56 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
       return fail("its output {} ('{}') is not supported; only the first is", i, printable(name));
   }
   return {};
+}
+
+Expected<void> Importer::inlineBranch(const onnx::NodeProto &node) {
+  if (node.input_size() != 1) return fail("has {} inputs, not 1", node.input_size());
+  SD_ASSIGN(const Value *condition, lookUp(node.input(0)));
+  if (!condition) return fail("");
+  if (!condition->isConstant() || !condition->isInteger() || condition->size() != 1)
+    return fail("not supported unless its condition is a constant; {}", adviceFor(node.op_type()));
+  const std::string_view wanted = condition->ints()->data[0] ? "then_branch" : "else_branch";
+  for (const onnx::AttributeProto &attribute : node.attribute())
+    if (attribute.name() == wanted && attribute.has_g()) return importBranch(attribute.g(), node);
+  return fail("the attribute '{}' is missing", wanted);
+}
+
+// A branch's names are its own: they go when it ends, since another may use them again.
+Expected<void> Importer::importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node) {
+  if (branch.input_size() || branch.sparse_initializer_size())
+    return fail("has a branch with inputs or sparse initializers, which is not supported");
+  if (branch.output_size() != node.output_size())
+    return fail("has {} outputs, its branch {}", node.output_size(), branch.output_size());
+  std::unordered_set<std::string> own;
+  const auto declare = [&](const std::string &name) -> Expected<void> {
+    const bool isTaken = values_.contains(name) || failed_.contains(name) || initializers_.contains(name);
+    if (name.empty() || (!isTaken && own.insert(name).second)) return {};
+    return fail("its branch makes '{}', which already stands for another value", printable(name));
+  };
+  for (const onnx::TensorProto &tensor : branch.initializer())
+    SD_TRY(declare(tensor.name()));
+  for (const onnx::NodeProto &inner : branch.node())
+    for (const std::string &output : inner.output())
+      SD_TRY(declare(output));
+  for (const onnx::TensorProto &tensor : branch.initializer()) {
+    SD_ASSIGN(const Value value, readTensor(tensor, model_.external));
+    values_.emplace(tensor.name(), value.named(tensor.name()));
+  }
+  const NodeOrder order = orderNodes(branch);
+  if (!order.circular.empty()) return fail("has a cycle in its branch");
+  for (int i : order.nodes)
+    importNode(branch.node(i));
+  bool failed = false;
+  for (int i = 0; i < branch.output_size(); ++i) {
+    SD_ASSIGN(const Value *value, lookUp(branch.output(i).name()));
+    failed |= value == nullptr;
+    if (value) values_.emplace(node.output(i), Value(*value));
+  }
+  for (const std::string &name : own) {
+    values_.erase(name);
+    failed_.erase(name);
+  }
+  return failed ? fail("") : Expected<void>();
 }
 
 Expected<void> Importer::importOutputs() {

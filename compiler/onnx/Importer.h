@@ -11,6 +11,7 @@
 
 namespace onnx {
 class NodeProto;
+class GraphProto;
 class ValueInfoProto;
 class TensorProto;
 } // namespace onnx
@@ -31,8 +32,11 @@ private:
   void declareNodes(); // every name is made once
   void importInputs();
   Expected<InputSpec> inputSpec(const onnx::ValueInfoProto &info);
+  int opsetOf(const onnx::NodeProto &node) const;
   void importNode(const onnx::NodeProto &node);
   Expected<void> handle(const onnx::NodeProto &node);
+  Expected<void> inlineBranch(const onnx::NodeProto &node); // of an If whose condition is known
+  Expected<void> importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node);
   Expected<void> importOutputs();
 
   // The value of a name; initializers are read when they are first needed. Null if it could not be made, which has

@@ -13,6 +13,7 @@
 #include <onnx/onnx_pb.h>
 #include <unistd.h>
 
+#include "compiler/onnx/OpTable.h"
 #include "compiler/onnx/Value.h"
 
 namespace fs = std::filesystem;
@@ -29,6 +30,12 @@ namespace {
 constexpr std::int64_t kLeastIrVersion = 3, kGreatestIrVersion = 13;
 constexpr int kDeepest = 64; // nesting of messages in Protobuf, of brackets in text
 
+std::int64_t mlOpset(const onnx::ModelProto &proto) {
+  for (const auto &import : proto.opset_import())
+    if (import.domain() == kMlDomain) return import.version();
+  return 0;
+}
+
 Expected<int> defaultOpset(const onnx::ModelProto &proto) {
   std::optional<std::int64_t> version;
   for (const auto &import : proto.opset_import()) {
@@ -37,6 +44,7 @@ Expected<int> defaultOpset(const onnx::ModelProto &proto) {
       return fail("the model imports opset {} and opset {}; export it again", *version, import.version());
     version = import.version();
   }
+  if (!version && mlOpset(proto) > 0) return 0;
   if (!version) return fail("the model does not say which opset it uses; export it again with an ONNX exporter");
   if (*version < kLeastOpset)
     return fail("opset {} is too old (least: {}); convert the model with onnx.version_converter to opset 13", *version,
@@ -54,6 +62,7 @@ Expected<LoadedModel> checked(std::unique_ptr<onnx::ModelProto> proto, ExternalD
                 kLeastIrVersion, kGreatestIrVersion);
   LoadedModel model;
   SD_ASSIGN(model.opset, defaultOpset(*proto));
+  model.mlOpset = mlOpset(*proto);
   model.proto = std::move(proto);
   model.external = std::move(external);
   return model;

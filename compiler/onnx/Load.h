@@ -15,6 +15,7 @@ class ModelProto;
 namespace sd {
 
 inline constexpr int kLeastOpset = 1, kGreatestOpset = 21; // OnnxOps.def says more, for each op
+inline constexpr int kGreatestMlOpset = 5;                 // of ai.onnx.ml
 
 struct LoadedModel {
   LoadedModel();
@@ -22,7 +23,8 @@ struct LoadedModel {
   LoadedModel(LoadedModel &&) noexcept;
 
   std::unique_ptr<onnx::ModelProto> proto; // has a graph
-  int opset = 0;                           // of the default domain
+  int opset = 0;                           // of the default domain; 0: the model uses the other alone
+  std::int64_t mlOpset = 0;                // of ai.onnx.ml; 0: not imported
   ExternalData external;
 };
 

@@ -81,6 +81,12 @@ Expected<std::string> Node::text(std::string_view name, std::string otherwise) {
   return attribute ? attribute->s() : std::move(otherwise);
 }
 
+Expected<std::vector<std::string>> Node::texts(std::string_view name) {
+  SD_ASSIGN(const AttributeProto *attribute, find(name, AttributeProto::STRINGS, "strings"));
+  if (!attribute) return std::vector<std::string>{};
+  return std::vector<std::string>(attribute->strings().begin(), attribute->strings().end());
+}
+
 Expected<Value> Node::tensor(std::string_view name) {
   SD_ASSIGN(const AttributeProto *attribute, find(name, AttributeProto::TENSOR, "a tensor"));
   if (!attribute) return Value();

@@ -45,10 +45,15 @@ public:
   Expected<double> real(std::string_view name, double otherwise);
   Expected<std::vector<double>> reals(std::string_view name); // empty if absent
   Expected<std::string> text(std::string_view name, std::string otherwise);
-  Expected<Value> tensor(std::string_view name); // Value() if absent
+  Expected<std::vector<std::string>> texts(std::string_view name); // empty if absent
+  Expected<Value> tensor(std::string_view name);                   // Value() if absent
   void ignore(std::string_view name) { read_.emplace(name); }
   // An attribute that no handler looked at might change the node's meaning.
   Expected<void> expectAllRead() const;
+
+  // Where the program gives something else than the model says.
+  void remark(std::string text) { remarks_.push_back(std::move(text)); }
+  std::span<const std::string> remarks() const { return remarks_; }
 
   std::size_t outputCount() const { return context_.usedOutputs.size(); }
   bool isUsed(std::size_t i) const { return i < outputCount() && context_.usedOutputs[i]; }
@@ -62,6 +67,7 @@ private:
   Context context_;
   std::set<std::string, std::less<>> read_;
   std::vector<Value> outputs_;
+  std::vector<std::string> remarks_;
 };
 
 // A negative axis counts from the end; error unless -rank <= axis < rank.

@@ -8,10 +8,12 @@ namespace sd {
 namespace {
 
 constexpr OnnxOp kOps[] = {
-#define SD_ONNX(name, since, until, least, most, handler) {#name, since, until, least, most, handler},
+#define SD_ONNX(name, since, until, least, most, handler) {#name, "", since, until, least, most, handler},
+#define SD_ONNX_ML(name, since, until, least, most, handler) {#name, kMlDomain, since, until, least, most, handler},
 #define SD_ONNX_ADVICE(name, advice)
 #include "compiler/onnx/OnnxOps.def"
 #undef SD_ONNX
+#undef SD_ONNX_ML
 #undef SD_ONNX_ADVICE
 };
 
@@ -20,9 +22,11 @@ struct Advice {
 };
 constexpr Advice kAdvice[] = {
 #define SD_ONNX(name, since, until, least, most, handler)
+#define SD_ONNX_ML(name, since, until, least, most, handler)
 #define SD_ONNX_ADVICE(name, advice) {#name, advice},
 #include "compiler/onnx/OnnxOps.def"
 #undef SD_ONNX
+#undef SD_ONNX_ML
 #undef SD_ONNX_ADVICE
 };
 
@@ -30,8 +34,9 @@ constexpr Advice kAdvice[] = {
 
 std::span<const OnnxOp> allOnnxOps() { return kOps; }
 
-const OnnxOp *findOnnxOp(std::string_view name) {
-  const auto *found = std::ranges::find(kOps, name, &OnnxOp::name);
+const OnnxOp *findOnnxOp(std::string_view domain, std::string_view name) {
+  const auto *found =
+      std::ranges::find_if(kOps, [&](const OnnxOp &op) { return op.domain == domain && op.name == name; });
   return found == std::end(kOps) ? nullptr : found;
 }
 

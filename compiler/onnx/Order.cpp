@@ -9,6 +9,18 @@
 
 namespace sd {
 
+void visitInputs(const onnx::NodeProto &node, const std::function<void(const std::string &)> &visit) {
+  for (const std::string &input : node.input())
+    visit(input);
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (!attribute.has_g()) continue;
+    for (const onnx::NodeProto &inner : attribute.g().node())
+      visitInputs(inner, visit);
+    for (const auto &output : attribute.g().output())
+      visit(output.name());
+  }
+}
+
 NodeOrder orderNodes(const onnx::GraphProto &graph) {
   std::unordered_map<std::string_view, int> makers;
   for (int i = 0; i < graph.node_size(); ++i)
@@ -19,11 +31,12 @@ NodeOrder orderNodes(const onnx::GraphProto &graph) {
   std::vector<std::vector<int>> users(count);
   std::vector<int> waitingFor(count, 0);
   for (int i = 0; i < graph.node_size(); ++i)
-    for (const std::string &input : graph.node(i).input())
-      if (auto maker = makers.find(input); maker != makers.end()) {
-        users[static_cast<std::size_t>(maker->second)].push_back(i);
-        ++waitingFor[static_cast<std::size_t>(i)];
-      }
+    visitInputs(graph.node(i), [&](const std::string &input) {
+      auto maker = makers.find(input);
+      if (maker == makers.end()) return;
+      users[static_cast<std::size_t>(maker->second)].push_back(i);
+      ++waitingFor[static_cast<std::size_t>(i)];
+    });
 
   std::priority_queue<int, std::vector<int>, std::greater<>> ready;
   for (int i = 0; i < graph.node_size(); ++i)

@@ -1,13 +1,16 @@
 // The nodes of a graph in an order in which every value is made before it is used.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "ir/core/Error.h"
 
 namespace onnx {
 class GraphProto;
-}
+class NodeProto;
+} // namespace onnx
 
 namespace sd {
 
@@ -17,5 +20,8 @@ struct NodeOrder {
 };
 
 NodeOrder orderNodes(const onnx::GraphProto &graph);
+
+// Calls `visit` with the names that a node takes, itself and within its branches.
+void visitInputs(const onnx::NodeProto &node, const std::function<void(const std::string &)> &visit);
 
 } // namespace sd

@@ -189,6 +189,16 @@ Expected<Value> readTensor(const TensorProto &proto, const ExternalData &externa
   return value.storedAs(proto.data_type());
 }
 
+Expected<Value> readStrings(const TensorProto &proto) {
+  Shape shape(proto.dims().begin(), proto.dims().end());
+  SD_ASSIGN(const std::int64_t size, checkedElementCount(shape));
+  if (proto.string_data_size() != size || proto.data_location() == TensorProto::EXTERNAL)
+    return fail("holds STRING, {} of them where the shape {} needs {}", proto.string_data_size(), toString(shape),
+                size);
+  std::vector<std::string> texts(proto.string_data().begin(), proto.string_data().end());
+  return Value::of(std::make_shared<const Tensor<std::string>>(std::move(shape), std::move(texts)));
+}
+
 Expected<Value> readTensorBytes(std::span<const std::byte> bytes) {
   TensorProto proto;
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||

@@ -15,6 +15,9 @@ namespace sd {
 // Elements beside their shape; refuses strings, complex numbers, unknown types, and data of the wrong length.
 Expected<Value> readTensor(const onnx::TensorProto &proto, const ExternalData &external);
 
+// A tensor of strings.
+Expected<Value> readStrings(const onnx::TensorProto &proto);
+
 // A serialised TensorProto, as in the files of ONNX's test data sets.
 Expected<Value> readTensorBytes(std::span<const std::byte> bytes);
 

@@ -16,6 +16,12 @@ Value Value::of(Ints64 ints, std::string name) {
   return value;
 }
 
+Value Value::of(Strings strings) {
+  Value value;
+  value.strings_ = std::move(strings);
+  return value;
+}
+
 Value Value::computed(ValueId id, Shape shape, Stage stage, bool isInteger) {
   Value value;
   value.id_ = id;
@@ -55,7 +61,10 @@ Value Value::storedAs(int elementType) const {
 std::string describe(const Value &value) {
   if (value.isNone()) return "nothing";
   return fmt::format("{}{} of shape {}", value.isConstant() ? "constant " : "",
-                     value.isInteger() ? "integers" : "floats", toString(value.shape()));
+                     value.isStrings()   ? "strings"
+                     : value.isInteger() ? "integers"
+                                         : "floats",
+                     toString(value.shape()));
 }
 
 std::string printable(std::string_view name) {

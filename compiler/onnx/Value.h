@@ -10,6 +10,7 @@
 namespace sd {
 
 using Ints64 = std::shared_ptr<const Tensor<std::int64_t>>;
+using Strings = std::shared_ptr<const Tensor<std::string>>; // names of classes alone
 
 // Of a computed value that stands for the integers value / scale + zero, not rounded.
 struct Quantisation {
@@ -25,6 +26,7 @@ public:
   Value() = default; // no value: an optional input left out
   static Value of(Floats32 floats, std::string name = {});
   static Value of(Ints64 ints, std::string name = {});
+  static Value of(Strings strings);
   static Value of(Tensor<float> floats) { return of(std::make_shared<const Tensor<float>>(std::move(floats))); }
   static Value of(Tensor<std::int64_t> ints) {
     return of(std::make_shared<const Tensor<std::int64_t>>(std::move(ints)));
@@ -32,12 +34,15 @@ public:
   static Value scalar(float value) { return of(Tensor<float>(Shape{}, value)); }
   static Value computed(ValueId id, Shape shape, Stage stage, bool isInteger);
 
-  bool isConstant() const { return floats_ || ints_; }
+  bool isConstant() const { return floats_ || ints_ || strings_; }
+  bool isStrings() const { return strings_ != nullptr; }
   bool isInteger() const { return ints_ || integerResult_; } // booleans count as integers
   bool isOpened() const { return stage_ == Stage::Opened; }
   bool isOpenable() const { return stage_ == Stage::Openable; }
   bool isNone() const { return !isConstant() && id_ == kNoValue; }
-  const Shape &shape() const { return floats_ ? floats_->shape : ints_ ? ints_->shape : shape_; }
+  const Shape &shape() const {
+    return floats_ ? floats_->shape : ints_ ? ints_->shape : strings_ ? strings_->shape : shape_;
+  }
   std::int64_t rank() const { return static_cast<std::int64_t>(shape().size()); }
   std::int64_t size() const { return elementCount(shape()); }
   Stage stage() const { return stage_; }
@@ -45,6 +50,7 @@ public:
   // For constants of that kind, and for computed values; assert otherwise.
   const Floats32 &floats() const { return assert(floats_), floats_; }
   const Ints64 &ints() const { return assert(ints_), ints_; }
+  const Strings &strings() const { return assert(strings_), strings_; }
   ValueId id() const { return assert(id_ != kNoValue), id_; }
 
   Value named(std::string name) const; // the same value
@@ -62,6 +68,7 @@ public:
 private:
   Floats32 floats_;
   Ints64 ints_;
+  Strings strings_;
   ValueId id_ = kNoValue;
   Shape shape_; // of a computed value
   Stage stage_ = Stage::Secret;

@@ -14,7 +14,8 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string data, labels;
+  std::vector<std::string> data; // [NAME=]FILE
+  std::string labels;
   std::size_t records = 0;
 };
 
@@ -43,13 +44,18 @@ std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, st
   return classes;
 }
 
-// The op that makes an output, seen through moves.
+// The op that makes an output, seen through moves, and through sums and products that make labels of positions.
 OpKind opBehind(const Module &module, std::size_t output) {
   const auto definitions = definitionsOf(module);
-  const Op *op = &module.ops[definitions[module.ops.back().operands[output]]];
-  while (op->kind == OpKind::Reshape || op->kind == OpKind::Identity)
-    op = &module.ops[definitions[op->operands[0]]];
-  return op->kind;
+  const auto behind = [&](bool arithmetic) {
+    const Op *op = &module.ops[definitions[module.ops.back().operands[output]]];
+    while (op->kind == OpKind::Reshape || op->kind == OpKind::Identity ||
+           (arithmetic && (op->kind == OpKind::Add || op->kind == OpKind::Mul)))
+      op = &module.ops[definitions[op->operands[0]]];
+    return op->kind;
+  };
+  const OpKind first = behind(true);
+  return namesClasses(first) ? first : behind(false);
 }
 
 // The statement of errors takes a run for each output element; it is made for the first records, and not where it would
@@ -106,7 +112,7 @@ Expected<std::vector<Outcome>> runAll(const Job &job, std::span<const Record> re
 
 // One class for each record in the data.
 Expected<Tensor<float>> readLabels(const std::string &path, std::size_t records) {
-  SD_ASSIGN(Tensor<float> labels, readRecords(path));
+  SD_ASSIGN(Tensor<float> labels, readNumbers(path));
   if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
   for (float label : labels.data)
     if (!(label >= 0 && label < 1e9f) || label != std::floor(label))
@@ -181,12 +187,11 @@ Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
-  SD_ASSIGN(const Tensor<float> data, readRecords(flags.data));
-  SD_ASSIGN(std::vector<Record> records, splitRecords(job.imported, data));
-  const std::int64_t batch = records.empty() ? 1 : records.front().begin()->second.shape[0];
+  SD_ASSIGN(std::vector<Record> records, readRecords(job.imported, flags.data));
+  const Shape &first = records.front().begin()->second.shape;
+  const std::int64_t batch = first.empty() ? 1 : first[0];
   const std::size_t all = records.size() * static_cast<std::size_t>(batch);
   if (flags.records) records.resize(std::min(records.size(), flags.records));
-  if (records.empty()) return fail("{}: holds no record", flags.data);
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
     SD_ASSIGN(labels, readLabels(flags.labels, all));
@@ -218,7 +223,10 @@ void addCheck(CLI::App &app, Action &action) {
   auto *command = app.add_subcommand("check", "compare the fixed-point model with the float one on data");
   auto flags = std::make_shared<Flags>();
   addModelFlags(*command, flags->model);
-  command->add_option("--data", flags->data, "records, along the first dimension")->required()->type_name("X.npy");
+  addPerInput(*command, "--data", flags->data,
+              "records, along the first dimension; NAME=FILE if there are several inputs")
+      ->required()
+      ->type_name("[NAME=]X.npy");
   command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
   command->add_option("--records", flags->records, "use the first so many records only")
       ->type_name("N")

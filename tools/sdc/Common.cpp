@@ -1,11 +1,19 @@
 #include "tools/sdc/Common.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "ir/bytecode/File.h"
 #include "runtime/vm/TensorFile.h"
 
 namespace sd::tool {
+
+CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
+                         const std::string &help) {
+  return command.add_option(name, values, help)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
 
 void addPassFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")
@@ -20,11 +28,12 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->type_name("K")
       ->check(CLI::Range(8, 62))
       ->default_str("30, with --ring 64 46");
-  command
-      .add_option("--input-range", flags.inputRange, "every input value lies in LO..HI; others are refused at run time")
-      ->type_name("LO,HI");
-  command.add_option("--calibrate", flags.calibrate, "records to measure ranges on where they can't be proved")
-      ->type_name("X.npy");
+  addPerInput(command, "--input-range", flags.inputRanges,
+              "every value, or those of one input, lies in LO..HI; others are refused at run time")
+      ->type_name("[NAME=]LO,HI");
+  addPerInput(command, "--calibrate", flags.calibrate,
+              "records to measure ranges on where they can't be proved; NAME=FILE if there are several inputs")
+      ->type_name("[NAME=]X.npy");
   command
       .add_option("--ranges", flags.ranges, "warn about ranges that are neither proved nor measured, or refuse them")
       ->check(CLI::IsMember({"warn", "require"}))
@@ -58,7 +67,7 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   addPassFlags(command, flags);
 }
 
-Expected<Tensor<float>> readRecords(const std::string &path) {
+Expected<Tensor<float>> readNumbers(const std::string &path) {
   return readTensor(path, [](std::string_view text) { fmt::print(stderr, "note: {}\n", text); });
 }
 
@@ -77,28 +86,68 @@ std::string describeApproximations(const std::vector<Approximation> &approximati
   return text;
 }
 
+namespace {
+
+struct InputFile {
+  std::string name, path; // of the input, or ""
+};
+
+// A file whose own name holds a '=' is meant as it is.
+InputFile inputFile(const std::string &text) {
+  const std::size_t at = text.find('=');
+  std::error_code error;
+  if (at == std::string::npos || std::filesystem::exists(text, error)) return {"", text};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+Expected<void> expectFinite(const InputFile &file, const Tensor<float> &tensor) {
+  const auto bad = std::ranges::find_if_not(tensor.data, [](float v) { return std::isfinite(v); });
+  if (bad == tensor.data.end()) return {};
+  const std::int64_t records = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
+  const std::int64_t at = bad - tensor.data.begin(), each = tensor.size() / records;
+  return fail("{}: record {}, element {}: {}", file.path, at / each, at % each,
+              std::isnan(*bad) ? "is not a number" : "is infinite");
+}
+
+} // namespace
+
+Expected<std::vector<std::map<std::string, Tensor<float>>>> readRecords(const Module &module,
+                                                                        const std::vector<std::string> &files) {
+  std::map<std::string, Tensor<float>> tensors;
+  for (const std::string &text : files) {
+    const InputFile file = inputFile(text);
+    SD_ASSIGN(Tensor<float> tensor, readNumbers(file.path));
+    SD_TRY(expectFinite(file, tensor));
+    if (tensor.data.empty()) return fail("{}: holds no record", file.path);
+    if (!tensors.emplace(file.name, std::move(tensor)).second)
+      return fail("{}: records of {} are given twice", text, file.name.empty() ? "the input" : file.name);
+  }
+  return splitRecords(module, tensors);
+}
+
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   ModelOptions model;
   PassOptions &options = job.context.options;
   SD_ASSIGN(options.scaleBits, scaleBitsOf(flags.scale));
   SD_ASSIGN(options.network, parseNetwork(flags.network));
   if (flags.batch) model.batch = flags.batch;
-  if (!flags.inputRange.empty()) {
-    SD_ASSIGN(model.inputRange, parseInputRange(flags.inputRange));
-  }
+  for (const std::string &range : flags.inputRanges)
+    SD_TRY(addInputRange(range, model));
+  if (!std::isfinite(flags.approximationError))
+    return fail("--approximation-error {}: must be a number from 2^-16 to 1", flags.approximationError);
   options.approximationError = flags.approximationError;
   options.privateNormalization = flags.privateNormalization;
   options.revealClass = flags.reveal == "class";
   options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
   if (flags.ring) model.ringBits = flags.ring;
+  model.remarks = &job.context.warnings;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
   if (flags.bound > job.imported.ringBits - 2)
     return fail("--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
-    SD_ASSIGN(const Tensor<float> records, readRecords(flags.calibrate));
-    SD_ASSIGN(job.calibration, splitRecords(job.imported, records));
+    SD_ASSIGN(job.calibration, readRecords(job.imported, flags.calibrate));
     options.calibration = job.calibration;
   }
   auto module = lower(job.imported, {passes, flags.manager}, job.context);

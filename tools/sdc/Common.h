@@ -23,9 +23,10 @@ void addEstimate(CLI::App &app, Action &action);
 struct ModelFlags {
   std::string model;
   std::int64_t scale = 1024;
-  std::int64_t batch = 0;  // 0: not given
-  int ring = 0, bound = 0; // likewise
-  std::string inputRange, calibrate, network = "lan", ranges = "warn", reveal = "scores";
+  std::int64_t batch = 0;                          // 0: not given
+  int ring = 0, bound = 0;                         // likewise
+  std::vector<std::string> inputRanges, calibrate; // [NAME=]LO,HI and [NAME=]FILE
+  std::string network = "lan", ranges = "warn", reveal = "scores";
   double approximationError = 0x1p-8;
   bool privateNormalization = false;
   PassManagerOptions manager;
@@ -44,11 +45,19 @@ struct Job {
 // Loads the model and runs the passes. Warnings go to stderr.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
 
+// Records in files, [NAME=]FILE each, as one map for each run of the module: at least one record, all numbers finite.
+Expected<std::vector<std::map<std::string, Tensor<float>>>> readRecords(const Module &module,
+                                                                        const std::vector<std::string> &files);
+
+// An option that is given once for each input.
+CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
+                         const std::string &help);
+
 // What approximates the model's smooth functions, and how well, a line each; empty if there are none.
 std::string describeApproximations(const std::vector<Approximation> &approximations);
 
 // As readTensor(); what there is to note goes to stderr.
-Expected<Tensor<float>> readRecords(const std::string &path);
+Expected<Tensor<float>> readNumbers(const std::string &path);
 
 // "warning: ..." on stderr, a line each.
 void printWarnings(const std::vector<std::string> &warnings);
