@@ -282,6 +282,21 @@ void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float
   define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}, std::move(attrs)));
 }
 
+// A factor of few units is far off what the model says.
+void Quantizer::warnIfCoarse(const Op &op, const Tensor<float> &factor, int scale) {
+  constexpr double kMostError = 0.01; // of the factor
+  double size = 0, error = 0;
+  for (const double v : factor.data) {
+    size += v * v;
+    error += std::pow(std::ldexp(std::nearbyint(std::ldexp(v, scale)), -scale) - v, 2);
+  }
+  if (error <= kMostError * kMostError * size) return;
+  context_.warnings.push_back(fmt::format("{}: at scale {} its factor is {:.0f} % off, since it is small; a larger "
+                                          "--scale, or a factor that is multiplied into "
+                                          "the weights of the layer before or behind, would be closer",
+                                          describe(op), std::int64_t{1} << scale, 100 * std::sqrt(error / size)));
+}
+
 void Quantizer::lowerProduct(const Op &op) {
   const auto *left = graph_.constant(op.operands[0]), *right = graph_.constant(op.operands[1]);
   if (!left && !right) {
@@ -295,6 +310,7 @@ void Quantizer::lowerProduct(const Op &op) {
     for (auto &v : factor.data)
       v = static_cast<float>(1.0 / v);
   const Shared x = share(op.operands[left ? 1 : 0]);
+  warnIfCoarse(op, factor, s_ + x.finer);
   define(op, scaled(op, x.value, factor, nullptr, x.finer));
 }
 

@@ -38,6 +38,7 @@ private:
   void lowerSum(const Op &op);
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
   void lowerProduct(const Op &op);
+  void warnIfCoarse(const Op &op, const Tensor<float> &factor, int scale);
   void lowerMaxPool(const Op &op);
   void lowerAvgPool(const Op &op);
   void lowerConcat(const Op &op);
