@@ -41,13 +41,12 @@ public:
 
 } // namespace
 
-Expected<void> serveSessions(std::string_view tool, Listener &listener, unsigned sessions,
-                             const std::function<void(std::unique_ptr<Connection>)> &serve) {
+void serveSessions(std::string_view tool, Listener &listener, unsigned sessions,
+                   const std::function<void(std::unique_ptr<Connection>)> &serve) {
   const StopOnSignals signals(listener);
   const auto log = [tool](std::string_view text) { fmt::print(stderr, "{}: {}\n", tool, text); };
   serveInTurn(listener, {sessions, serve, log});
   log("stopped");
-  return {};
 }
 
 } // namespace sd

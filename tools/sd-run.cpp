@@ -202,7 +202,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
-  return serveSessions("sd-run", listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+  serveSessions("sd-run", listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
     auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;
@@ -214,6 +214,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
     for (const std::string &error : {done ? "" : done.error().message, written ? "" : written.error().message})
       if (!error.empty()) fmt::print(stderr, "sd-run: {}\n", error);
   });
+  return {};
 }
 
 template <RingWord R>
