@@ -1,12 +1,12 @@
-// bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [machine] [sweep] [NETWORK ...]
+// bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [rounds=N] [machine] [sweep] [NETWORK ...]
 //
 // Compiles the model for each network (lan and wan if none is named, as sdc's --network takes them), runs records of a
 // session with no third party over a link of that shape, both parties as threads of this process, and prints what was
 // predicted beside what was measured: the median of a record, without the first, which holds the set-up. With `machine`
 // it predicts from figures that it measures on this machine first, instead of those of ir/core/MachineProfile.cpp.
 //
-// With `sweep` it also runs every member of the family of schedules, and prints how far from the best the chosen one
-// is.
+// With `sweep` it also runs every member of the family of schedules, each in N rounds in turn, and prints how far from
+// the best the chosen one is.
 #include <algorithm>
 #include <numeric>
 
@@ -30,6 +30,7 @@ struct Arguments {
   std::string model, records;
   std::int64_t scale = 1024;
   std::size_t count = 9;
+  int rounds = 3;
   bool sweep = false;
   MachineProfile machine = MachineProfile::twoCores();
   std::vector<std::string> networks;
@@ -177,8 +178,8 @@ private:
       SD_ASSIGN(Candidate member, candidate(name, compiled));
       add(std::move(member));
     }
-    constexpr int kRounds = 3; // in turn, so that a busy moment of the machine does not meet one of them alone
-    for (int round = 0; round < kRounds; ++round)
+    // In turn, so that a busy moment of the machine does not meet one of them alone.
+    for (int round = 0; round < arguments_.rounds; ++round)
       for (Candidate &member : family)
         SD_TRY(measure(member));
     print(family);
@@ -221,7 +222,7 @@ Expected<void> run(const Arguments &arguments) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [machine] [sweep] [NETWORK ...]\n");
+    fmt::print(stderr, "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [rounds=N] [machine] [sweep] [NETWORK ...]\n");
     return 1;
   }
   sd::Arguments arguments{.model = argv[1], .records = argv[2], .networks = {}};
@@ -234,6 +235,8 @@ int main(int argc, char **argv) {
       arguments.scale = std::strtoll(word.c_str() + 6, nullptr, 10);
     else if (word.starts_with("count="))
       arguments.count = std::strtoul(word.c_str() + 6, nullptr, 10);
+    else if (word.starts_with("rounds="))
+      arguments.rounds = std::atoi(word.c_str() + 7);
     else
       arguments.networks.push_back(word);
   }
