@@ -67,6 +67,9 @@ inline int maxTruncationOf(const Module &module, const PassOptions &options) {
   return std::min(maxTruncation(module.ringBits), boundBitsOf(module, options) - 6);
 }
 
+// Values carried at a scale finer than they need are to leave room for |y| < 64 below the bound.
+inline constexpr int kRoomBits = 6;
+
 // log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm): a quarter of what a truncated
 // product may reach.
 inline int turnedSummandBits(int boundBits, int scaleBits) { return boundBits - 2 - 2 * scaleBits; }

@@ -23,9 +23,6 @@ namespace sd {
 
 namespace {
 
-// A sum of a window is carried at the product's scale only if that leaves |y| < 64 below the bound.
-constexpr int kPooledBits = 6;
-
 class TruncationPlacer {
 public:
   TruncationPlacer(const Module &module, const PassOptions &options)
@@ -175,7 +172,7 @@ private:
       const ValueId x = op.operands[0];
       const int scale =
           rewriter_.builder.type(rewriter_[x]).scale + std::bit_width(static_cast<std::uint64_t>(taps) - 1);
-      return scale <= k_ - kPooledBits ? carry(op, most, op.attrs) : land(op);
+      return scale <= k_ - kRoomBits ? carry(op, most, op.attrs) : land(op);
     }
     default:
       return land(op);

@@ -326,7 +326,9 @@ void Quantizer::lowerAvgPool(const Op &op) {
   attrs.erase(Attr::Shift);
   const ValueId sum = append(op, OpKind::ShareSumPool, {x.value}, std::move(attrs));
   const std::int64_t shift = op.attrs.i(Attr::Shift);
-  define(op, shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum, x.finer);
+  const ValueId mean = shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum;
+  const bool fitsProducts = scaleOf(mean) + s_ <= k_ - kRoomBits;
+  define(op, fitsProducts ? mean : truncated(op, mean, s_ - x.finer), x.finer);
 }
 
 void Quantizer::lowerConcat(const Op &op) {
