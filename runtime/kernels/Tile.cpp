@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/kernels/RingDispatch.h"
+#include "runtime/kernels/TileTargets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "runtime/kernels/Tile.cpp"
@@ -185,6 +186,8 @@ SD_RING_EXPORT(combineRows);
 
 template <RingWord R>
 void multiplyTile(const TileProduct<R> &tile, std::int64_t rows, std::int64_t columns) {
+  if constexpr (kBitsOf<R> == 32)
+    if (TileKernel *kernel = ifmaTile()) return kernel(tile, rows, columns);
   SD_RING_DISPATCH(R, multiplyTile)(tile, rows, columns);
 }
 
