@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "ir/core/Ring.h"
+#include "runtime/kernels/ByteTiles.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/kernels/Window.h"
 
@@ -29,5 +30,10 @@ template <RingWord R>
 void convolve(ThreadPool &pool, const ConvShape &shape, std::span<const std::type_identity_t<R>> x,
               std::span<const std::type_identity_t<R>> w, std::span<const std::type_identity_t<R>> bias,
               std::span<R> y);
+// The same with `bytes` for layers that suit it (Z_2^32 alone), or without if it is null.
+template <RingWord R>
+void convolveBy(ByteKernel *bytes, ThreadPool &pool, const ConvShape &shape, std::span<const std::type_identity_t<R>> x,
+                std::span<const std::type_identity_t<R>> w, std::span<const std::type_identity_t<R>> bias,
+                std::span<R> y);
 
 } // namespace sd
