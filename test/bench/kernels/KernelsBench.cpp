@@ -6,6 +6,7 @@
 
 #include "runtime/kernels/Convolution.h"
 #include "runtime/kernels/MatMul.h"
+#include "runtime/kernels/TileTargets.h"
 
 namespace sd {
 namespace {
@@ -25,29 +26,36 @@ std::vector<R> filled(std::int64_t n) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, Ring32 *out) {
-  using Lanes [[gnu::vector_size(64)]] = Ring32;
-  Lanes sum[16], factor;
-  for (int i = 0; i < 16; ++i)
-    factor[i] = out[i] | 1;
-  for (int i = 0; i < 16; ++i)
-    sum[i] = factor + static_cast<Ring32>(i);
-  for (std::int64_t r = 0; r < rounds; ++r)
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) {
-      asm volatile("vpmulld %1, %0, %%zmm31\n\tvpaddd %%zmm31, %0, %0" : "+v"(sum[i]) : "v"(factor) : "xmm31");
-    }
-  for (int i = 0; i < 16; ++i)
-    *reinterpret_cast<Lanes *>(out) += sum[i];
-}
+// Products and sums of whole registers in eight chains and more.
+#define SD_PEAK(name, isa, bytes, suffix)                                                                              \
+  __attribute__((target(isa), noinline)) void name(std::int64_t rounds, Ring32 *out) {                                 \
+    using Lanes [[gnu::vector_size(bytes), gnu::may_alias]] = Ring32;                                                  \
+    constexpr int kSums = 8;                                                                                           \
+    Lanes sum[kSums], factor = *reinterpret_cast<Lanes *>(out) | 1;                                                    \
+    for (int i = 0; i < kSums; ++i)                                                                                    \
+      sum[i] = factor + static_cast<Ring32>(i);                                                                        \
+    for (std::int64_t r = 0; r < rounds; ++r)                                                                          \
+      _Pragma("GCC unroll 8") for (int i = 0; i < kSums; ++i) {                                                        \
+        Lanes product;                                                                                                 \
+        asm volatile("vpmulld %2, %1, %0\n\tvpaddd %0, %1, %1"                                                         \
+                     : "=&" suffix(product), "+" suffix(sum[i])                                                        \
+                     : suffix(factor));                                                                                \
+      }                                                                                                                \
+    for (int i = 0; i < kSums; ++i)                                                                                    \
+      *reinterpret_cast<Lanes *>(out) += sum[i];                                                                       \
+  }
+SD_PEAK(peak256, "avx2", 32, "x")
+SD_PEAK(peak512, "avx512f", 64, "v")
+#undef SD_PEAK
 
 void BM_Peak(benchmark::State &state) {
-  if (!__builtin_cpu_supports("avx512f")) return state.SkipWithError("needs AVX-512");
+  const bool wide = __builtin_cpu_supports("avx512f");
+  if (!wide && !__builtin_cpu_supports("avx2")) return state.SkipWithError("needs AVX2");
   alignas(64) Ring32 out[16] = {};
   for (auto _ : state)
-    peak512(1000, out);
+    wide ? peak512(1000, out) : peak256(1000, out);
   benchmark::DoNotOptimize(out);
-  rate(state, 1000 * 16 * 16);
+  rate(state, 1000 * 8 * (wide ? 16 : 8));
 }
 BENCHMARK(BM_Peak);
 #endif
@@ -107,6 +115,31 @@ void layers(benchmark::internal::Benchmark *bench) {
 }
 BENCHMARK(BM_Conv<Ring32>)->Apply(layers);
 BENCHMARK(BM_Conv<Ring64>)->Apply(layers);
+
+// One layer by each variant that this machine has. Its own choice is that of BM_Conv.
+const bool variantsRegistered = [] {
+  const ConvShape layer{1, 1, 64, 64, {56, 56}, square(3)};
+  const auto add = [&](const std::string &name, std::int64_t target, ByteKernel *bytes) {
+    const auto bench = [=](benchmark::State &state) {
+      ThreadPool pool;
+      const auto x = filled<Ring32>(layer.inputSize()), w = filled<Ring32>(layer.weightSize());
+      std::vector<Ring32> y(layer.outputSize());
+      if (target) hwy::SetSupportedTargetsForTest(target);
+      hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+      for (auto _ : state)
+        convolveBy<Ring32>(bytes, pool, layer, x, w, {}, y);
+      hwy::SetSupportedTargetsForTest(0);
+      hwy::GetChosenTarget().DeInit();
+      rate(state, layer.multiplyAdds());
+    };
+    benchmark::RegisterBenchmark(("BM_Variant/" + name).c_str(), bench)->UseRealTime()->Unit(benchmark::kMicrosecond);
+  };
+  if (byteKernel()) add("bytes", 0, byteKernel());
+  if (ifmaTile()) add("IFMA", 0, nullptr);
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
+    if (target != HWY_AVX3 || !ifmaTile()) add(hwy::TargetName(target), target, nullptr);
+  return true;
+}();
 
 // m, n, k, b transposed
 template <RingWord R>
