@@ -327,7 +327,7 @@ void Quantizer::lowerAvgPool(const Op &op) {
   const ValueId sum = append(op, OpKind::ShareSumPool, {x.value}, std::move(attrs));
   const std::int64_t shift = op.attrs.i(Attr::Shift);
   const ValueId mean = shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum;
-  const bool fitsProducts = scaleOf(mean) + s_ <= k_ - kRoomBits;
+  const bool fitsProducts = scaleOf(mean) + s_ + x.finer <= k_ - kRoomBits;
   define(op, fitsProducts ? mean : truncated(op, mean, s_ - x.finer), x.finer);
 }
 
