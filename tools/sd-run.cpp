@@ -116,8 +116,8 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
   if (options.mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(options.network.wait()), pool);
     local.serviceDealer = &dealer->service(), local.clientDealer = &dealer->client();
-    local.makeServiceProvider = dealerService<R>(dealer->service());
-    local.makeClientProvider = dealerClient<R>(dealer->client(), program.program, pool);
+    local.makeServiceProvider = dealerService<R>();
+    local.makeClientProvider = dealerClient<R>(program.program, pool);
   }
   SD_ASSIGN(const LocalResult result,
             runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
@@ -126,16 +126,30 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
   return checkValid(result.outputs);
 }
 
-// Null without a dealer.
-Expected<std::unique_ptr<Connection>> connectDealer(const RunOptions &options) {
-  if (options.mode != PreprocessMode::Dealer) return nullptr;
-  EndpointOptions endpoint = options.dealer;
-  // The service gives up first, so that the waiting hospital hears of it.
-  if (options.party == 0) endpoint.waitForPeer /= 2;
-  auto dealer = connect(endpoint);
-  if (!dealer) return fail("the dealer: {}", dealer.error().message);
-  return dealer;
-}
+// One party's connection to its dealer, for one session. Its peer hears that it failed; where the dealer is says the
+// party's own log.
+class DealerLine {
+public:
+  DealerLine(const RunOptions &options, Connection &peer) : options_(options), peer_(peer) {}
+
+  Expected<Connection *> connect() {
+    EndpointOptions endpoint = options_.dealer;
+    // The service gives up first, so that the waiting hospital hears of it.
+    if (options_.party == 0) endpoint.waitForPeer /= 2;
+    auto connected = sd::connect(endpoint);
+    if (!connected) {
+      peer_.close(fmt::format("the {} could not reach its dealer", options_.party == 0 ? "service" : "hospital"));
+      return fail("the dealer: {}", connected.error().message);
+    }
+    connection_ = *std::move(connected);
+    return connection_.get();
+  }
+
+private:
+  const RunOptions &options_;
+  Connection &peer_;
+  std::unique_ptr<Connection> connection_;
+};
 
 // What one party keeps for all its sessions.
 struct Party {
@@ -154,12 +168,12 @@ struct Party {
     return party;
   }
 
-  Expected<SessionOptions> session(Connection *dealer) const {
+  Expected<SessionOptions> session(DealerLine &dealer) const {
     SD_ASSIGN(const Seed seed, Seed::fresh());
     StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
     use.log = say;
     if (options.verbose) use.trace = use.log;
-    return SessionOptions{program, pool, options.mode, seed, dealer, std::move(use)};
+    return SessionOptions{program, pool, options.mode, seed, [&dealer] { return dealer.connect(); }, std::move(use)};
   }
 };
 
@@ -168,14 +182,10 @@ std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 template <RingWord R>
 Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
                                 const ProviderFactory<ServiceProvider<R>> &twoParty, Connection &peer) {
-  const auto connected = connectDealer(party.options);
-  if (!connected) {
-    peer.close("the service could not reach its dealer"); // where that is says its own log
-    return tl::unexpected(connected.error());
-  }
-  const std::unique_ptr<Connection> &dealer = *connected;
-  SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
-  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealer ? dealerService<R>(*dealer) : twoParty));
+  DealerLine dealer(party.options, peer);
+  SD_ASSIGN(const SessionOptions session, party.session(dealer));
+  const bool dealt = party.options.mode == PreprocessMode::Dealer;
+  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealt ? dealerService<R>() : twoParty));
   if (party.options.purpose == Purpose::Prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{} with {}\n", stats.records, plural(stats.records),
                peer.peerName());
@@ -228,11 +238,12 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
   }
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
-  SD_ASSIGN(const std::unique_ptr<Connection> dealer, connectDealer(options));
-  SD_ASSIGN(const SessionOptions session, party.session(dealer.get()));
-  SD_ASSIGN(const ClientResult result,
-            runClient<R>(*peer, session, records,
-                         dealer ? dealerClient<R>(*dealer, program.program, pool) : twoPartyClient<R>()));
+  DealerLine dealer(options, *peer);
+  SD_ASSIGN(const SessionOptions session, party.session(dealer));
+  const bool dealt = options.mode == PreprocessMode::Dealer;
+  SD_ASSIGN(
+      const ClientResult result,
+      runClient<R>(*peer, session, records, dealt ? dealerClient<R>(program.program, pool) : twoPartyClient<R>()));
   if (prepare)
     fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
   else

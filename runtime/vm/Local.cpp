@@ -11,10 +11,11 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &optio
   Expected<SessionStats> service = fail("the service did not run");
   std::thread thread([&] {
     const SessionOptions session{options.program, options.pool, options.mode, options.serviceSeed,
-                                 options.serviceDealer};
+                                 [&] { return options.serviceDealer; }};
     service = runService(*link.first, session, options.weights, options.makeServiceProvider);
   });
-  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed, options.clientDealer};
+  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed,
+                               [&] { return options.clientDealer; }};
   Expected<ClientResult> client = runClient(*link.second, session, records, options.makeClientProvider);
   thread.join();
   // The side that failed first has the better message; the other one only lost its peer.

@@ -10,7 +10,8 @@ namespace sd {
 // Traffic of the connections and time, from one mark to the next.
 class Meter {
 public:
-  Meter(const Connection &peer, const Connection *dealer) : peer_(peer), dealer_(dealer), last_(now()) {}
+  explicit Meter(const Connection &peer) : peer_(peer), last_(now()) {}
+  void alsoCount(const Connection &dealer) { dealer_ = &dealer; }
 
   void add(PhaseStats &phase) {
     phase.last = watch_.interval();
@@ -33,7 +34,7 @@ public:
 
 private:
   const Connection &peer_;
-  const Connection *dealer_;
+  const Connection *dealer_ = nullptr;
   Traffic last_;
   Stopwatch watch_;
 };

@@ -43,19 +43,20 @@ ProviderFactory<ClientProvider<R>> twoPartyClient() {
 }
 
 template <RingWord R>
-ProviderFactory<ServiceProvider<R>> dealerService(Connection &dealer) {
-  return [&dealer](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider<R>>> {
+ProviderFactory<ServiceProvider<R>> dealerService() {
+  return [](const ProviderContext &context) -> Expected<std::unique_ptr<ServiceProvider<R>>> {
     return std::make_unique<DealerService<R>>(
-        DealerProviderOptions{dealer, context.peer, context.session, context.seed});
+        DealerProviderOptions{*context.dealer, context.peer, context.session, context.seed});
   };
 }
 
 template <RingWord R>
-ProviderFactory<ClientProvider<R>> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool) {
+ProviderFactory<ClientProvider<R>> dealerClient(const Program &program, ThreadPool &pool) {
   return [&](const ProviderContext &context) -> Expected<std::unique_ptr<ClientProvider<R>>> {
     SD_ASSIGN(Plan plan, makePlan(program));
     return std::make_unique<OwningDealerClient<R>>(
-        DealerProviderOptions{dealer, context.peer, context.session, context.seed}, program, std::move(plan), pool);
+        DealerProviderOptions{*context.dealer, context.peer, context.session, context.seed}, program, std::move(plan),
+        pool);
   };
 }
 
@@ -80,8 +81,8 @@ DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner) {
 #define SD_PROVIDERS(R)                                                                                                \
   template ProviderFactory<ServiceProvider<R>> twoPartyService(std::uint64_t);                                         \
   template ProviderFactory<ClientProvider<R>> twoPartyClient();                                                        \
-  template ProviderFactory<ServiceProvider<R>> dealerService(Connection &);                                            \
-  template ProviderFactory<ClientProvider<R>> dealerClient(Connection &, const Program &, ThreadPool &);
+  template ProviderFactory<ServiceProvider<R>> dealerService();                                                        \
+  template ProviderFactory<ClientProvider<R>> dealerClient(const Program &, ThreadPool &);
 SD_PROVIDERS(Ring32)
 SD_PROVIDERS(Ring64)
 #undef SD_PROVIDERS

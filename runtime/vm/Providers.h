@@ -14,11 +14,11 @@ ProviderFactory<ServiceProvider<R>> twoPartyService(std::uint64_t transformBytes
 template <RingWord R>
 ProviderFactory<ClientProvider<R>> twoPartyClient();
 
-// `dealer` is this party's connection to it. All arguments outlive the session.
+// All arguments outlive the session.
 template <RingWord R>
-ProviderFactory<ServiceProvider<R>> dealerService(Connection &dealer);
+ProviderFactory<ServiceProvider<R>> dealerService();
 template <RingWord R>
-ProviderFactory<ClientProvider<R>> dealerClient(Connection &dealer, const Program &program, ThreadPool &pool);
+ProviderFactory<ClientProvider<R>> dealerClient(const Program &program, ThreadPool &pool);
 
 // For the dealer itself.
 DealerOptions dealerOptions(std::chrono::milliseconds waitForPartner);

@@ -25,7 +25,7 @@ class Session {
 public:
   Session(Connection &peer, const SessionOptions &options, Plan plan)
       : peer_(peer), options_(options), program_(options.program.program), plan_(std::move(plan)),
-        index_(program_, plan_), meter_(peer, options.dealer) {
+        index_(program_, plan_), meter_(peer) {
     for (PhaseStats *phase : {&stats_.setup, &stats_.offline, &stats_.online})
       phase->ops.resize(program_.instructions.size());
   }
@@ -49,8 +49,14 @@ private:
   OfflineJob job(std::uint64_t record) const {
     return {program_, plan_, options_.seed.derive(fmt::format("offline phase of record {}", record)), &options_.pool};
   }
-  ProviderContext providerContext(const SessionId &session) {
-    return {peer_, session, options_.seed.derive("offline provider")};
+  Expected<ProviderContext> providerContext(const SessionId &session) {
+    ProviderContext context{peer_, session, options_.seed.derive("offline provider")};
+    if (options_.mode == PreprocessMode::Dealer) {
+      SD_ASSIGN(context.dealer, options_.dealer());
+      meter_.alsoCount(*context.dealer);
+      SD_TRY(meet(control(), kReadyTag)); // or hears that the other one has no dealer
+    }
+    return context;
   }
   OnlineContext online() const { return {program_, plan_, index_, options_.pool}; }
   Channel &control() { return peer_.stream(kSessionStream); }
@@ -127,7 +133,8 @@ Expected<SessionStats> Session<R>::serve(const WeightSet<R> &weights,
     SD_TRY(serveStored(agreed.peerStore, weights));
     return std::move(stats_);
   }
-  SD_ASSIGN(const std::unique_ptr<ServiceProvider<R>> provider, makeProvider(providerContext(agreed.session)));
+  SD_ASSIGN(const ProviderContext context, providerContext(agreed.session));
+  SD_ASSIGN(const std::unique_ptr<ServiceProvider<R>> provider, makeProvider(context));
   meter_.add(stats_.setup);
   SD_TRY(options_.store.purpose == Purpose::Prepare ? prepareAsService(agreed, *provider, weights)
                                                     : serveFresh(*provider, weights));
@@ -193,7 +200,8 @@ Expected<ClientResult> Session<R>::consult(std::span<const NamedTensors> records
   ClientResult result;
   const auto all = [&]() -> Expected<void> {
     if (options_.store.purpose == Purpose::Stored) return consultStored(records, agreed.peerStore, result);
-    SD_ASSIGN(const std::unique_ptr<ClientProvider<R>> provider, makeProvider(providerContext(agreed.session)));
+    SD_ASSIGN(const ProviderContext context, providerContext(agreed.session));
+    SD_ASSIGN(const std::unique_ptr<ClientProvider<R>> provider, makeProvider(context));
     meter_.add(stats_.setup);
     return options_.store.purpose == Purpose::Prepare ? prepareAsClient(agreed, *provider)
                                                       : consultFresh(records, *provider, result);

@@ -1,6 +1,7 @@
 // A session between the parties: handshake, then for each record the offline and the online phase.
 //
 //   P0 <-> P1   hello (Handshake.h)
+//   P0 <-> P1   ready, if there is a dealer: each has reached it
 //   for each record:
 //     the offline phase, on the provider's streams
 //     P0 <-> P1   ready
@@ -27,6 +28,7 @@ struct ProviderContext {
   Connection &peer;
   SessionId session;
   Seed seed;
+  Connection *dealer = nullptr; // in PreprocessMode::Dealer
 };
 template <class Provider>
 using ProviderFactory = std::function<Expected<std::unique_ptr<Provider>>(const ProviderContext &context)>;
@@ -45,8 +47,10 @@ struct SessionOptions {
   const LoadedProgram &program;
   ThreadPool &pool;
   PreprocessMode mode = PreprocessMode::TwoParty;
-  Seed seed;                    // fresh for each session
-  Connection *dealer = nullptr; // its traffic counts as the offline phase's
+  Seed seed; // fresh for each session
+  // In PreprocessMode::Dealer: this party's connection to its dealer, asked for once the parties have agreed, so that
+  // one that waits for its turn does not keep a dealer waiting. Its traffic counts as the offline phase's.
+  std::function<Expected<Connection *>()> dealer = {};
   StoreUse store = {};
 };
 

@@ -79,8 +79,8 @@ Expected<double> run(const Arguments &arguments) {
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
     options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
-    options.makeServiceProvider = dealerService<Ring32>(dealer->service());
-    options.makeClientProvider = dealerClient<Ring32>(dealer->client(), program.program, pool);
+    options.makeServiceProvider = dealerService<Ring32>();
+    options.makeClientProvider = dealerClient<Ring32>(program.program, pool);
   }
   SD_ASSIGN(ConnectionPair link, loopbackPair());
   SD_ASSIGN(const LocalResult result, runLocal(std::move(link), options, records));

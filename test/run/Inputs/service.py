@@ -3,8 +3,9 @@
 stop    SIGTERM in the middle of a session
 kill    the same, twice
 dealer  the service can't reach its dealer, the hospital can reach its own
+turn    a hospital waits for its turn for longer than the dealer waits for a party's partner
 
-In the first two the parties talk through this process, which holds them up while it sends the signals.
+But for dealer, the parties talk through this process, which holds them up meanwhile.
 """
 import re
 import signal
@@ -12,9 +13,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 case, sd_run, sd_deal, program, records = sys.argv[1:]
-AT_WORK = 1 << 16
+AT_WORK = 1 << 12 if case == "turn" else 1 << 16  # a dealer leaves the parties little to say
 passed, at_work, go_on = 0, threading.Event(), threading.Event()
 
 
@@ -64,14 +66,28 @@ if case == "dealer":
     show("dealer", dealer)
     sys.exit()
 
-service, port = start(sd_run, "--party", "0", program, "--serve", "--timeout", "20")
+options = []
+if case == "turn":
+    dealer, dealer_port = start(sd_deal, "--timeout", "1")
+    options = ["--preprocess", f"dealer=127.0.0.1:{dealer_port}"]
+service, port = start(sd_run, "--party", "0", program, "--serve", "--sessions", "1", "--timeout", "20", *options)
 between = socket.create_server(("127.0.0.1", 0))
-hospital = consult(between.getsockname()[1])
+hospital = consult(between.getsockname()[1], *options)
 near = between.accept()[0]
 far = socket.create_connection(("127.0.0.1", port))
 for ends in ((near, far), (far, near)):
     threading.Thread(target=forward, args=ends, daemon=True).start()
 assert at_work.wait(60), "the session does not get going"
+if case == "turn":
+    second = consult(port, *options)
+    time.sleep(3)
+    go_on.set()
+    show("first", hospital)
+    show("second", second)
+    for process in (service, dealer):
+        process.terminate()
+        process.communicate(timeout=60)
+    sys.exit()
 service.send_signal(signal.SIGTERM)
 print(f"service: {service.stderr.readline().strip()}")
 if case == "kill":

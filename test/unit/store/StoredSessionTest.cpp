@@ -83,9 +83,9 @@ struct Fixture {
     std::optional<LocalDealer> dealer;
     if (mode == PreprocessMode::Dealer) {
       dealer.emplace(dealerOptions(std::chrono::milliseconds(5000)), pool);
-      forService.dealer = &dealer->service(), forClient.dealer = &dealer->client();
-      makeService = dealerService<R>(dealer->service());
-      makeClient = dealerClient<R>(dealer->client(), compiled.program.program, pool);
+      forService.dealer = [&] { return &dealer->service(); }, forClient.dealer = [&] { return &dealer->client(); };
+      makeService = dealerService<R>();
+      makeClient = dealerClient<R>(compiled.program.program, pool);
     }
     Results results;
     std::thread thread([&] { results.service = runService(*link.first, forService, compiled.weights, makeService); });

@@ -126,8 +126,8 @@ Expected<LocalResult> run(const Compiled<R> &compiled, std::span<const NamedTens
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(5000)), pool);
     options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
-    options.makeServiceProvider = dealerService<R>(dealer->service());
-    options.makeClientProvider = dealerClient<R>(dealer->client(), compiled.program.program, pool);
+    options.makeServiceProvider = dealerService<R>();
+    options.makeClientProvider = dealerClient<R>(compiled.program.program, pool);
   }
   return runLocal(makeMemoryConnections(), options, records);
 }
