@@ -1,6 +1,7 @@
 // By estimated time: digit and radix of each comparison, and how many bytes of ciphertexts the work on a polynomial is
 // worth in the packing of the linear layers.
 #include <limits>
+#include <map>
 
 #include "ir/core/LinearEstimate.h"
 #include "passes/Pass.h"
@@ -21,6 +22,7 @@ constexpr double kPrepared = 0.9;
 struct Comparison {
   int truncation = 0, bound = 0;
   std::uint64_t elements = 0;
+  auto operator<=>(const Comparison &) const = default;
 };
 
 // Each alone takes its best, but for the round trips of the offline phase: it has as many as the longest schedule.
@@ -31,9 +33,17 @@ std::vector<CompareSchedule> chooseComparisons(int ringBits, std::span<const Com
   for (int messages = 1; messages <= kMostOfflineMessages; messages += 2) {
     std::vector<CompareSchedule> schedules;
     double seconds = kPrepared * messages * network.roundTripSeconds / 2;
-    for (const auto &[truncation, bound, elements] : comparisons) {
-      schedules.push_back(bestSchedule(ringBits, truncation, bound, elements, network, messages));
-      seconds += estimateSeconds(compareCost(ringBits, {truncation, bound, schedules.back()}), elements, network);
+    std::map<Comparison, std::pair<CompareSchedule, double>> known; // many are alike
+    for (const Comparison &each : comparisons) {
+      const auto [found, isNew] = known.try_emplace(each);
+      auto &[schedule, own] = found->second;
+      if (isNew) {
+        const auto &[truncation, bound, elements] = each;
+        schedule = bestSchedule(ringBits, truncation, bound, elements, network, messages);
+        own = estimateSeconds(compareCost(ringBits, {truncation, bound, schedule}), elements, network);
+      }
+      schedules.push_back(schedule);
+      seconds += own;
     }
     if (seconds >= least) continue;
     least = seconds;

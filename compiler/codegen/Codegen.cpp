@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/Format.h"
@@ -13,7 +14,8 @@ namespace {
 
 class Generator {
 public:
-  explicit Generator(const Module &module) : module_(module), definitions_(definitionsOf(module)) {}
+  explicit Generator(const Module &module)
+      : module_(module), definitions_(definitionsOf(module)), users_(usersOf(module)) {}
 
   Expected<Compiled> run() {
     SD_TRY(requireLowered());
@@ -79,15 +81,12 @@ private:
 
   // The secure part between inputs and outputs.
   Expected<void> body() {
-    std::vector<std::size_t> local;
     std::vector<std::vector<std::size_t>> rounds; // by first appearance
     std::map<std::int64_t, std::size_t> numbered;
     for (std::size_t i = 0; i < module_.ops.size(); ++i) {
       const Op &op = module_.ops[i];
-      if (done_[i] || info(op.kind).level == Level::Nn || op.kind == OpKind::ShareOutput) continue;
-      if (!info(op.kind).isInteractive()) {
-        local.push_back(i);
-      } else if (op.attrs.has(Attr::Round)) {
+      if (done_[i] || !info(op.kind).isInteractive() || op.kind == OpKind::ShareOutput) continue;
+      if (op.attrs.has(Attr::Round)) {
         const auto [it, isNew] = numbered.emplace(op.attrs.i(Attr::Round), rounds.size());
         if (isNew) rounds.emplace_back();
         rounds[it->second].push_back(i);
@@ -96,7 +95,7 @@ private:
       }
     }
     for (std::size_t left = rounds.size();; --left) {
-      emitAll(takeReady(local), false);
+      emitAll(takeRunnable(), false);
       if (left == 0) break;
       const auto next = std::ranges::find_if(rounds, [&](const auto &round) {
         return !done_[round.front()] && std::ranges::all_of(round, [&](std::size_t i) { return ready(i); });
@@ -107,19 +106,24 @@ private:
     return {};
   }
 
-  // Local ops that can run, in an order in which they can; removed from `local`.
-  std::vector<std::size_t> takeReady(std::vector<std::size_t> &local) {
-    std::vector<std::size_t> taken, left;
-    for (std::size_t i : local) { // the module's order is one in which they can
-      if (ready(i)) {
-        done_[i] = true;
-        taken.push_back(i);
-      } else {
-        left.push_back(i);
-      }
+  // The secure part's local ops that can run. The module's order is one in which they can.
+  std::vector<std::size_t> takeRunnable() {
+    std::vector<std::size_t> taken;
+    while (!runnable_.empty()) {
+      taken.push_back(runnable_.extract(runnable_.begin()).value());
+      finish(taken.back());
     }
-    local = std::move(left);
     return taken;
+  }
+
+  void finish(std::size_t index) {
+    if (done_[index]) return;
+    done_[index] = true;
+    if (module_.ops[index].result == kNoValue) return;
+    for (std::size_t user : users_[module_.ops[index].result]) {
+      const OpInfo &kind = info(module_.ops[user].kind);
+      if (kind.level == Level::Share && !kind.isInteractive() && ready(user)) runnable_.insert(user);
+    }
   }
 
   tl::unexpected<Error> unorderable(const std::vector<std::vector<std::size_t>> &rounds) const {
@@ -140,7 +144,7 @@ private:
     for (std::size_t i : list)
       emit(module_.ops[i]);
     for (std::size_t i : list)
-      done_[i] = true;
+      finish(i);
     program.groups.push_back({begin, static_cast<std::uint32_t>(program.instructions.size()), interactive});
   }
 
@@ -180,9 +184,11 @@ private:
   const Module &module_;
   std::vector<const Tensor<std::int64_t> *> weights_; // in the program's order
   std::vector<std::size_t> definitions_;              // op that defines each value
+  std::vector<std::vector<std::size_t>> users_;       // ops that use each value
   std::vector<std::size_t> before_, after_;
-  std::vector<bool> done_;    // by op
-  std::vector<SlotId> slots_; // by value
+  std::vector<bool> done_;         // by op
+  std::set<std::size_t> runnable_; // local ops whose operands are done, and they are not
+  std::vector<SlotId> slots_;      // by value
   Compiled out_;
 };
 
