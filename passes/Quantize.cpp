@@ -92,6 +92,12 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale)
   return weights(op, std::vector<double>(tensor.data.begin(), tensor.data.end()), tensor.shape, scale);
 }
 
+ValueId Quantizer::sharedWeights(const Op &op, ValueId constant, int scale) {
+  const auto [found, isNew] = sharedWeights_.try_emplace({constant, scale}, kNoValue);
+  if (isNew) found->second = weights(op, *graph_.constant(constant), scale);
+  return found->second;
+}
+
 ValueId Quantizer::truncated(const Op &op, ValueId value, int scale) {
   while (scaleOf(value) > scale) {
     const int bits = std::min(scaleOf(value) - scale, maxTruncationOf(module_, context_.options));
@@ -203,9 +209,8 @@ void Quantizer::lowerPiecewise(const Op &op) {
 void Quantizer::lowerConv(const Op &op) {
   const Shared x = share(op.operands[0]);
   const int scale = s_ + x.finer;
-  std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
-  if (op.operands.size() > 2)
-    operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
+  std::vector<ValueId> operands{x.value, sharedWeights(op, op.operands[1], scale)};
+  if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x.value) + scale));
   define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs), s_));
 }
 
@@ -214,9 +219,8 @@ void Quantizer::lowerMatMul(const Op &op) {
   const Shared x = share(op.operands[left ? 1 : 0]);
   const int scale = s_ + x.finer;
   if (!left) {
-    std::vector<ValueId> operands{x.value, weights(op, *graph_.constant(op.operands[1]), scale)};
-    if (op.operands.size() > 2)
-      operands.push_back(weights(op, *graph_.constant(op.operands[2]), scaleOf(x.value) + scale));
+    std::vector<ValueId> operands{x.value, sharedWeights(op, op.operands[1], scale)};
+    if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x.value) + scale));
     return define(op, truncated(op, append(op, OpKind::ShareMatMul, std::move(operands)), s_));
   }
   // W x = (x^T W^T)^T.

@@ -1,6 +1,8 @@
 // The translation of one nn module to the share level, between the files of the quantize pass.
 #pragma once
 
+#include <map>
+
 #include "passes/Partition.h"
 #include "passes/Pass.h"
 
@@ -57,6 +59,8 @@ private:
   // Weights at a scale; on overflow complains and goes on with zeros.
   ValueId weights(const Op &op, const Tensor<float> &tensor, int scale);
   ValueId weights(const Op &op, std::span<const double> values, Shape shape, int scale);
+  // A constant of the nn module, once for all linear layers that take it: the steps of a recurrent one do.
+  ValueId sharedWeights(const Op &op, ValueId constant, int scale);
   // Down to a scale, if it is above.
   ValueId truncated(const Op &op, ValueId value, int scale);
   // The same real at a larger scale, by a public factor.
@@ -73,8 +77,9 @@ private:
   int s_;
   int k_; // the bound of what nothing is known of
   std::vector<Place> places_;
-  std::vector<Shared> shares_;  // by value of the nn module
-  std::vector<ValueId> opened_; // likewise, of the new module
+  std::vector<Shared> shares_;                               // by value of the nn module
+  std::vector<ValueId> opened_;                              // likewise, of the new module
+  std::map<std::pair<ValueId, int>, ValueId> sharedWeights_; // by constant and scale
   Complaints complaints_;
 };
 
