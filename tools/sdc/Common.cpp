@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 
 #include "ir/bytecode/File.h"
 #include "runtime/vm/TensorFile.h"
@@ -78,10 +79,12 @@ void printWarnings(const std::vector<std::string> &warnings) {
 
 std::string describeApproximations(const std::vector<Approximation> &approximations) {
   std::string text;
+  std::set<std::string> seen; // each step of a recurrent layer has its own
   for (auto &each : approximations) {
-    text += fmt::format("{}: {} knots, within {:.3g}", each.where, each.knots, each.error);
-    if (each.slopeError > 0) text += fmt::format(" + {:.2g} |x|", each.slopeError);
-    text += '\n';
+    std::string line = fmt::format("{}: {} knots, within {:.3g}", each.where, each.knots, each.error);
+    if (each.slopeError > 0) line += fmt::format(" + {:.2g} |x|", each.slopeError);
+    line += '\n';
+    if (seen.insert(line).second) text += line;
   }
   return text;
 }
