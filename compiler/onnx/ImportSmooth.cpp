@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "compiler/onnx/OpTable.h"
+#include "compiler/onnx/Smooth.h"
 
 namespace sd {
 namespace {
@@ -25,7 +26,13 @@ Expected<Value> affine(Emitter &emitter, const Value &x, double factor, double s
 }
 Expected<Value> times(Emitter &emitter, const Value &x, double factor) { return affine(emitter, x, factor, 0); }
 
-// alpha (exp(x) - 1) for x < 0, else x, as alpha elu(x) + (1 - alpha) relu(x).
+} // namespace
+
+Expected<Value> leakyRelu(Emitter &emitter, const Value &x, double alpha) {
+  return emitter.compute(OpKind::Piecewise, {x}, piecewiseAttrs({0}, {static_cast<float>(alpha), 1}, 0));
+}
+
+// As alpha elu(x) + (1 - alpha) relu(x).
 Expected<Value> elu(Emitter &emitter, const Value &x, double alpha) {
   SD_ASSIGN(const Value unit, emitter.compute(OpKind::Elu, {x}));
   if (alpha == 1) return unit;
@@ -35,7 +42,6 @@ Expected<Value> elu(Emitter &emitter, const Value &x, double alpha) {
   return emitter.arithmetic(OpKind::Add, left, right);
 }
 
-// alpha x + beta, held between 0 and 1.
 Expected<Value> hardSigmoid(Emitter &emitter, const Value &x, double alpha, double beta) {
   if (!(std::abs(alpha) >= 1e-6 && std::abs(alpha) <= 1e6 && std::abs(beta) <= 1e6))
     return fail("its slope is {:g} and its offset {:g}, which is no usable activation", alpha, beta);
@@ -45,8 +51,6 @@ Expected<Value> hardSigmoid(Emitter &emitter, const Value &x, double alpha, doub
                          alpha > 0 ? piecewiseAttrs({low, high}, {0, slope, 0}, 0)
                                    : piecewiseAttrs({high, low}, {0, slope, 0}, 1));
 }
-
-} // namespace
 
 Expected<void> importSmooth(Node &node, Emitter &emitter) {
   const OpKind op = node.op() == "Tanh"       ? OpKind::Tanh
@@ -133,8 +137,7 @@ Expected<void> importHardSwish(Node &node, Emitter &emitter) {
 
 Expected<void> importLeakyRelu(Node &node, Emitter &emitter) {
   SD_ASSIGN(const double alpha, node.real("alpha", 0.01));
-  SD_ASSIGN(Value result, emitter.compute(OpKind::Piecewise, {node.input(0)},
-                                          piecewiseAttrs({0}, {static_cast<float>(alpha), 1}, 0)));
+  SD_ASSIGN(Value result, leakyRelu(emitter, node.input(0), alpha));
   node.setOutput(0, std::move(result));
   return {};
 }
