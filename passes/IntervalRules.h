@@ -45,6 +45,28 @@ private:
   std::vector<std::optional<Function>> functions_; // by value
 };
 
+// Values x + w (y - x), where w is a value too: their interval is the hull of those of x and y, if w is from 0 to 1.
+class Mixtures {
+public:
+  explicit Mixtures(const Module &module) : parts_(module.types.size()) {}
+
+  // The interval of an op's result, if it is such a value.
+  std::optional<Interval> follow(const Case &);
+  void drop(ValueId value) { parts_[value].reset(); }
+
+private:
+  struct Part { // factor z (y - x) / 2^bits
+    ValueId x = kNoValue;
+    std::shared_ptr<const Interval> from, to; // x's and y's
+    std::shared_ptr<const Interval> z;        // null: not there yet
+    int bits = 0;
+    double factor = 1;
+  };
+  std::optional<Part> partOf(const Case &) const;
+
+  std::vector<std::optional<Part>> parts_; // by value
+};
+
 // Conv, matmul, scale, addw with known weights.
 Interval linearOp(const Case &);
 

@@ -64,6 +64,11 @@ Interval entered(const Module &module, const Op &op, const Interval *clear) {
 void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit) {
   std::vector<std::optional<Interval>> values(module.types.size());
   intervals::Functions functions(module);
+  intervals::Mixtures mixtures(module);
+  const auto forget = [&](ValueId value) {
+    functions.drop(value);
+    mixtures.drop(value);
+  };
   std::vector<std::size_t> lastUse(module.types.size(), 0);
   for (std::size_t i = 0; i < module.ops.size(); ++i)
     for (auto operand : module.ops[i].operands)
@@ -103,7 +108,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
         visit(i, magnitude);
         if (magnitude > limit)
           for (auto operand : op.operands)
-            functions.drop(operand);
+            forget(operand);
         if (op.kind != OpKind::ShareMax)
           for (auto &x : in) {
             bounded.push_back(clipped(*x, limitOf(op, module.ringBits)));
@@ -113,12 +118,13 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
       if (op.kind == OpKind::ShareOutput) continue; // what is opened is the hospital's, and has no limits
       const Case operation{module, op, in, constants, knowledge == Knowledge::Public};
       auto result = functions.follow(operation);
+      if (auto mixture = mixtures.follow(operation); mixture && !result) result = std::move(mixture);
       values[op.result] = result ? *std::move(result) : intervals::shareOp(operation);
     }
     for (auto operand : op.operands)
       if (lastUse[operand] == i) {
         values[operand].reset();
-        functions.drop(operand);
+        forget(operand);
       }
   }
 }

@@ -75,7 +75,7 @@ private:
 
   ValueId layer(ValueId x) {
     const std::int64_t channels = builder_.type(x).shape[1];
-    switch (pick(11)) {
+    switch (pick(12)) {
     case 0:
       return builder_.create(OpKind::Relu, {conv(x, 2 + pick(4), 3)});
     case 1:
@@ -103,6 +103,12 @@ private:
     case 9: // a product of two values, of which one is small
       return builder_.create(
           OpKind::Mul, {conv(x, channels, 1), builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 0.1f)})});
+    case 10: { // between two values, or beyond them
+      const ValueId y = conv(x, channels, 1),
+                    z = builder_.create(OpKind::Mul, {y, constant({1, channels, 1, 1}, 0.3f)});
+      const ValueId way = builder_.create(OpKind::Mul, {z, builder_.create(OpKind::Sub, {y, x})});
+      return builder_.create(OpKind::Add, {x, way});
+    }
     default:
       return builder_.create(OpKind::Sub, {builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 1)}),
                                            constant({channels, 1, 1}, 0.5f)});
