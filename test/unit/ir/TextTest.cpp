@@ -139,7 +139,7 @@ TEST(Text, MutatedTextNeverCrashes) {
   int refused = 0;
   for (int i = 0; i < 10000; ++i) {
     std::string text = texts[random() % texts.size()];
-    for (auto edits = 1 + random() % 4; edits > 0; --edits) {
+    for (auto edits = 1 + random() % 4; edits > 0 && !text.empty(); --edits) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
       case 0:
