@@ -33,20 +33,20 @@ Expected<Line> tail(const Function &f, double side) {
   return Line{slope, std::abs(constant) < 1e-6 ? 0 : constant};
 }
 
-// The least distance from 0 beyond which f is within `error` of its line.
-double reachOf(const Function &f, const Line &line, double side, double error) {
+// The least distance from 0 beyond which f is within the error of its line.
+double reachOf(const Function &f, const Function &error, const Line &line, double side) {
   for (double x = kFar; x > 0x1p-12; x /= 1.0625)
-    if (std::abs(f(side * x) - line(side * x)) > error) return x * 1.0625;
+    if (std::abs(f(side * x) - line(side * x)) > error(side * x)) return x * 1.0625;
   return 0x1p-12;
 }
 
 struct Problem {
-  std::vector<double> x, y; // the grid, and f on it
+  std::vector<double> x, y, weight; // the grid, and f and the error's weight on it
   Line left, right;
 };
 
 // Halves intervals until chords are close to f, from coarse ones that no bend of a network's activation hides in.
-std::vector<double> gridOf(const Function &f, double low, double high, double deviation, double step) {
+std::vector<double> gridOf(const Function &f, const Function &deviation, double low, double high, double step) {
   auto snapped = [step](double x) { return std::round(x / step) * step; };
   std::vector<double> grid;
   auto halve = [&](auto &self, double a, double b) -> void {
@@ -55,7 +55,7 @@ std::vector<double> gridOf(const Function &f, double low, double high, double de
     if (!fine && b - a <= 1 + std::abs(a) / 8) {
       fine = true;
       for (double t : {0.25, 0.5, 0.75})
-        fine &= std::abs(f(a + t * (b - a)) - (f(a) + t * (f(b) - f(a)))) <= deviation;
+        fine &= std::abs(f(a + t * (b - a)) - (f(a) + t * (f(b) - f(a)))) <= deviation(a + t * (b - a));
     }
     if (fine) {
       grid.push_back(a);
@@ -76,7 +76,7 @@ struct Vertex {
   double y = 0;
 };
 
-// Fewest-segments paths in the tube f +- width, from the left tail to the right one.
+// Fewest-segments paths in the tube f +- width times the weight, from the left tail to the right one.
 class PathFinder {
 public:
   PathFinder(const Problem &problem, double width)
@@ -110,10 +110,11 @@ private:
     std::size_t from = kNone;
   };
 
-  bool within(const Line &line, std::size_t i) const { return std::abs(line(p_.x[i]) - p_.y[i]) <= width_; }
+  double widthAt(std::size_t i) const { return width_ * p_.weight[i]; }
+  bool within(const Line &line, std::size_t i) const { return std::abs(line(p_.x[i]) - p_.y[i]) <= widthAt(i); }
   double valueOf(std::size_t i, std::size_t k) const {
     if (k == kTail) return p_.left(p_.x[i]);
-    return p_.y[i] + width_ * (static_cast<double>(k) - kLevels) / kLevels;
+    return p_.y[i] + widthAt(i) * (static_cast<double>(k) - kLevels) / kLevels;
   }
 
   // All points that a segment from this one reaches without leaving the tube.
@@ -133,8 +134,8 @@ private:
         bestFrom_ = from;
         bestEnd_ = j;
       }
-      low = std::max(low, (p_.y[j] - width_ - y) / run);
-      high = std::min(high, (p_.y[j] + width_ - y) / run);
+      low = std::max(low, (p_.y[j] - widthAt(j) - y) / run);
+      high = std::min(high, (p_.y[j] + widthAt(j) - y) / run);
     }
   }
 
@@ -173,12 +174,12 @@ std::vector<Vertex> shortest(const Problem &problem, double width) {
   return best;
 }
 
-double measured(const Function &f, const Problem &p, const Fit &fit) {
+double measured(const Function &f, const Function &weight, const Problem &p, const Fit &fit) {
   const PiecewiseLinear &g = fit.function;
   double worst = 0;
   auto look = [&](double x) {
     const double beyond = x < g.knots.front() ? g.knots.front() - x : std::max(x - g.knots.back(), 0.0);
-    worst = std::max(worst, std::abs(f(x) - g(x)) - fit.slopeError * beyond);
+    worst = std::max(worst, (std::abs(f(x) - g(x)) - fit.slopeError * beyond) / weight(x));
   };
   constexpr int kParts = 16;
   for (std::size_t i = 0; i + 1 < p.x.size(); ++i)
@@ -200,11 +201,15 @@ Expected<Fit> fitPiecewise(const std::function<double(double)> &f, const FitOpti
   SD_ASSIGN(problem.left, tail(f, -1));
   SD_ASSIGN(problem.right, tail(f, 1));
   const double step = std::ldexp(1.0, -options.scale);
-  const double error = std::max(options.error, step / 2);
-  problem.x = gridOf(f, -reachOf(f, problem.left, -1, error / 8), reachOf(f, problem.right, 1, error / 8),
-                     error / kFineness, step);
-  for (double x : problem.x)
+  const double error = std::max(options.error, std::ldexp(step, -1 - options.guard));
+  const Function weight = options.weight ? options.weight : [](double) { return 1.0; };
+  const Function reach = [&](double x) { return error / 8 * weight(x); };
+  const Function deviation = [&](double x) { return error / kFineness * weight(x); };
+  problem.x = gridOf(f, deviation, -reachOf(f, reach, problem.left, -1), reachOf(f, reach, problem.right, 1), step);
+  for (double x : problem.x) {
     problem.y.push_back(f(x));
+    problem.weight.push_back(weight(x));
+  }
   if (!std::ranges::all_of(problem.y, [](double y) { return std::isfinite(y); })) return fail("it is not finite");
 
   std::optional<Fit> best;
@@ -212,10 +217,10 @@ Expected<Fit> fitPiecewise(const std::function<double(double)> &f, const FitOpti
     const auto path = shortest(problem, error * part);
     if (path.empty() || path.size() > options.maxKnots) break;
     Fit fit;
-    fit.function = rounded(through(problem, path), options.scale, options.boundBits).reals();
+    fit.function = rounded(through(problem, path), {options.scale, options.guard, options.boundBits}).reals();
     fit.slopeError = std::max(std::abs(fit.function.slopes.front() - problem.left.slope),
                               std::abs(fit.function.slopes.back() - problem.right.slope));
-    fit.error = measured(f, problem, fit);
+    fit.error = measured(f, weight, problem, fit);
     if (!best || fit.error < best->error) best = std::move(fit);
     if (best->error <= options.error) break;
   }

@@ -12,12 +12,14 @@ struct FitOptions {
   double error = 0x1p-8; // wanted: |f(x) - fit(x)| <= error for all real x
   int boundBits = 30;    // integers stay below 2^boundBits
   int scale = 10;        // knots are multiples of 2^-scale, slopes of 2^-slopeBitsOf
+  int guard = 0;         // bits that results keep below the scale
   std::size_t maxKnots = 256;
+  std::function<double(double)> weight = {}; // positive; |f(x) - fit(x)| <= error weight(x) is wanted; 1 if none
 };
 
 struct Fit {
   PiecewiseLinear function;
-  // Measured on a dense grid from -2^30 to 2^30, but for slopeError |x| on the outer pieces.
+  // Measured on a dense grid from -2^30 to 2^30, but for slopeError |x| on the outer pieces; in units of the weight.
   double error = 0;
   // How far the outer slopes are from f's; 0 if those can be written.
   double slopeError = 0;

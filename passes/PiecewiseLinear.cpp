@@ -124,20 +124,21 @@ PiecewiseLinear IntegerPieces::reals() const {
   return f;
 }
 
-int slopeBitsOf(const PiecewiseLinear &f, int scale, int boundBits) {
+int slopeBitsOf(const PiecewiseLinear &f, const PieceFormat &format) {
+  const int scale = format.scale;
   if (f.knots.empty() || f.slopes.front() != 0 || f.slopes.back() != 0) return scale;
   double longest = 1; // run between knots, over which an error of the slope grows
   for (std::size_t i = 1; i < f.knots.size(); ++i)
     longest = std::max(longest, f.knots[i] - f.knots[i - 1]);
-  const int wanted = scale + 3 + static_cast<int>(std::ceil(std::log2(longest)));
+  const int wanted = scale + format.guard + 3 + static_cast<int>(std::ceil(std::log2(longest)));
   const auto [low, high] = f.range(f.knots.front(), f.knots.back());
-  const double most = 1.25 * std::max({std::abs(low), std::abs(high), 1.0}); // the same once rounded
-  const int room = boundBits - 1 - scale - static_cast<int>(std::ceil(std::log2(most)));
-  return std::clamp(room, scale, std::min(wanted, scale + 10));
+  const double most = 1.25 * std::max({std::abs(low), std::abs(high), 0x1p-10}); // the same once rounded
+  const int room = format.boundBits - 1 - scale - static_cast<int>(std::ceil(std::log2(most)));
+  return std::clamp(room, scale, std::min(wanted, scale + format.guard + 10));
 }
 
-IntegerPieces rounded(const PiecewiseLinear &f, int scale, int boundBits) {
-  const int slopeBits = slopeBitsOf(f, scale, boundBits);
+IntegerPieces rounded(const PiecewiseLinear &f, const PieceFormat &format) {
+  const int scale = format.scale, slopeBits = slopeBitsOf(f, format);
   IntegerPieces result;
   result.scale = scale;
   result.slopeBits = slopeBits;

@@ -26,6 +26,13 @@ PiecewiseLinear operator*(const PiecewiseLinear &f, double factor);
 PiecewiseLinear operator+(const PiecewiseLinear &f, double addend);
 PiecewiseLinear positivePart(const PiecewiseLinear &f); // max(f, 0)
 
+// Where and how finely a function is evaluated.
+struct PieceFormat {
+  int scale = 10;
+  int guard = 0;      // bits that the result keeps below the scale
+  int boundBits = 30; // integers stay below 2^boundBits
+};
+
 // f in integers: y 2^(scale + slopeBits) = c + M[0] X + sum (M[i + 1] - M[i]) max(X - K[i], 0) for X = x 2^scale. K and
 // M are rounded such that the values at the knots stay within a rounding of one slope, however many there are; the
 // outer slopes are the nearest there are.
@@ -39,8 +46,8 @@ struct IntegerPieces {
 // Knots and slopes of this size and beyond are refused.
 inline constexpr int kIntegerPieceBits = 30;
 // Bits of slopes: as many as the scale has; a few more where f is constant on either side, so that results stay small,
-// and where the values of f then stay below 2^boundBits.
-int slopeBitsOf(const PiecewiseLinear &f, int scale, int boundBits);
-IntegerPieces rounded(const PiecewiseLinear &f, int scale, int boundBits);
+// and where the values of f then stay below the bound.
+int slopeBitsOf(const PiecewiseLinear &f, const PieceFormat &format);
+IntegerPieces rounded(const PiecewiseLinear &f, const PieceFormat &format);
 
 } // namespace sd

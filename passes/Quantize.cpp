@@ -185,7 +185,8 @@ void Quantizer::lowerRelu(const Op &op) {
 // other and share their messages.
 void Quantizer::lowerPiecewise(const Op &op) {
   const ValueId x = raised(op, truncated(op, share(op.operands[0]).value, s_), s_);
-  const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_, k_);
+  const int guard = static_cast<int>(op.attrs.i(Attr::Guard, 0));
+  const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), {s_, guard, k_});
   auto times = [&](ValueId value, std::int64_t factor) {
     return factor == 1 ? value : append(op, OpKind::ShareMulC, {value}, {{Attr::Factor, factor}});
   };
@@ -203,7 +204,7 @@ void Quantizer::lowerPiecewise(const Op &op) {
   }
   if (sum == kNoValue) sum = times(x, 0);
   sum = append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, std::int64_t{f.slopeBits}}});
-  define(op, truncated(op, plus(sum, f.constant), s_));
+  define(op, truncated(op, plus(sum, f.constant), s_ + guard));
 }
 
 void Quantizer::lowerConv(const Op &op) {

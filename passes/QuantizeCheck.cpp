@@ -91,7 +91,8 @@ void Quantizer::checkPrivate(const Op &op) {
   case OpKind::Softsign:
     return complaints_.add(op, "has no fixed-point form; run approximate before quantize");
   case OpKind::Piecewise: {
-    const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), s_, k_);
+    const IntegerPieces f =
+        rounded(PiecewiseLinear::of(op.attrs), {s_, static_cast<int>(op.attrs.i(Attr::Guard, 0)), k_});
     const auto below = [](int bits) { return [=](std::int64_t v) { return std::abs(v) < std::int64_t{1} << bits; }; };
     const auto fits = below(kIntegerPieceBits);
     if (!std::ranges::all_of(f.knots, fits) || !std::ranges::all_of(f.slopes, fits) || !below(k_)(f.constant))

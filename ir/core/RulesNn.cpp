@@ -92,6 +92,7 @@ Expected<Type> rulePiecewise(const Case &c) {
   if (!isList(slopes) || slopes.size() != knots.size() + 1)
     return broken(2, "slopes is no list of {} finite numbers", knots.size() + 1);
   if (!std::isfinite(c.attrs.f(Attr::Offset))) return broken(3, "offset is {}", c.attrs.f(Attr::Offset));
+  if (auto guard = c.attrs.i(Attr::Guard, 0); !within(guard, 0, kMaxScale)) return broken(4, "guard is {}", guard);
   return c.in[0];
 }
 

@@ -63,7 +63,7 @@ TEST(IntegerPieces, ErrorsOfSlopesDoNotAddUp) {
     f.knots.push_back(i);
     f.slopes.push_back(i < 100 ? 0.53 : 1);
   }
-  const PiecewiseLinear g = rounded(f, 4, 30).reals();
+  const PiecewiseLinear g = rounded(f, {.scale = 4}).reals();
   for (double x = -5; x < 105; x += 0.125)
     EXPECT_NEAR(g(x), f(x), 0.07) << x;
   EXPECT_EQ(g.slopes.front(), 0);
@@ -72,7 +72,7 @@ TEST(IntegerPieces, ErrorsOfSlopesDoNotAddUp) {
 
 TEST(IntegerPieces, AreTheFunctionInIntegers) {
   const PiecewiseLinear f{{-2.5, 0, 3}, {0.25, -1, 2, 0.5}, 1};
-  const IntegerPieces pieces = rounded(f, 10, 30);
+  const IntegerPieces pieces = rounded(f, {});
   const PiecewiseLinear g = pieces.reals();
   for (std::int64_t x = -8000; x < 8000; x += 37) {
     std::int64_t y = pieces.constant + pieces.slopes[0] * x;
@@ -86,7 +86,7 @@ TEST(IntegerPieces, AreTheFunctionInIntegers) {
 
 TEST(IntegerPieces, HugeFunctionsDoNotOverflow) {
   const PiecewiseLinear f{{-1e30, 1e30}, {-1e30, 1e30, 1e30}, 1e30};
-  EXPECT_EQ(rounded(f, 16, 30).knots.size(), 2U);
+  EXPECT_EQ(rounded(f, {.scale = 16}).knots.size(), 2U);
 }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -129,6 +129,26 @@ TEST(FitPiecewise, StaysWithinTheErrorEverywhere) {
       for (double far : {-x, x})
         EXPECT_NEAR(fit->function(far), each.f(far), fit->error * 1.02) << far;
   }
+}
+
+TEST(FitPiecewise, ErrorsFollowTheirWeight) {
+  const auto f = [](double x) { return std::exp(std::min(x, 0.0)); };
+  const auto weight = [&](double x) { return 0.01 + f(x); };
+  const auto weighted = fitPiecewise(f, {.guard = 4, .weight = weight}),
+             uniform = fitPiecewise(f, {.error = 0x1p-8 / 100, .guard = 4});
+  ASSERT_TRUE(weighted && uniform);
+  EXPECT_LE(weighted->error, 0x1p-8);
+  EXPECT_LT(weighted->function.knots.size() * 2, uniform->function.knots.size());
+  double worst = 0;
+  for (double x = -700; x < 10; x += 0x1.07p-9)
+    worst = std::max(worst, std::abs(f(x) - weighted->function(x)) / weight(x));
+  EXPECT_NEAR(worst, weighted->error, weighted->error * 0.02);
+}
+
+TEST(IntegerPieces, GuardBitsMakeSlopesFiner) {
+  const PiecewiseLinear step{{0, 3}, {0, 1.0 / 3, 0}, 0};
+  EXPECT_EQ(slopeBitsOf(step, {.guard = 2}), slopeBitsOf(step, {}) + 2);
+  EXPECT_EQ(slopeBitsOf(step, {.guard = 10}), 18); // as many as leave |y| < 2 below the bound
 }
 
 TEST(FitPiecewise, SmallerErrorsTakeMoreKnots) {
