@@ -9,7 +9,9 @@ namespace sd {
 
 namespace {
 constexpr std::int64_t kMaxWindowTaps = std::int64_t{1} << 24; // of a maximum: the program lists them
-}
+constexpr std::int64_t kMostProducts = std::int64_t{1} << 24;  // of two values, each 132 bytes ahead at least
+constexpr std::int64_t kMostSummed = std::int64_t{1} << 20;    // of these in one sum: the window of a pool
+} // namespace
 
 void Quantizer::check(const Op &op, Place place) {
   if (op.kind == OpKind::Return) {
@@ -75,6 +77,18 @@ void Quantizer::checkPrivate(const Op &op) {
     if (!constant(1)) return complaints_.add(op, "divides by a computed value; only constants can stand there");
     if (std::ranges::count(constant(1)->data, 0.0f)) complaints_.add(op, "divides by zero");
     return;
+  case OpKind::VecDot: {
+    if (constant(0) || constant(1)) return complaints_.add(op, "has a constant factor; multiply by nn.matmul");
+    const Shape factors =
+        *broadcastShapes(module_.type(op.operands[0]).shape, module_.type(op.operands[1]).shape); // by its rule
+    const std::int64_t products = elementCount(result) * factors.back();                          // each at most 2^31
+    if (products > kMostProducts || factors.back() > kMostSummed)
+      complaints_.add(op,
+                      "takes {} products of two values, {} for each result, where at most {} and {} are possible; use "
+                      "smaller matrices",
+                      products, factors.back(), kMostProducts, kMostSummed);
+    return;
+  }
   case OpKind::MaxPool: {
     std::int64_t taps = 0;
     for (std::size_t axis = 0; axis + 2 < result.size(); ++axis)

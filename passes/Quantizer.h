@@ -37,6 +37,7 @@ private:
   void lowerConv(const Op &op);
   void lowerMatMul(const Op &op);
   void lowerBatchNorm(const Op &op);
+  void lowerVecDot(const Op &op);
   void lowerSum(const Op &op);
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
   void lowerProduct(const Op &op);

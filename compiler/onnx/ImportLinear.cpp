@@ -1,4 +1,4 @@
-// Gemm, MatMul, Conv, BatchNormalization: products with constant weights.
+// Gemm, MatMul, Conv, BatchNormalization: products with constant weights, and of two computed matrices.
 #include "compiler/onnx/Handlers.h"
 #include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/Window.h"
@@ -19,9 +19,36 @@ Expected<Value> scaled(Emitter &emitter, const Value &x, double factor) {
   return emitter.arithmetic(OpKind::Mul, x, Value::scalar(static_cast<float>(factor)));
 }
 
-Expected<void> expectOneConstant(const Value &a, const Value &b) {
-  if (a.isConstant() || b.isConstant()) return {};
-  return fail("multiplies two computed matrices; one must be constant (attention is not supported)");
+// x [...,from,to] as [elements of `outer`,from,to], repeated where it lacks axes of `outer`.
+Expected<Value> stacked(Emitter &emitter, const Value &x, Shape outer) {
+  const Shape matrix(x.shape().end() - 2, x.shape().end());
+  const std::int64_t count = elementCount(outer);
+  outer.insert(outer.end(), matrix.begin(), matrix.end());
+  SD_ASSIGN(const Value whole, emitter.broadcast(x, outer));
+  return emitter.reshape(whole, {count, matrix[0], matrix[1]});
+}
+
+// a [...,M,K] or [K] times b [...,K,N] or [K]: each result is the sum of products of a row of a and a column of b.
+Expected<Value> timesComputed(Emitter &emitter, const Value &a, const Value &b) {
+  if (a.rank() == 0 || b.rank() == 0) return fail("multiplies {} by {}", describe(a), describe(b));
+  SD_ASSIGN(Value left, emitter.reshape(a, a.rank() > 1 ? a.shape() : Shape{1, a.size()}));
+  SD_ASSIGN(Value right, emitter.reshape(b, b.rank() > 1 ? b.shape() : Shape{b.size(), 1}));
+  if (left.shape().back() != right.shape().end()[-2]) return fail("multiplies {} by {}", describe(a), describe(b));
+  const Shape outerA(left.shape().begin(), left.shape().end() - 2),
+      outerB(right.shape().begin(), right.shape().end() - 2);
+  SD_ASSIGN(const Shape outer, broadcastShapes(outerA, outerB));
+  SD_TRY(checkedElementCount(outer));
+  SD_ASSIGN(right, swapLastTwo(emitter, right));
+  SD_ASSIGN(left, stacked(emitter, left, outer));
+  SD_ASSIGN(right, stacked(emitter, right, outer));
+  const Shape rows = left.shape(), columns = right.shape(); // [batch,M,K], [batch,N,K]
+  SD_ASSIGN(left, emitter.reshape(left, {rows[0], rows[1], 1, rows[2]}));
+  SD_ASSIGN(right, emitter.reshape(right, {columns[0], 1, columns[1], columns[2]}));
+  SD_ASSIGN(const Value product, emitter.compute(OpKind::VecDot, {left, right}));
+  Shape result = outer;
+  if (a.rank() > 1) result.push_back(rows[1]);
+  if (b.rank() > 1) result.push_back(columns[1]);
+  return emitter.reshape(product, std::move(result));
 }
 
 // x [...,M,K] times a batch of constant matrices w [...,K,N]: a convolution over M places with a group for each matrix.
@@ -104,7 +131,7 @@ bool isRow(const Shape &shape, std::int64_t width) {
 } // namespace
 
 Expected<Value> product(Emitter &emitter, const Value &a, const Value &b) {
-  SD_TRY(expectOneConstant(a, b));
+  if (!a.isConstant() && !b.isConstant()) return timesComputed(emitter, a, b);
   return b.isConstant() ? timesConstant(emitter, a, b) : constantTimes(emitter, a, b);
 }
 
@@ -124,13 +151,13 @@ Expected<void> importGemm(Node &node, Emitter &emitter) {
   if (a.rank() != 2 || b.rank() != 2)
     return fail("its factors must be matrices, not of shapes {} and {}; insert a Flatten or Reshape",
                 toString(a.shape()), toString(b.shape()));
-  SD_TRY(expectOneConstant(a, b));
   if (transA) {
     SD_ASSIGN(a, swapLastTwo(emitter, a));
   }
   if (transB) {
     SD_ASSIGN(b, swapLastTwo(emitter, b));
   }
+  // Into the constant factor, if there is one.
   SD_ASSIGN((b.isConstant() ? b : a), scaled(emitter, b.isConstant() ? b : a, alpha));
   const std::int64_t width = b.shape()[1];
   Value c = node.input(2);
@@ -143,7 +170,7 @@ Expected<void> importGemm(Node &node, Emitter &emitter) {
     SD_ASSIGN(c, emitter.broadcast(c, {width}));
     SD_ASSIGN(result, emitter.compute(OpKind::MatMul, {a, b, c}));
   } else {
-    SD_ASSIGN(result, b.isConstant() ? emitter.compute(OpKind::MatMul, {a, b}) : constantTimes(emitter, a, b));
+    SD_ASSIGN(result, product(emitter, a, b));
     if (!c.isNone()) {
       SD_ASSIGN(const Shape shape, broadcastShapes(result.shape(), c.shape()));
       if (shape != result.shape())

@@ -12,7 +12,7 @@ Expected<Value> mapAlong(Emitter &emitter, const Value &x, std::int64_t axis, Te
 // A Conv node's convolution, of operands that need not be its own; `bias` may be none.
 Expected<Value> convolution(Node &node, Emitter &emitter, const Value &x, const Value &w, const Value &bias);
 
-// A MatMul, one factor constant.
+// A MatMul.
 Expected<Value> product(Emitter &emitter, const Value &a, const Value &b);
 
 inline constexpr std::int64_t kZero = -1; // an index that stands for a zero

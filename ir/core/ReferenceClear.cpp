@@ -34,6 +34,19 @@ Tensor<float> divide(const Tensor<float> &a, const Tensor<float> &b, const Shape
   return result;
 }
 
+Tensor<float> vecDot(const Tensor<float> &a, const Tensor<float> &b, const Shape &shape) {
+  Shape products = shape;
+  const std::int64_t fromA = a.shape.empty() ? 1 : a.shape.back(), fromB = b.shape.empty() ? 1 : b.shape.back();
+  products.push_back(std::max(fromA, fromB));
+  std::vector<double> sums(static_cast<std::size_t>(elementCount(shape)));
+  forEachBroadcast(products, a.shape, b.shape, [&](auto i, auto ia, auto ib) {
+    sums[i / products.back()] += static_cast<double>(a.data[ia]) * b.data[ib];
+  });
+  Tensor<float> result(shape);
+  std::ranges::transform(sums, result.data.begin(), toFloat);
+  return result;
+}
+
 Tensor<float> batchNorm(Operands<float> operands, double epsilon) {
   Tensor<float> result = *operands[0];
   const AxisSplit split = splitAt(result.shape, 1);
@@ -228,6 +241,8 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
     return batchNorm(operands, attrs.f(Attr::Epsilon));
   case OpKind::Div:
     return divide(*operands[0], *operands[1], shape);
+  case OpKind::VecDot:
+    return vecDot(*operands[0], *operands[1], shape);
   case OpKind::Relu: // as it stands, NaN stays NaN
     if (operands.size() > 1) return turnedRelu(*operands[0], *operands[1], shape);
     return map<float>(*operands[0], [](float v) { return v < 0 ? 0.0F : v; });

@@ -67,6 +67,14 @@ Expected<Type> ruleAdd(const Case &c) { return broadcast(c); }
 Expected<Type> ruleSub(const Case &c) { return broadcast(c); }
 Expected<Type> ruleMul(const Case &c) { return broadcast(c); }
 Expected<Type> ruleDiv(const Case &c) { return broadcast(c); }
+
+Expected<Type> ruleVecDot(const Case &c) {
+  SD_ASSIGN(Type result, broadcast(c));
+  if (result.shape.empty()) return broken(1, "two scalars have no axis to sum over");
+  result.shape.pop_back();
+  return result;
+}
+
 Expected<Type> ruleRelu(const Case &c) {
   if (c.in.size() > 1)
     if (auto shape = broadcastShapes(c.in[0].shape, c.in[1].shape); !shape || *shape != c.in[0].shape)
