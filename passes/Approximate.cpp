@@ -1,8 +1,9 @@
 // Smooth activations become piecewise linear ones: each nn.sigmoid, nn.tanh and so on, together with what else makes
 // one function of one value with it (x sigmoid(x), x / 2 (1 + erf(x / sqrt(2))), x tanh(softplus(x)) ...), which is
-// fitted as a whole: as many comparisons as for the sigmoid alone, and no product. A sigmoid at the end of the network
-// stays: the hospital computes it in the clear. The functions are public, and so is what is fitted with them: constants
-// of the model only if they are numbers that say nothing, such as 1/2.
+// fitted as a whole: as many comparisons as for the sigmoid alone, and no product. A softmax takes two such functions.
+// A sigmoid or softmax at the end of the network stays: the hospital computes it in the clear. The functions are
+// public, and so is what is fitted with them: constants of the model only if they are numbers that say nothing, such as
+// 1/2.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -13,6 +14,7 @@
 #include "passes/FitPiecewise.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
+#include "passes/Softmax.h"
 
 namespace sd {
 
@@ -38,28 +40,34 @@ bool isPublicNumber(const Tensor<float> *constant) {
   return false;
 }
 
-bool isScalar(const Tensor<float> *constant) { return constant && constant->size() == 1; }
-
-// What the hospital can do with opened values.
-bool isClear(const Graph &graph, const Op &op) {
+// What the hospital can do with opened values: arithmetic with public numbers; that of two values, such as the
+// probabilities of two networks, unless a sigmoid is behind them.
+bool isClear(const Graph &graph, const Op &op, bool behindSigmoid) {
   if (isFinal(op.kind) || isMove(op.kind) || op.kind == OpKind::Concat || op.kind == OpKind::Pad) return true;
   if (op.kind != OpKind::Add && op.kind != OpKind::Sub && op.kind != OpKind::Mul && op.kind != OpKind::Div)
     return false;
-  return isScalar(graph.constant(op.operands[0])) || isScalar(graph.constant(op.operands[1]));
+  const auto *left = graph.constant(op.operands[0]), *right = graph.constant(op.operands[1]);
+  if (left || right) return (left ? left : right)->size() == 1;
+  return !behindSigmoid && op.kind != OpKind::Div;
 }
 
-// The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid is final only if all
-// that uses it is one of these.
+// The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid or softmax is final only
+// if all that uses it is one of these.
 std::vector<bool> opsInTheClear(const Graph &graph) {
   const auto &ops = graph.module.ops;
   std::vector<bool> clear(ops.size());
-  std::set<std::size_t> inside; // sigmoids that are not at the end
+  std::vector<bool> sigmoid(ops.size()); // one is behind it
+  for (std::size_t i = 0; i < ops.size(); ++i)
+    sigmoid[i] = ops[i].kind == OpKind::Sigmoid ||
+                 std::ranges::any_of(ops[i].operands, [&](ValueId v) { return sigmoid[graph.definitions[v]]; });
+  std::set<std::size_t> inside; // sigmoids and softmaxes that are not at the end
   for (bool changed = true; changed;) {
     for (std::size_t i = 0; i < ops.size(); ++i) {
       const auto isOpened = [&](ValueId v) { return clear[graph.definitions[v]] || graph.constant(v); };
       const bool opens = isFinal(ops[i].kind) && !inside.contains(i);
       clear[i] = ops[i].kind == OpKind::Return || opens ||
-                 (!ops[i].operands.empty() && isClear(graph, ops[i]) && std::ranges::all_of(ops[i].operands, isOpened));
+                 (!ops[i].operands.empty() && isClear(graph, ops[i], sigmoid[i]) &&
+                  std::ranges::all_of(ops[i].operands, isOpened));
     }
     changed = false;
     std::vector<bool> returns(ops.size()); // something behind it is not in the clear
@@ -67,7 +75,8 @@ std::vector<bool> opsInTheClear(const Graph &graph) {
       if (ops[i].result == kNoValue) continue;
       returns[i] = std::ranges::any_of(graph.users[ops[i].result],
                                        [&](std::size_t user) { return !clear[user] || returns[user]; });
-      if (ops[i].kind == OpKind::Sigmoid && clear[i] && returns[i]) changed |= inside.insert(i).second;
+      const bool hasFixedPoint = ops[i].kind == OpKind::Sigmoid || ops[i].kind == OpKind::Softmax;
+      if (hasFixedPoint && clear[i] && returns[i]) changed |= inside.insert(i).second;
     }
   }
   return clear;
@@ -90,6 +99,7 @@ public:
     std::map<std::size_t, ValueId> bases;
     std::set<std::size_t> gone;
     for (std::size_t i = ops.size(); i-- > 0;) {
+      if (isSoftmax(i)) checkSoftmax(ops[i]);
       if (gone.contains(i) || !isElementwise(i)) continue;
       std::string reason;
       auto regions = regionsOf(i);
@@ -110,6 +120,8 @@ public:
     for (std::size_t i = 0; i < ops.size(); ++i)
       if (auto fit = fits.find(i); fit != fits.end())
         replace(ops[i], fit->second, bases[i]);
+      else if (isSoftmax(i))
+        replaceSoftmax(ops[i]);
       else
         rewriter_.clone(ops[i]); // those that are gone have no user left
     return rewriter_.finish();
@@ -206,21 +218,55 @@ private:
   Expected<Fit> fitOf(const Region &region) {
     const std::string key = keyOf(region);
     if (auto known = known_.find(key); known != known_.end()) return known->second;
+    return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, fitOptions())).first->second;
+  }
+
+  FitOptions fitOptions() const {
     FitOptions options;
     options.error = context_.options.approximationError;
     options.scale = context_.options.scaleBits;
     options.boundBits = boundBitsOf(graph_.module, context_.options);
-    return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, options)).first->second;
+    return options;
   }
 
   void replace(const Op &op, const Fit &fit, ValueId base) {
     rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, fit.function.attrs());
-    context_.approximations.push_back({describe(op), fit.function.knots.size(), fit.error, fit.slopeError});
-    if (fit.error > context_.options.approximationError)
+    note({describe(op), fit.function.knots.size(), fit.error, fit.slopeError}, "a larger --scale");
+  }
+
+  void note(Approximation approximation, std::string_view wayOut) {
+    if (approximation.error > context_.options.approximationError)
       context_.warnings.push_back(
           fmt::format("{}: the approximation is off by up to {:.3g}, more than the {:.3g} asked "
-                      "for; compile with a larger --scale",
-                      describe(op), fit.error, context_.options.approximationError));
+                      "for; compile with {}",
+                      approximation.where, approximation.error, context_.options.approximationError, wayOut));
+    context_.approximations.push_back(std::move(approximation));
+  }
+
+  bool isSoftmax(std::size_t i) const { return graph_.module.ops[i].kind == OpKind::Softmax && !clear_[i]; }
+
+  std::int64_t scoresOf(const Op &softmax) const {
+    return graph_.module.type(softmax.result).shape[static_cast<std::size_t>(softmax.attrs.i(Attr::Axis))];
+  }
+
+  void checkSoftmax(const Op &op) {
+    const std::int64_t n = scoresOf(op);
+    if (n > 1 && !softmaxes_.contains(n)) softmaxes_.emplace(n, fitSoftmax(n, fitOptions()));
+    if (n > 1 && !softmaxes_.at(n))
+      complaints_.add(op, "cannot be approximated over {} scores: {}", n, softmaxes_.at(n).error().message);
+  }
+
+  void replaceSoftmax(const Op &op) {
+    const std::int64_t n = scoresOf(op);
+    const ValueId x = rewriter_[op.operands[0]];
+    if (n == 1) { // the probability of what is certain
+      const PiecewiseLinear one{{0}, {0, 0}, 1};
+      rewriter_.replace(op, OpKind::Piecewise, {x}, one.attrs());
+      return;
+    }
+    const SoftmaxFit &fit = *softmaxes_.at(n);
+    rewriter_.map(op.result, appendSoftmax(rewriter_.builder, x, op.attrs.i(Attr::Axis), fit, op.source));
+    note({describe(op), fit.knots(), fit.error, 0}, "another --scale, or --ring 64");
   }
 
   Graph graph_;
@@ -228,6 +274,7 @@ private:
   std::vector<bool> clear_; // ops behind the outputs
   Rewriter rewriter_;
   std::map<std::string, Expected<Fit>> known_;
+  std::map<std::int64_t, Expected<SoftmaxFit>> softmaxes_; // by the number of scores
   Complaints complaints_;
 };
 

@@ -6,6 +6,7 @@
 //   before a concatenation whose operands are used elsewhere too, or each user would truncate them again;
 //   before a sum with a public number, which comes from a piecewise linear function: its many comparisons get narrower;
 //   before a gather that repeats elements for products alone: the factors of channels, and not of all their places;
+//   before a difference from the maximum, which has its own range, and the maximum: once for both;
 //   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
 //   nowhere, before an output: the hospital divides after opening.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
@@ -152,6 +153,7 @@ private:
       return landsBeforePool(op.operands[0]) || repeatsForProducts(op) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareAdd:
     case OpKind::ShareSub:
+      return isBelowMaximum(op) || raisingOverflows(op, most) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareReshape:
     case OpKind::ShareTranspose:
     case OpKind::ShareRescale:
@@ -177,6 +179,20 @@ private:
     default:
       return land(op);
     }
+  }
+
+  // x - max x, as a softmax takes it.
+  bool isBelowMaximum(const Op &op) const {
+    if (op.kind != OpKind::ShareSub) return false;
+    const Op *subtrahend = &module_.ops[definitions_[op.operands[1]]];
+    while (subtrahend->kind == OpKind::ShareGather || subtrahend->kind == OpKind::ShareReshape)
+      subtrahend = &module_.ops[definitions_[subtrahend->operands[0]]];
+    return subtrahend->kind == OpKind::ShareMax;
+  }
+
+  // Whether a summand is to be brought to a scale at which not even |y| < 2 fits.
+  bool raisingOverflows(const Op &sum, int pending) const {
+    return !equalPending(sum) && module_.type(sum.result).scale + pending >= k_;
   }
 
   bool repeatsForProducts(const Op &gather) const {
@@ -213,6 +229,8 @@ private:
     const int bits = pending_[value];
     if (bits == 0) return false;
     if (const auto known = pools_.find(value); known != pools_.end()) return known->second;
+    if (std::ranges::any_of(users_[value], [&](std::size_t user) { return isBelowMaximum(module_.ops[user]); }))
+      return pools_[value] = true;
     std::set<std::size_t> reached;
     bool ends = false; // without a ReLU that would truncate for nothing
     collectPool(value, reached, ends);

@@ -45,10 +45,10 @@ Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
   for (const Value *x : {&a, &b}) {
     if (opened && x->isConstant() && x->size() != 1)
       return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do "
-                  "this before Softmax, LogSoftmax, ArgMax or TopK",
+                  "this before LogSoftmax, ArgMax or TopK",
                   describe(*x));
     if (opened && !x->isConstant() && !x->isOpened())
-      return fail("combines a secret value with the result of Softmax, LogSoftmax, ArgMax or TopK, which are "
+      return fail("combines a secret value with the result of LogSoftmax, ArgMax or TopK, which are "
                   "computed in the clear at the end of the network; remove it, or make its operand an output");
   }
   if (op == OpKind::Div && !b.isConstant())
@@ -189,7 +189,7 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     }
   }
   if (opened && secret)
-    return fail("joins a secret value with the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in "
+    return fail("joins a secret value with the result of LogSoftmax, ArgMax or TopK, which are computed in "
                 "the clear at the end of the network; make them separate outputs");
   if (xs.size() == 1) return xs[0];
   if (constant) {
@@ -334,7 +334,7 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   bool constant = true;
   for (const Value &x : operands) {
     if (x.isOpened())
-      return fail("takes the result of Softmax, LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
+      return fail("takes the result of LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
                   "end of the network; remove that op or end the network there");
     if (x.quantisation()) return fail("needs floats but is given a quantised value; dequantise it first");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
@@ -369,7 +369,8 @@ Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
     if (isInteger) return fail("is applied to a constant; replace it by its result");
     return folded(op, {x}, attrs);
   }
-  const auto stage = op == OpKind::Sigmoid && !x.isOpened() ? Value::Stage::Openable : Value::Stage::Opened;
+  const bool hasFixedPoint = op == OpKind::Sigmoid || op == OpKind::Softmax;
+  const auto stage = hasFixedPoint && !x.isOpened() ? Value::Stage::Openable : Value::Stage::Opened;
   return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, stage, isInteger);
 }
 

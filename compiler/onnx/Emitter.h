@@ -43,7 +43,8 @@ public:
 
   // An op on floats that needs the two-party protocols: not on opened values.
   Expected<Value> compute(OpKind op, const std::vector<Value> &operands, Attrs attrs = {});
-  // An op that the hospital does in the clear after the outputs are opened; a sigmoid may also stand before.
+  // An op that the hospital does in the clear after the outputs are opened; a sigmoid or softmax may also stand
+  // before.
   Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
 
   const Op &maker(ValueId value) const { return builder_.module().ops[value]; } // of a computed value

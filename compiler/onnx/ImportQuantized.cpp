@@ -124,6 +124,15 @@ Value asIntegers(const Value &result, const Value &a, const Value &b) {
   return Value::computed(result.id(), result.shape(), result.stage(), true);
 }
 
+// Rounding at the end of a network is that of scores which would otherwise be opened.
+bool isSoftmax(const Emitter &emitter, const Value &x) {
+  if (x.isConstant()) return false;
+  const Op *op = &emitter.maker(x.id());
+  while (op->kind == OpKind::Reshape)
+    op = &emitter.maker(op->operands[0]);
+  return op->kind == OpKind::Softmax;
+}
+
 Expected<void> expectSecret(const Node &node, std::initializer_list<std::size_t> inputs) {
   for (std::size_t at : inputs)
     if (!node.input(at).isConstant()) return {};
@@ -136,7 +145,7 @@ Expected<void> importQuantizeLinear(Node &node, Emitter &emitter) {
   const Value &x = node.input(0);
   node.ignore("axis"); // one scale alone is accepted
   SD_ASSIGN(const std::int64_t saturate, node.integer("saturate", 1));
-  if (x.isOpened())
+  if (x.isOpened() || isSoftmax(emitter, x))
     return fail(
         "quantises the result of Softmax, LogSoftmax, Sigmoid, ArgMax or TopK, which are computed in the clear; make "
         "what it is given the model's output");

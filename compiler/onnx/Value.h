@@ -19,8 +19,8 @@ struct Quantisation {
 
 class Value {
 public:
-  // What the program computes is secret until an output opens it: the hospital then goes on in the clear. A sigmoid's
-  // result may be either: opened at the end of the network, secret inside.
+  // What the program computes is secret until an output opens it: the hospital then goes on in the clear. The
+  // result of a sigmoid or softmax may be either: opened at the end of the network, secret inside.
   enum class Stage : std::uint8_t { Secret, Openable, Opened };
 
   Value() = default; // no value: an optional input left out

@@ -37,10 +37,10 @@ TEST(Diagnostic, TheErrorSumsUp) {
 }
 
 TEST(Diagnostic, WhatIsOpenedGoesOnInTheClear) {
-  EXPECT_THAT(problemsOf("a = Softmax(x) y = Relu(a)"), HasSubstr("node 'y' (Relu, opset 13): takes the result of"));
-  EXPECT_THAT(problemsOf("a = Softmax(x) y = Add(a, x)"), HasSubstr("combines a secret value"));
-  EXPECT_THAT(problemsOf("a = Softmax(x) y = Concat <axis = 1> (a, x)"), HasSubstr("joins a secret value"));
-  EXPECT_THAT(problemsOf("a = Softmax(x) c = Constant <value = float[4] {1, 2, 3, 4}> () y = Mul(a, c)"),
+  EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Relu(a)"), HasSubstr("node 'y' (Relu, opset 13): takes the result of"));
+  EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Add(a, x)"), HasSubstr("combines a secret value"));
+  EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Concat <axis = 1> (a, x)"), HasSubstr("joins a secret value"));
+  EXPECT_THAT(problemsOf("a = LogSoftmax(x) c = Constant <value = float[4] {1, 2, 3, 4}> () y = Mul(a, c)"),
               HasSubstr("would learn it"));
 }
 

@@ -75,7 +75,7 @@ private:
 
   ValueId layer(ValueId x) {
     const std::int64_t channels = builder_.type(x).shape[1];
-    switch (pick(12)) {
+    switch (pick(13)) {
     case 0:
       return builder_.create(OpKind::Relu, {conv(x, 2 + pick(4), 3)});
     case 1:
@@ -100,6 +100,23 @@ private:
     case 8:
       return builder_.create(OpKind::Gather, {x},
                              {{Attr::Axis, std::int64_t{1}}, {Attr::Indices, Ints{channels - 1, 0}}});
+    case 11: { // attention of the rows to each other
+      const Shape &shape = builder_.type(x).shape;
+      const std::int64_t rows = shape[2], width = shape[3];
+      const ValueId narrow = builder_.create(OpKind::Mul, {conv(x, channels, 1), constant({1, channels, 1, 1}, 0.1f)});
+      const ValueId query = builder_.create(OpKind::Reshape, {narrow}, {{Attr::Dims, Shape{channels, rows, 1, width}}}),
+                    key = builder_.create(OpKind::Reshape, {x}, {{Attr::Dims, Shape{channels, 1, rows, width}}});
+      const ValueId scores = builder_.create(OpKind::VecDot, {query, key});
+      const ValueId weights = builder_.create(OpKind::Softmax, {scores}, {{Attr::Axis, std::int64_t{1 + pick(2)}}});
+      const ValueId values = builder_.create(
+          OpKind::Transpose, {builder_.create(OpKind::Reshape, {x}, {{Attr::Dims, Shape{channels, rows, width}}})},
+          {{Attr::Perm, Ints{0, 2, 1}}});
+      const ValueId mixed = builder_.create(
+          OpKind::VecDot,
+          {builder_.create(OpKind::Reshape, {weights}, {{Attr::Dims, Shape{channels, rows, 1, rows}}}),
+           builder_.create(OpKind::Reshape, {values}, {{Attr::Dims, Shape{channels, 1, width, rows}}})});
+      return builder_.create(OpKind::Reshape, {mixed}, {{Attr::Dims, Shape{1, channels, rows, width}}});
+    }
     case 9: // a product of two values, of which one is small
       return builder_.create(
           OpKind::Mul, {conv(x, channels, 1), builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 0.1f)})});
