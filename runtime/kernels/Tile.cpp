@@ -1,6 +1,7 @@
 #include "runtime/kernels/Tile.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "runtime/kernels/RingDispatch.h"
 #include "runtime/kernels/TileTargets.h"
@@ -184,11 +185,46 @@ SD_RING_EXPORT(multiplyTile);
 SD_RING_EXPORT(dotRows);
 SD_RING_EXPORT(combineRows);
 
+namespace {
+
+void multiplyByWords(const TileProduct<Ring32> &tile, std::int64_t rows, std::int64_t columns) {
+  HWY_DYNAMIC_DISPATCH(multiplyTile32)(tile, rows, columns);
+}
+
+TileKernel *fastest() {
+  constexpr std::int64_t kRows = 8, kChannels = 64, kOffsets[] = {0};
+  constexpr int kRounds = 5;
+  std::vector<Ring32> w(kRows * kChannels, 3), x(kChannels * kTileColumns, 5), y(kRows * kTileColumns);
+  const TileProduct<Ring32> tile{w.data(),  kChannels, x.data(), kTileColumns,
+                                 kChannels, kOffsets,  y.data(), kTileColumns};
+  using Clock = std::chrono::steady_clock;
+  Clock::duration least = Clock::duration::max();
+  TileKernel *best = nullptr;
+  for (int round = 0; round < kRounds; ++round)
+    for (const TileVariant &variant : tileVariants()) {
+      const auto start = Clock::now();
+      variant.kernel(tile, kRows, kTileColumns);
+      if (const auto time = Clock::now() - start; time < least) least = time, best = variant.kernel;
+    }
+  return best;
+}
+
+} // namespace
+
+std::vector<TileVariant> tileVariants() {
+  std::vector<TileVariant> variants{{"words", multiplyByWords}};
+  if (TileKernel *kernel = ifmaTile()) variants.push_back({"IFMA", kernel});
+  return variants;
+}
+
 template <RingWord R>
 void multiplyTile(const TileProduct<R> &tile, std::int64_t rows, std::int64_t columns) {
-  if constexpr (kBitsOf<R> == 32)
-    if (TileKernel *kernel = ifmaTile()) return kernel(tile, rows, columns);
-  SD_RING_DISPATCH(R, multiplyTile)(tile, rows, columns);
+  if constexpr (kBitsOf<R> == 32) {
+    static TileKernel *const kernel = fastest();
+    kernel(tile, rows, columns);
+  } else {
+    HWY_DYNAMIC_DISPATCH(multiplyTile64)(tile, rows, columns);
+  }
 }
 
 template <RingWord R>

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include <hwy/targets.h>
 #include <immintrin.h>
 
 #define SD_TARGET __attribute__((target("avx512f,avx512ifma")))
@@ -88,8 +87,7 @@ void multiplyTileIfma(const TileProduct<Ring32> &tile, std::int64_t rows, std::i
 } // namespace
 
 TileKernel *ifmaTile() {
-  static const bool fast = __builtin_cpu_is("intel") && __builtin_cpu_supports("avx512ifma");
-  return fast && (hwy::SupportedTargets() & HWY_AVX3) ? multiplyTileIfma : nullptr;
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512ifma") ? multiplyTileIfma : nullptr;
 }
 
 } // namespace sd

@@ -1,5 +1,7 @@
-// A variant of Tile.h's product beside Highway's; not for other users.
+// The variants of Tile.h's product in Z_2^32; not for other users.
 #pragma once
+
+#include <vector>
 
 #include "runtime/kernels/Tile.h"
 
@@ -7,8 +9,14 @@ namespace sd {
 
 using TileKernel = void(const TileProduct<Ring32> &tile, std::int64_t rows, std::int64_t columns);
 
-// By 52-bit multiply-adds (AVX-512 IFMA): one operation for 8 columns, where a 32-bit product and sum are three for 16
-// on Intel's cores. Null where the machine lacks them, and on AMD's, whose 32-bit product is one operation.
-TileKernel *ifmaTile();
+// By 32-bit products, on whatever instruction set Highway chooses, and by 52-bit multiply-adds if the machine has them
+// (AVX-512 IFMA). Which is faster differs between makers' cores: multiplyTile() measures it once in a process.
+struct TileVariant {
+  const char *name;
+  TileKernel *kernel;
+};
+std::vector<TileVariant> tileVariants();
+
+TileKernel *ifmaTile(); // null where the machine lacks it
 
 } // namespace sd

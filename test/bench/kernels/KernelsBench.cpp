@@ -26,27 +26,37 @@ std::vector<R> filled(std::int64_t n) {
 }
 
 #if defined(__x86_64__)
-// Products and sums of whole registers in eight chains and more.
-#define SD_PEAK(name, isa, bytes, suffix)                                                                              \
-  __attribute__((target(isa), noinline)) void name(std::int64_t rounds, Ring32 *out) {                                 \
-    using Lanes [[gnu::vector_size(bytes), gnu::may_alias]] = Ring32;                                                  \
-    constexpr int kSums = 8;                                                                                           \
-    Lanes sum[kSums], factor = *reinterpret_cast<Lanes *>(out) | 1;                                                    \
-    for (int i = 0; i < kSums; ++i)                                                                                    \
-      sum[i] = factor + static_cast<Ring32>(i);                                                                        \
-    for (std::int64_t r = 0; r < rounds; ++r)                                                                          \
-      _Pragma("GCC unroll 8") for (int i = 0; i < kSums; ++i) {                                                        \
-        Lanes product;                                                                                                 \
-        asm volatile("vpmulld %2, %1, %0\n\tvpaddd %0, %1, %1"                                                         \
-                     : "=&" suffix(product), "+" suffix(sum[i])                                                        \
-                     : suffix(factor));                                                                                \
-      }                                                                                                                \
-    for (int i = 0; i < kSums; ++i)                                                                                    \
-      *reinterpret_cast<Lanes *>(out) += sum[i];                                                                       \
-  }
-SD_PEAK(peak256, "avx2", 32, "x")
-SD_PEAK(peak512, "avx512f", 64, "v")
-#undef SD_PEAK
+__attribute__((target("avx512f"), noinline)) void peak512(std::int64_t rounds, Ring32 *out) {
+  using Lanes [[gnu::vector_size(64)]] = Ring32;
+  Lanes sum[16], factor;
+  for (int i = 0; i < 16; ++i)
+    factor[i] = out[i] | 1;
+  for (int i = 0; i < 16; ++i)
+    sum[i] = factor + static_cast<Ring32>(i);
+  for (std::int64_t r = 0; r < rounds; ++r)
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      asm volatile("vpmulld %1, %0, %%zmm31\n\tvpaddd %%zmm31, %0, %0" : "+v"(sum[i]) : "v"(factor) : "xmm31");
+    }
+  for (int i = 0; i < 16; ++i)
+    *reinterpret_cast<Lanes *>(out) += sum[i];
+}
+
+__attribute__((target("avx2"), noinline)) void peak256(std::int64_t rounds, Ring32 *out) {
+  using Lanes [[gnu::vector_size(32)]] = Ring32;
+  Lanes sum[12], factor;
+  for (int i = 0; i < 8; ++i)
+    factor[i] = out[i] | 1;
+  for (int i = 0; i < 12; ++i)
+    sum[i] = factor + static_cast<Ring32>(i);
+  for (std::int64_t r = 0; r < rounds; ++r)
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) {
+      asm volatile("vpmulld %1, %0, %%ymm15\n\tvpaddd %%ymm15, %0, %0" : "+x"(sum[i]) : "x"(factor) : "xmm15");
+    }
+  for (int i = 0; i < 12; ++i)
+    *reinterpret_cast<Lanes *>(out) += sum[i];
+}
 
 void BM_Peak(benchmark::State &state) {
   const bool wide = __builtin_cpu_supports("avx512f");
@@ -55,7 +65,7 @@ void BM_Peak(benchmark::State &state) {
   for (auto _ : state)
     wide ? peak512(1000, out) : peak256(1000, out);
   benchmark::DoNotOptimize(out);
-  rate(state, 1000 * 8 * (wide ? 16 : 8));
+  rate(state, 1000 * (wide ? 16 * 16 : 12 * 8));
 }
 BENCHMARK(BM_Peak);
 #endif
@@ -116,28 +126,39 @@ void layers(benchmark::internal::Benchmark *bench) {
 BENCHMARK(BM_Conv<Ring32>)->Apply(layers);
 BENCHMARK(BM_Conv<Ring64>)->Apply(layers);
 
-// One layer by each variant that this machine has. Its own choice is that of BM_Conv.
+// One tile of a layer of 64 channels by each variant of the inner loop on each instruction set, and a whole layer by
+// byte matrices if the machine has them. BM_Conv has what is chosen.
 const bool variantsRegistered = [] {
-  const ConvShape layer{1, 1, 64, 64, {56, 56}, square(3)};
-  const auto add = [&](const std::string &name, std::int64_t target, ByteKernel *bytes) {
+  const auto add = [&](const std::string &name, std::int64_t target, TileKernel *kernel) {
     const auto bench = [=](benchmark::State &state) {
-      ThreadPool pool;
-      const auto x = filled<Ring32>(layer.inputSize()), w = filled<Ring32>(layer.weightSize());
-      std::vector<Ring32> y(layer.outputSize());
-      if (target) hwy::SetSupportedTargetsForTest(target);
+      constexpr std::int64_t kRows = 32, kDepth = 9 * 64, kOffsets[] = {0};
+      const auto w = filled<Ring32>(kRows * kDepth), x = filled<Ring32>(kDepth * kTileColumns);
+      std::vector<Ring32> y(kRows * kTileColumns);
+      hwy::SetSupportedTargetsForTest(target);
       hwy::GetChosenTarget().Update(hwy::SupportedTargets());
       for (auto _ : state)
-        convolveBy<Ring32>(bytes, pool, layer, x, w, {}, y);
+        kernel({w.data(), kDepth, x.data(), kTileColumns, kDepth, kOffsets, y.data(), kTileColumns}, kRows,
+               kTileColumns);
       hwy::SetSupportedTargetsForTest(0);
       hwy::GetChosenTarget().DeInit();
-      rate(state, layer.multiplyAdds());
+      rate(state, kRows * kDepth * kTileColumns);
     };
-    benchmark::RegisterBenchmark(("BM_Variant/" + name).c_str(), bench)->UseRealTime()->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(("BM_Tile/" + name).c_str(), bench)->Unit(benchmark::kMicrosecond);
   };
-  if (byteKernel()) add("bytes", 0, byteKernel());
-  if (ifmaTile()) add("IFMA", 0, nullptr);
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
-    if (target != HWY_AVX3 || !ifmaTile()) add(hwy::TargetName(target), target, nullptr);
+  for (const TileVariant &variant : tileVariants())
+    for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
+      if (variant.kernel != ifmaTile() || target == HWY_AVX3)
+        add(std::string(variant.name) + "/" + hwy::TargetName(target), target, variant.kernel);
+  if (ByteKernel *bytes = byteKernel())
+    benchmark::RegisterBenchmark("BM_Bytes", [=](benchmark::State &state) {
+      ThreadPool pool(1);
+      const ConvShape layer{1, 1, 64, 64, {56, 56}, square(3)};
+      const auto x = filled<Ring32>(layer.inputSize()), w = filled<Ring32>(layer.weightSize());
+      std::vector<Ring32> y(layer.outputSize());
+      for (auto _ : state)
+        convolveBy<Ring32>(bytes, pool, layer, x, w, {}, y);
+      rate(state, layer.multiplyAdds());
+    })->Unit(benchmark::kMicrosecond);
   return true;
 }();
 
