@@ -38,6 +38,8 @@ client = subprocess.Popen([sd_run, "--party", "1", program, "--address", f"127.0
                            "--input", records], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 near = between.accept()[0]
 far = socket.create_connection(("127.0.0.1", port))
+for end in (near, far):  # or Nagle's algorithm holds back each small message for a delayed acknowledgement
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 for ends in ((near, far), (far, near)):
     threading.Thread(target=forward, args=ends, daemon=True).start()
 assert at_work.wait(60), "the session does not get going"
