@@ -13,7 +13,8 @@ constexpr std::string_view kPipeline[] = {
     // Before fold-batch-norm, which finds its linear op only if no bias stands between them.
     "fuse-bias",
     "fold-batch-norm",
-    // Behind it: takes those that found no linear op beside them. Before fold-divisors, which looks for the linear ops too.
+    // Behind it: takes those that found no linear op beside them. Before fold-divisors, which looks for the linear ops
+    // too.
     "carry-batch-norm",
     // Before commute-pool-relu and fold-divisors, which look through ReLUs: joined ops are fewer to look through.
     "simplify",

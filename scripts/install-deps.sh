@@ -6,7 +6,7 @@ packages=(
   libonnx-dev libprotobuf-dev protobuf-compiler libhwy-dev libexpected-dev libeigen3-dev libfmt-dev
   libcli11-dev nlohmann-json3-dev libssl-dev libgtest-dev libgmock-dev libbenchmark-dev
   libonnx-testdata llvm-19-tools openssl
-  python3 python3-numpy python3-onnx python3-sklearn
+  clang-format python3 python3-numpy python3-onnx python3-sklearn
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -23,8 +23,8 @@ struct Prediction {
   double whole() const { return online + offline; }
 };
 
-// What the OT extension sends for each of the `ots` OTs of an inference, about: runtime/ot/CotPlan.h has it to the byte,
-// which depends on what a session asked for before.
+// What the OT extension sends for each of the `ots` OTs of an inference, about: runtime/ot/CotPlan.h has it to the
+// byte, which depends on what a session asked for before.
 struct ExtensionCost {
   double bitsFromReceiver = 0, bitsFromSender = 0;
   bool silent = false;

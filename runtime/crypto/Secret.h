@@ -19,10 +19,10 @@ struct WipingAllocator {
   WipingAllocator() = default;
   template <class U>
   WipingAllocator(const WipingAllocator<U> &) {}
-  T *allocate(std::size_t n) { return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t{64})); }
+  T *allocate(std::size_t n) { return static_cast<T *>(::operator new (n * sizeof(T), std::align_val_t{64})); }
   void deallocate(T *p, std::size_t n) {
     OPENSSL_cleanse(p, n * sizeof(T));
-    ::operator delete(p, std::align_val_t{64});
+    ::operator delete (p, std::align_val_t{64});
   }
   // Elements that will be overwritten need not be zeroed first.
   template <class U>
@@ -36,7 +36,8 @@ struct WipingAllocator {
   bool operator==(const WipingAllocator &) const { return true; }
 };
 
-// A 64-byte-aligned array of secret T (shares, masks, keys, pads). Move-only; contents after SecretVector(n) are undefined.
+// A 64-byte-aligned array of secret T (shares, masks, keys, pads). Move-only; contents after SecretVector(n) are
+// undefined.
 template <class T>
 class SecretVector {
 public:

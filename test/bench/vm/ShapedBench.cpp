@@ -222,7 +222,9 @@ Expected<void> run(const Arguments &arguments) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [rounds=N] [machine] [sweep] [NETWORK ...]\n");
+    fmt::print(
+        stderr,
+        "usage: bench_shaped MODEL RECORDS.npy [scale=N] [count=N] [rounds=N] [machine] [sweep] [NETWORK ...]\n");
     return 1;
   }
   sd::Arguments arguments{.model = argv[1], .records = argv[2], .networks = {}};

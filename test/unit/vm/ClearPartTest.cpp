@@ -39,7 +39,8 @@ TEST(ClearPart, ImplausibleResultsAreNotNumbers) {
   const auto opened = [](Attrs output, std::vector<Ring32> values) {
     test::ProgramBuilder<Ring32> builder;
     const SlotId in = builder.add(OpKind::ShareInput, {builder.input("x", {2})}, {}, Type::share({2}, 0));
-    const SlotId relu = builder.add(OpKind::ShareRelu, {in}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{10}}});
+    const SlotId relu =
+        builder.add(OpKind::ShareRelu, {in}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{10}}});
     const SlotId out = builder.add(OpKind::ShareOutput, {relu}, std::move(output));
     const Instruction instruction = builder.program().instructions.back();
     builder.add(OpKind::Return, {out}, {{Attr::Names, std::vector<std::string>{"y"}}});
