@@ -24,7 +24,7 @@ void say(std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); }
 Expected<std::vector<NamedTensors>> readRecords(const RunFiles &files, const Program &program) {
   NamedTensors inputs;
   for (const auto &[name, path] : files.inputs) {
-    SD_ASSIGN(inputs[name], readTensor(path, say));
+    SD_ASSIGN(inputs[name], readTensor(path, {}, say));
   }
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program, std::move(inputs)));
   SD_TRY(checkRecords(program, records));

@@ -11,6 +11,10 @@ namespace sd {
 // Messages begin with the path. A file longer than `limit` is refused before it is read.
 Expected<std::vector<std::uint8_t>> readFile(const std::string &path, std::uint64_t limit);
 
+// The same, as text. A standard input that does not end is refused once it has given more than `limit` bytes.
+Expected<std::string> readText(const std::string &path, std::uint64_t limit);
+Expected<std::string> readStandardInput(std::uint64_t limit);
+
 enum class FileMode { Public, Private }; // 0666 less the umask; 0600 from the first byte on
 
 // Whether writeFileAtomically can be expected to succeed: for asking before the work whose result goes there.

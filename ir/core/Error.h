@@ -5,15 +5,30 @@
 #include <fmt/ranges.h>
 #include <tl/expected.hpp>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace sd {
 
-// `message` says what is wrong and what the user can do; no trailing full stop, no newline, never secret data.
+// What went wrong, as far as a script that runs a tool may want to know it: each kind is an exit code of the tools.
+enum class ErrorKind : std::uint8_t {
+  Resources = 1,   // memory, threads or descriptors ran out, or the program itself is at fault
+  Usage = 2,       // the command line
+  Input = 3,       // a file, model, program or record is not as it must be
+  Output = 4,      // a result or report can't be written
+  Network = 5,     // no peer was reached, or the link to it was lost or too slow
+  Refused = 6,     // the peer ended the session, and said why
+  Invalid = 7,     // some record has no valid result
+  Interrupted = 8, // a signal asked for the end
+};
+
+// `message` says what is wrong and what the user can do; no trailing full stop, no newline, never secret data, never
+// the text or value of a record's cell.
 struct Error {
   std::string message;
   bool here = false; // it names files of this machine: not for a peer
+  ErrorKind kind = ErrorKind::Input;
 };
 
 template <class T>
@@ -24,7 +39,18 @@ template <class... Args>
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...)});
 }
 
-// The same, of what is nobody's business but this machine's.
+template <class... Args>
+[[nodiscard]] tl::unexpected<Error> fail(ErrorKind kind, fmt::format_string<Args...> format, Args &&...args) {
+  return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), false, kind});
+}
+
+// `error` in other words; whose business it is and its kind remain.
+template <class... Args>
+[[nodiscard]] tl::unexpected<Error> failAs(const Error &error, fmt::format_string<Args...> format, Args &&...args) {
+  return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), error.here, error.kind});
+}
+
+// An error that is nobody's business but this machine's.
 template <class... Args>
 [[nodiscard]] tl::unexpected<Error> failHere(fmt::format_string<Args...> format, Args &&...args) {
   return tl::unexpected<Error>(Error{fmt::format(format, std::forward<Args>(args)...), true});

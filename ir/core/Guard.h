@@ -16,11 +16,11 @@ auto guarded(Body &&body) -> decltype(body()) {
   try {
     return body();
   } catch (const std::bad_alloc &) {
-    return fail("there is not enough memory");
+    return fail(ErrorKind::Resources, "there is not enough memory");
   } catch (const std::length_error &) {
-    return fail("there is not enough memory");
+    return fail(ErrorKind::Resources, "there is not enough memory");
   } catch (const std::system_error &error) {
-    return fail("the system refuses: {}", error.what());
+    return fail(ErrorKind::Resources, "the system refuses: {}", error.what());
   }
 }
 

@@ -24,7 +24,7 @@ bool wellFormed(const sd::Tensor<float> &tensor) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
   const std::string_view content(reinterpret_cast<const char *>(data), size);
-  if (const auto table = sd::parseCsv(content))
+  if (const auto table = sd::parseCsv(std::string(content)))
     require(wellFormed(table->records), "a table of another size than its shape");
   const auto array = sd::parseNpy(content);
   if (!array) return 0;

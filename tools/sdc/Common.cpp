@@ -69,7 +69,7 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
 }
 
 Expected<Tensor<float>> readNumbers(const std::string &path) {
-  return readTensor(path, [](std::string_view text) { fmt::print(stderr, "note: {}\n", text); });
+  return readTensor(path, {}, [](std::string_view text) { fmt::print(stderr, "note: {}\n", text); });
 }
 
 void printWarnings(const std::vector<std::string> &warnings) {

@@ -164,9 +164,9 @@ TEST(TensorFile, WritesAndReadsByName) {
   EXPECT_EQ(*readTensor(folder + "/a.csv"), tensor);
   std::string noted;
   const auto note = [&](std::string_view text) { noted += text; };
-  EXPECT_EQ(*readTensor(folder + "/a.csv", note), tensor);
+  EXPECT_EQ(*readTensor(folder + "/a.csv", {}, note), tensor);
   EXPECT_EQ(noted, "");
-  EXPECT_EQ(*readTensor(folder + "/named.csv", note), tensor);
+  EXPECT_EQ(*readTensor(folder + "/named.csv", {}, note), tensor);
   EXPECT_EQ(noted, folder + "/named.csv: line 1 taken as column names");
   EXPECT_THAT(readTensor(folder + "/bad.csv").error().message, HasSubstr("bad.csv: line 1, column 2"));
   EXPECT_THAT(readTensor(folder + "/bad.npy").error().message, HasSubstr("bad.npy: this is not a .npy file"));
