@@ -12,7 +12,7 @@ lines = open(document).read().split("\n")
 environment = dict(os.environ, PATH=os.path.dirname(sdc) + ":" + os.environ["PATH"])
 written, blocks, inside = [], 0, False
 with tempfile.TemporaryDirectory() as folder:
-    os.symlink(os.path.join(os.path.dirname(document), "examples"), os.path.join(folder, "examples"))
+    os.symlink(os.path.join(os.path.dirname(document), "..", "examples"), os.path.join(folder, "examples"))
     for line in lines:
         if inside and line != "```":
             if line.startswith("$ "):
