@@ -19,10 +19,11 @@ namespace sd {
 enum class RangePolicy : std::uint8_t { Warn, Require };
 
 struct PassOptions {
-  int scaleBits = 10;                // s: activations hold round(v 2^s)
-  std::optional<int> boundBits;      // k where no bound is known: of truncations, comparisons and inputs
-  bool privateNormalization = false; // a leading normalisation of an input is the service's secret
-  bool revealClass = false;          // open which class has the largest score, not the scores
+  int scaleBits = 10;                 // s: activations hold round(v 2^s)
+  std::optional<int> weightScaleBits; // w: weights of linear layers hold round(v 2^w); none: weightScaleOf()
+  std::optional<int> boundBits;       // k where no bound is known: of truncations, comparisons and inputs
+  bool privateNormalization = false;  // a leading normalisation of an input is the service's secret
+  bool revealClass = false;           // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
   NetworkProfile network = NetworkProfile::lan();
   double approximationError = 0x1p-8;                                // of smooth activations, over all real numbers

@@ -1,0 +1,186 @@
+#include "compiler/Comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "ir/Run.h"
+
+namespace sd {
+
+namespace {
+
+struct Outcome {
+  RunResult exact, fixed; // by the float model, by the fixed-point one
+};
+
+bool namesClasses(OpKind op) { return op == OpKind::ArgMax || op == OpKind::ArgTopK; }
+
+// The classes an output names: its first ones behind an argmax or argtopk, above one half or zero if it is one number,
+// else the largest.
+std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, std::int64_t records) {
+  std::vector<std::int64_t> classes;
+  const std::int64_t each = output.size() / records;
+  for (std::int64_t i = 0; i < records; ++i) {
+    const auto *from = output.data.data() + i * each;
+    if (namesClasses(last))
+      classes.push_back(std::llround(from[0]));
+    else if (each == 1)
+      classes.push_back(from[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f));
+    else
+      classes.push_back(std::max_element(from, from + each) - from);
+  }
+  return classes;
+}
+
+// The op that makes an output, seen through moves, and through sums and products that make labels of positions.
+OpKind opBehind(const Module &module, std::size_t output) {
+  const auto definitions = definitionsOf(module);
+  const auto behind = [&](bool arithmetic) {
+    const Op *op = &module.ops[definitions[module.ops.back().operands[output]]];
+    while (op->kind == OpKind::Reshape || op->kind == OpKind::Identity ||
+           (arithmetic && (op->kind == OpKind::Add || op->kind == OpKind::Mul)))
+      op = &module.ops[definitions[op->operands[0]]];
+    return op->kind;
+  };
+  const OpKind first = behind(true);
+  return namesClasses(first) ? first : behind(false);
+}
+
+// The statement of errors takes a run for each output element; it is made for the first records, and not where it would
+// take minutes for each.
+constexpr double kStatedWork = 2e10;
+
+// Output elements times the multiply-adds of the linear ops, or the elements of all others.
+double statementWork(const Module &module) {
+  double outputs = 0, run = 0;
+  for (auto output : module.ops.back().operands)
+    outputs += static_cast<double>(elementCount(module.type(output).shape));
+  for (auto &op : module.ops) {
+    if (op.result == kNoValue) continue;
+    const double elements = static_cast<double>(elementCount(module.type(op.result).shape));
+    const bool linear = op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
+    const Shape &weights = linear ? module.type(op.operands[1]).shape : module.type(op.result).shape;
+    const std::int64_t each = op.kind == OpKind::ShareConv ? elementCount(weights) / weights[0]
+                              : linear                     ? weights[0]
+                                                           : 1;
+    run += elements * static_cast<double>(each);
+  }
+  return outputs * run;
+}
+
+Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowered, std::span<const Record> records,
+                                      bool stateErrors) {
+  SD_ASSIGN(const Interpreter exact, Interpreter::create(viewOf(imported)));
+  SD_ASSIGN(const Interpreter fixed, Interpreter::create(viewOf(lowered)));
+  const bool stated = stateErrors && statementWork(lowered) <= kStatedWork;
+  std::vector<Expected<Outcome>> results(records.size(), fail(""));
+  auto runOne = [&](std::size_t i) -> Expected<Outcome> {
+    const InterpreterOptions options = {.observe = true, .errors = stated && i < kStatedRecords};
+    Outcome outcome;
+    SD_ASSIGN(outcome.exact, exact.run(records[i]));
+    SD_ASSIGN(outcome.fixed, fixed.run(records[i], options));
+    return outcome;
+  };
+  const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
+  std::vector<std::jthread> workers;
+  for (std::size_t t = 0; t < threads; ++t)
+    workers.emplace_back([&, t] {
+      for (std::size_t i = t; i < records.size(); i += threads)
+        results[i] = runOne(i);
+    });
+  workers.clear(); // joins
+  std::vector<Outcome> outcomes;
+  for (auto &result : results) {
+    if (!result) return tl::unexpected(result.error());
+    outcomes.push_back(*std::move(result));
+  }
+  return outcomes;
+}
+
+// Of one output over all records: from its least to its largest value; few of them tell little, and 0 is then taken
+// to be within.
+class Range {
+public:
+  explicit Range(std::size_t records) : few_(records < 10) {}
+  void add(double value, double error) {
+    least_ = std::min(least_, value);
+    most_ = std::max(most_, value);
+    error_ = std::max(error_, error);
+  }
+  double relativeError() const {
+    if (error_ == 0) return 0;
+    const double span = most_ - least_;
+    const double range = few_ || span == 0 ? std::max({span, std::abs(most_), std::abs(least_)}) : span;
+    return range > 0 ? error_ / range : HUGE_VAL;
+  }
+
+private:
+  bool few_;
+  double least_ = HUGE_VAL, most_ = -HUGE_VAL, error_ = 0;
+};
+
+void compareValues(const std::vector<Outcome> &outcomes, Comparison &sum) {
+  for (std::size_t o = 0; o < outcomes[0].exact.outputs.size(); ++o) {
+    Range range(outcomes.size());
+    for (auto &outcome : outcomes)
+      for (std::int64_t i = 0; i < outcome.exact.outputs[o].size(); ++i) {
+        const double value = outcome.exact.outputs[o].data[i];
+        const double error = std::abs(value - outcome.fixed.outputs[o].data[i]);
+        range.add(value, error);
+        sum.errorSum += error;
+        sum.errorMost = std::max(sum.errorMost, error);
+        sum.outputMost = std::max(sum.outputMost, std::abs(value));
+        if (!outcome.fixed.errors.empty())
+          sum.statedMost = std::max<double>(sum.statedMost.value_or(0), outcome.fixed.errors[o].data[i]);
+        ++sum.elements;
+      }
+    sum.rangeError = std::max(sum.rangeError, range.relativeError());
+  }
+}
+
+} // namespace
+
+bool Comparison::sameClasses() const {
+  return records - same <= std::max<std::int64_t>(records / 100, records >= 20 ? 1 : 0);
+}
+
+Expected<Comparison> compare(const Module &imported, const Module &lowered, std::span<const Record> records,
+                             const CompareOptions &options) {
+  Comparison sum;
+  if (records.empty()) return sum;
+  SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records, options.stateErrors));
+  const Shape &first = records.front().begin()->second.shape;
+  const std::int64_t batch = first.empty() ? 1 : first[0];
+  std::size_t named = 0;
+  while (named < imported.ops.back().operands.size() && !namesClasses(opBehind(imported, named)))
+    ++named;
+  named %= imported.ops.back().operands.size();
+  const OpKind last = opBehind(imported, named);
+  for (auto &outcome : outcomes) {
+    const auto exact = classesOf(outcome.exact.outputs[named], last, batch),
+               fixed = classesOf(outcome.fixed.outputs[named], last, batch);
+    for (std::int64_t i = 0; i < batch; ++i, ++sum.records) {
+      sum.same += exact[i] == fixed[i];
+      if (!options.labels) continue;
+      const auto label = std::llround(options.labels->data[sum.records]);
+      sum.floatRight += exact[i] == label;
+      sum.fixedRight += fixed[i] == label;
+    }
+  }
+  sum.compared = options.scores;
+  compareValues(outcomes, sum);
+  sum.statedFirst = sum.statedMost && outcomes.size() > kStatedRecords;
+  sum.seen.assign(lowered.ops.size(), 0);
+  for (auto &outcome : outcomes)
+    for (auto &observation : outcome.fixed.observations)
+      sum.seen[observation.op] = std::max(sum.seen[observation.op], observation.largest);
+  return sum;
+}
+
+std::string percentOf(std::int64_t part, std::int64_t whole) {
+  return fmt::format("{:.2f} % ({} of {})", 100.0 * static_cast<double>(part) / static_cast<double>(whole), part,
+                     whole);
+}
+
+} // namespace sd

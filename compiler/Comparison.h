@@ -1,0 +1,49 @@
+// The fixed-point program against the float model, on records.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "ir/Module.h"
+
+namespace sd {
+
+using Record = std::map<std::string, Tensor<float>>; // the inputs of one run, by name
+
+inline constexpr std::size_t kStatedRecords = 50; // so many are stated at most
+
+struct CompareOptions {
+  const Tensor<float> *labels = nullptr; // a class for each record
+  bool scores = true;                    // else the lowered module opens classes, whose values are no scores
+  bool stateErrors = false;              // of the first records, where that takes no minutes
+};
+
+struct Comparison {
+  std::int64_t records = 0, same = 0;          // of the same class in both
+  std::int64_t floatRight = 0, fixedRight = 0; // of the class that the labels say
+  std::int64_t elements = 0;                   // of all outputs
+  double errorSum = 0, errorMost = 0;          // |float - fixed| over all elements
+  double outputMost = 0;                       // largest |float|
+  double rangeError = 0;                       // the largest error of an output, as a part of its range
+  bool compared = true;                        // the errors are known: see CompareOptions::scores
+  std::optional<double> statedMost;            // how far a secure run may lie from fixed point
+  bool statedFirst = false;                    // of the first records alone
+  std::vector<double> seen;                    // by op of the lowered module: the largest |y| that entered it
+
+  // Whether less than 1 % of the classes (one is allowed from 20 records) and less than 2 % of the output range differ.
+  bool sameClasses() const;
+  bool close() const { return sameClasses() && (!compared || rangeError <= 0.02); }
+};
+
+// Runs both modules on every record, on all cores. The classes are those of the first output that names them, else of
+// the first of all: its largest element, or whether its only one is above one half (behind a sigmoid) or zero.
+// Error if a record does not fit, or lies outside a declared range.
+Expected<Comparison> compare(const Module &imported, const Module &lowered, std::span<const Record> records,
+                             const CompareOptions &options);
+
+// "99.00 % (99 of 100)"
+std::string percentOf(std::int64_t part, std::int64_t whole);
+
+} // namespace sd
