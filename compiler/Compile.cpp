@@ -102,17 +102,10 @@ Expected<Module> loadAny(const std::filesystem::path &path, const ModelOptions &
   return module;
 }
 
-std::vector<const Op *> inputsOf(const Module &module) {
-  std::vector<const Op *> inputs;
-  for (const Op &op : module.ops)
-    if (op.kind == OpKind::Input) inputs.push_back(&op);
-  return inputs;
-}
-
 Expected<void> expectInput(const Module &module, const std::string &name) {
   std::vector<std::string> names;
-  for (const Op *input : inputsOf(module))
-    names.push_back(input->attrs.str(Attr::Name));
+  for (const Op &op : module.ops)
+    if (op.kind == OpKind::Input) names.push_back(op.attrs.str(Attr::Name));
   if (std::ranges::find(names, name) != names.end()) return {};
   return fail("the model has no input '{}'; it has {}", name, fmt::join(names, ", "));
 }
@@ -173,61 +166,6 @@ Expected<void> addInputRange(std::string_view text, ModelOptions &options) {
     return fail("--input-range {}: is given twice", text);
   if (equals == text.npos) options.inputRange = {low, high};
   return {};
-}
-
-namespace {
-
-// The tensors of an input, one for each run.
-Expected<std::vector<Tensor<float>>> splitInput(const Op &input, const Shape &shape, const Tensor<float> &tensor) {
-  const std::int64_t each = elementCount(shape);
-  const std::string &name = input.attrs.str(Attr::Name);
-
-  // Records are the input's shape, with its first dimension replaced by any multiple of it; or without it, if it is 1.
-  const bool sameRest = tensor.shape.size() == shape.size() && !shape.empty() &&
-                        std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin() + 1);
-  const bool batched = sameRest && tensor.shape[0] % shape[0] == 0;
-  if (sameRest && !batched)
-    return fail(
-        "{} records are not a multiple of the model's batch of {}; add or leave out some, or compile with another "
-        "--batch",
-        tensor.shape[0], shape[0]);
-  const bool single = !shape.empty() && shape[0] == 1 &&
-                      std::equal(shape.begin() + 1, shape.end(), tensor.shape.begin(), tensor.shape.end());
-  const bool flat = tensor.shape.size() == 2 && !shape.empty() && shape[0] == 1 && tensor.shape[1] == each;
-  if (!batched && !single && !flat && tensor.shape != shape)
-    return fail("records of shape {} do not fit input '{}' of shape {}", toString(tensor.shape), name, toString(shape));
-  std::vector<Tensor<float>> parts;
-  for (auto from = tensor.data.begin(); from != tensor.data.end(); from += each)
-    parts.emplace_back(shape, std::vector<float>(from, from + each));
-  return parts;
-}
-
-} // namespace
-
-Expected<std::vector<std::map<std::string, Tensor<float>>>>
-splitRecords(const Module &module, const std::map<std::string, Tensor<float>> &tensors) {
-  const std::vector<const Op *> inputs = inputsOf(module);
-  for (const auto &[name, tensor] : tensors) {
-    if (!name.empty())
-      SD_TRY(expectInput(module, name));
-    else if (inputs.size() > 1)
-      return fail("the model has several inputs; name the file of each, such as {}=FILE",
-                  inputs[0]->attrs.str(Attr::Name));
-  }
-  std::vector<std::map<std::string, Tensor<float>>> records;
-  for (const Op *input : inputs) {
-    const std::string &name = input->attrs.str(Attr::Name);
-    const auto found = tensors.find(tensors.contains("") ? "" : name);
-    if (found == tensors.end()) return fail("there are no records of input '{}'; add {}=FILE", name, name);
-    SD_ASSIGN(std::vector<Tensor<float>> parts, splitInput(*input, module.type(input->result).shape, found->second));
-    if (input != inputs[0] && parts.size() != records.size())
-      return fail("input '{}' has {} records, input '{}' has {}", name, parts.size(), inputs[0]->attrs.str(Attr::Name),
-                  records.size());
-    records.resize(parts.size());
-    for (std::size_t i = 0; i < parts.size(); ++i)
-      records[i].emplace(name, std::move(parts[i]));
-  }
-  return records;
 }
 
 } // namespace sd

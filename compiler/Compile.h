@@ -37,10 +37,4 @@ Expected<NetworkProfile> parseNetwork(std::string_view text);
 // "LO,HI" for all inputs or "NAME=LO,HI" for one; finite, LO <= HI. Error if that has been given already.
 Expected<void> addInputRange(std::string_view text, ModelOptions &options);
 
-// Tensors whose first dimension counts records, by input, as one map from input name to tensor for each run of the
-// module (which takes as many records as its first dimension says). The name may be "" if the module has one input;
-// a tensor may also hold one record without that dimension. Error if names, shapes or counts don't fit.
-Expected<std::vector<std::map<std::string, Tensor<float>>>>
-splitRecords(const Module &module, const std::map<std::string, Tensor<float>> &tensors);
-
 } // namespace sd

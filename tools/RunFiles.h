@@ -11,9 +11,8 @@ struct RunFiles {
   std::map<std::string, std::string> inputs, outputs; // by the program's names
 };
 
-// Reads --input and --output, [NAME=]FILE each. Since paths may hold '=' too, only one behind a name of the program's
-// is taken for the end of a name. Errors: what may be meant in two ways or names neither a file nor an input; a result
-// that is not to be .npy, or would replace what the run reads or another result.
+// Reads --input and --output, as filesByName() does. Errors also: a result that is not to be .npy, or would replace
+// what the run reads or another result.
 Expected<RunFiles> filesOf(const RunOptions &options, const Program &program);
 
 } // namespace sd

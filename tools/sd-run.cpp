@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "ir/bytecode/File.h"
+#include "ir/bytecode/ProgramIo.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/offline/LocalDealer.h"

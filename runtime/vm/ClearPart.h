@@ -1,6 +1,7 @@
 // The hospital's own part of a program: the clear ops that prepare its record and those behind the opened result.
 #pragma once
 
+#include "ir/bytecode/ProgramIo.h"
 #include "ir/core/Ring.h"
 #include "runtime/crypto/Secret.h"
 #include "runtime/vm/Records.h"

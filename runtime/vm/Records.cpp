@@ -7,10 +7,10 @@ namespace sd {
 
 namespace {
 
-std::string inputNames(const ProgramIo &io) {
+std::string inputNames(std::span<const RecordInput> inputs) {
   std::vector<std::string> names;
-  for (const Port &port : io.inputs)
-    names.push_back(fmt::format("'{}'", port.name));
+  for (const RecordInput &input : inputs)
+    names.push_back(fmt::format("'{}'", input.name));
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -18,80 +18,115 @@ std::int64_t product(std::span<const std::int64_t> extents) {
   return elementCount(Shape(extents.begin(), extents.end()));
 }
 
+std::string wantedShape(const Shape &shape) {
+  return shape.empty() ? "one number a record (shape N or Nx1)"
+                       : toString(shape) + " (or several of them along the first axis)";
+}
+
 // How many records of `shape` the tensor holds.
 Expected<std::int64_t> recordsIn(const std::string &name, const Shape &given, const Shape &shape) {
   if (given == shape) return 1;
-  const std::span<const std::int64_t> rest = std::span(shape).subspan(shape.empty() ? 0 : 1);
-  if (!shape.empty() && shape[0] == 1 && std::ranges::equal(given, rest)) return 1;
-  if (!shape.empty() && !given.empty()) {
-    const std::span<const std::int64_t> givenRest = std::span(given).subspan(1);
-    const bool sameRest = std::ranges::equal(givenRest, rest);
-    const bool table = givenRest.size() == 1 && givenRest[0] == product(rest);
-    if (sameRest || table) {
-      if (given[0] > 0 && given[0] % shape[0] == 0) return given[0] / shape[0];
-      return fail("input '{}' holds {} records, but the program takes {} at a time", name, given[0], shape[0]);
-    }
+  const auto misfit = [&] {
+    return fail("input '{}' has shape {}, the program takes {}", name, toString(given), wantedShape(shape));
+  };
+  if (given.empty()) return misfit();
+  const std::span<const std::int64_t> givenRest = std::span(given).subspan(1);
+  const bool isTable = givenRest.size() == 1;
+  if (shape.empty()) {
+    if (!givenRest.empty() && !(isTable && givenRest[0] == 1)) return misfit();
+    if (given[0] == 0) return fail("input '{}' holds 0 records", name);
+    return given[0];
   }
-  return fail("input '{}' has shape {}, the program takes {} (or several of them along the first axis)", name,
-              toString(given), toString(shape));
+  const std::span<const std::int64_t> rest = std::span(shape).subspan(1);
+  if (shape[0] == 1 && std::ranges::equal(given, rest)) return 1;
+  if (std::ranges::equal(givenRest, rest) || (isTable && givenRest[0] == product(rest))) {
+    if (given[0] > 0 && given[0] % shape[0] == 0) return given[0] / shape[0];
+    return fail("input '{}' holds {} records, but the program takes {} at a time", name, given[0], shape[0]);
+  }
+  if (std::ranges::equal(givenRest, shape) || (isTable && givenRest[0] == product(shape))) {
+    if (given[0] > 0) return given[0];
+    return fail("input '{}' holds 0 records", name);
+  }
+  return misfit();
 }
 
 } // namespace
 
-Expected<std::vector<NamedTensors>> splitRecords(const Program &program, NamedTensors inputs) {
-  const ProgramIo io = ioOf(program);
-  if (auto unnamed = inputs.find(""); unnamed != inputs.end()) {
-    if (io.inputs.size() != 1)
-      return fail("the program has {} inputs; name each: {}", io.inputs.size(), inputNames(io));
-    if (inputs.size() != 1) return fail("input '{}' is given twice", io.inputs[0].name);
-    auto node = inputs.extract(unnamed);
-    node.key() = io.inputs[0].name;
-    inputs.insert(std::move(node));
+RecordInput recordInput(const Attrs &attrs, const Shape &shape) {
+  RecordInput input{attrs.str(Attr::Name), shape, std::nullopt};
+  if (attrs.has(Attr::Low)) input.range = {attrs.f(Attr::Low), attrs.f(Attr::High)};
+  return input;
+}
+
+std::vector<RecordInput> recordInputs(const Program &program) {
+  std::vector<RecordInput> inputs;
+  for (const Instruction &instruction : program.instructions)
+    if (instruction.op == OpKind::Input)
+      inputs.push_back(recordInput(instruction.attrs, program.slots[instruction.result].shape));
+  return inputs;
+}
+
+Expected<std::vector<NamedTensors>> splitRecords(std::span<const RecordInput> inputs, NamedTensors tensors) {
+  if (auto unnamed = tensors.find(""); unnamed != tensors.end()) {
+    if (inputs.size() != 1) return fail("the program has {} inputs; name each: {}", inputs.size(), inputNames(inputs));
+    if (tensors.size() != 1) return fail("input '{}' is given twice", inputs[0].name);
+    auto node = tensors.extract(unnamed);
+    node.key() = inputs[0].name;
+    tensors.insert(std::move(node));
   }
-  for (const auto &[name, tensor] : inputs)
-    if (std::ranges::none_of(io.inputs, [&](const Port &port) { return port.name == name; }))
-      return fail("the program has no input '{}'; its inputs: {}", name, inputNames(io));
+  for (const auto &[name, tensor] : tensors)
+    if (std::ranges::find(inputs, name, &RecordInput::name) == inputs.end())
+      return fail("the program has no input '{}'; its inputs: {}", name, inputNames(inputs));
 
   std::vector<NamedTensors> records;
-  for (const Port &port : io.inputs) {
-    const auto input = inputs.find(port.name);
-    if (input == inputs.end()) return fail("input '{}' is missing", port.name);
-    const Shape &shape = program.slots[port.slot].shape;
-    SD_ASSIGN(const std::int64_t count, recordsIn(port.name, input->second.shape, shape));
+  for (const RecordInput &input : inputs) {
+    const auto given = tensors.find(input.name);
+    if (given == tensors.end()) return fail("input '{}' is missing", input.name);
+    SD_ASSIGN(const std::int64_t count, recordsIn(input.name, given->second.shape, input.shape));
     if (records.empty()) records.resize(static_cast<std::size_t>(count));
     if (records.size() != static_cast<std::size_t>(count))
-      return fail("input '{}' holds {} records, but '{}' holds {}", port.name, count, io.inputs[0].name,
-                  records.size());
-    const std::int64_t size = elementCount(shape);
+      return fail("input '{}' holds {} records, but '{}' holds {}", input.name, count, inputs[0].name, records.size());
+    const std::int64_t size = elementCount(input.shape);
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto begin = input->second.data.begin() + i * size;
-      records[static_cast<std::size_t>(i)].emplace(port.name, Tensor<float>(shape, {begin, begin + size}));
+      const auto begin = given->second.data.begin() + i * size;
+      records[static_cast<std::size_t>(i)].emplace(input.name, Tensor<float>(input.shape, {begin, begin + size}));
     }
   }
   if (records.empty()) records.resize(1); // a program without inputs
   return records;
 }
 
-Expected<void> checkRecord(const Program &program, const NamedTensors &record) {
-  for (const Instruction &instruction : program.instructions) {
-    if (instruction.op != OpKind::Input) continue;
-    const std::string &name = instruction.attrs.str(Attr::Name);
-    const auto input = record.find(name);
-    if (input == record.end()) return fail("input '{}' is missing", name);
-    const Shape &shape = program.slots[instruction.result].shape;
-    if (input->second.shape != shape)
-      return fail("input '{}' has shape {}, the program takes {}", name, toString(input->second.shape),
-                  toString(shape));
-    const bool ranged = instruction.attrs.has(Attr::Low);
-    const double low = ranged ? instruction.attrs.f(Attr::Low) : 0, high = ranged ? instruction.attrs.f(Attr::High) : 0;
-    for (std::size_t i = 0; i < input->second.data.size(); ++i) {
-      const float value = input->second.data[i];
-      if (!std::isfinite(value)) return fail("input '{}': element {} is not a number", name, i);
-      if (ranged && !(value >= low && value <= high))
-        return fail("input '{}': element {} is outside the range {} to {} that the program was compiled for", name, i,
-                    low, high);
+Expected<std::vector<NamedTensors>> splitRecords(const Program &program, NamedTensors tensors) {
+  return splitRecords(recordInputs(program), std::move(tensors));
+}
+
+Expected<void> checkRecord(std::span<const RecordInput> inputs, const NamedTensors &record) {
+  for (const RecordInput &input : inputs) {
+    const auto given = record.find(input.name);
+    if (given == record.end()) return fail("input '{}' is missing", input.name);
+    if (given->second.shape != input.shape)
+      return fail("input '{}' has shape {}, the program takes {}", input.name, toString(given->second.shape),
+                  toString(input.shape));
+    for (std::size_t i = 0; i < given->second.data.size(); ++i) {
+      const float value = given->second.data[i];
+      if (!std::isfinite(value)) return fail("input '{}': element {} is not a number", input.name, i);
+      if (input.range && !(value >= input.range->first && value <= input.range->second))
+        return fail("input '{}': element {} is outside the range {} to {} that the program was compiled for",
+                    input.name, i, input.range->first, input.range->second);
     }
   }
+  return {};
+}
+
+Expected<void> checkRecord(const Program &program, const NamedTensors &record) {
+  return checkRecord(recordInputs(program), record);
+}
+
+Expected<void> checkEach(std::span<const NamedTensors> records,
+                         const std::function<Expected<void>(const NamedTensors &)> &check) {
+  for (std::size_t i = 0; i < records.size(); ++i)
+    if (auto checked = check(records[i]); !checked)
+      return records.size() == 1 ? checked : fail("record {}: {}", i + 1, checked.error().message);
   return {};
 }
 

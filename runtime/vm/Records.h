@@ -1,22 +1,42 @@
-// Records in, results out: tensors that hold several records, cut up and put together again.
+// Records in, results out: tensors that hold several records, cut up and put together again. One set of rules for the
+// compiler, which checks and calibrates on records, and for the machine that runs them.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 
-#include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/Program.h"
 
 namespace sd {
 
 using NamedTensors = std::map<std::string, Tensor<float>>;
 
+// What records must fit: an nn.input.
+struct RecordInput {
+  std::string name;
+  Shape shape;
+  std::optional<std::pair<double, double>> range; // the least and the greatest value
+};
+RecordInput recordInput(const Attrs &attrs, const Shape &shape); // of an nn.input's attributes
+std::vector<RecordInput> recordInputs(const Program &program);
+
 // One map of inputs a record. An input of shape [B, ...] may come as [N, ...] with N a multiple of B (N / B records,
-// run one after another), as [N, product of ...] (a table, one line each), or, if B is 1, without the leading
-// dimension. All inputs must have as many records. An input without a name, "", is the only one's.
-Expected<std::vector<NamedTensors>> splitRecords(const Program &program, NamedTensors inputs);
+// run one after another), as a table of N lines with as many numbers as [...] or as [B, ...] has, as [N, B, ...], or,
+// if B is 1, without the leading dimension; a scalar as one number a record, [N] or [N, 1]. All inputs must have as
+// many records. An input without a name, "", is the only one's.
+Expected<std::vector<NamedTensors>> splitRecords(std::span<const RecordInput> inputs, NamedTensors tensors);
+Expected<std::vector<NamedTensors>> splitRecords(const Program &program, NamedTensors tensors);
 
 // Checks one record against the declared shapes and ranges; no NaN, no infinity.
+Expected<void> checkRecord(std::span<const RecordInput> inputs, const NamedTensors &record);
 Expected<void> checkRecord(const Program &program, const NamedTensors &record);
+
+// Checks one after another; the error names the record, where there are several.
+Expected<void> checkEach(std::span<const NamedTensors> records,
+                         const std::function<Expected<void>(const NamedTensors &)> &check);
 
 // The i-th output of all records along its first axis; scalars become a vector.
 Tensor<float> joinOutputs(std::span<const std::vector<Tensor<float>>> records, std::size_t output);

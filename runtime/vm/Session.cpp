@@ -302,11 +302,10 @@ Expected<T> inSession(Connection &peer, const SessionOptions &options, const Bod
 } // namespace
 
 Expected<void> checkRecords(const Program &program, std::span<const NamedTensors> records) {
-  for (std::size_t i = 0; i < records.size(); ++i)
-    if (auto checked = ClearPart::prepare(program, records[i]); !checked)
-      return records.size() == 1 ? fail("{}", checked.error().message)
-                                 : fail("record {}: {}", i + 1, checked.error().message);
-  return {};
+  return checkEach(records, [&](const NamedTensors &record) -> Expected<void> {
+    if (auto part = ClearPart::prepare(program, record); !part) return tl::unexpected(part.error());
+    return {};
+  });
 }
 
 template <RingWord R>

@@ -46,7 +46,7 @@ Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
-  SD_ASSIGN(std::vector<Record> records, readRecords(job.imported, flags.data));
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data));
   const Shape &first = records.front().begin()->second.shape;
   const std::int64_t batch = first.empty() ? 1 : first[0];
   const std::size_t all = records.size() * static_cast<std::size_t>(batch);

@@ -1,12 +1,11 @@
 #include "tools/sdc/Common.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <set>
 
 #include "ir/bytecode/File.h"
+#include "runtime/vm/NamedFiles.h"
 #include "runtime/vm/TensorFile.h"
 
 namespace sd::tool {
@@ -89,43 +88,25 @@ std::string describeApproximations(const std::vector<Approximation> &approximati
   return text;
 }
 
-namespace {
-
-struct InputFile {
-  std::string name, path; // of the input, or ""
-};
-
-// A file whose own name holds a '=' is meant as it is.
-InputFile inputFile(const std::string &text) {
-  const std::size_t at = text.find('=');
-  std::error_code error;
-  if (at == std::string::npos || std::filesystem::exists(text, error)) return {"", text};
-  return {text.substr(0, at), text.substr(at + 1)};
-}
-
-Expected<void> expectFinite(const InputFile &file, const Tensor<float> &tensor) {
-  const auto bad = std::ranges::find_if_not(tensor.data, [](float v) { return std::isfinite(v); });
-  if (bad == tensor.data.end()) return {};
-  const std::int64_t records = tensor.shape.size() > 1 ? tensor.shape[0] : 1;
-  const std::int64_t at = bad - tensor.data.begin(), each = tensor.size() / records;
-  return fail("{}: record {}, element {}: {}", file.path, at / each, at % each,
-              std::isnan(*bad) ? "is not a number" : "is infinite");
-}
-
-} // namespace
-
-Expected<std::vector<std::map<std::string, Tensor<float>>>> readRecords(const Module &module,
-                                                                        const std::vector<std::string> &files) {
-  std::map<std::string, Tensor<float>> tensors;
-  for (const std::string &text : files) {
-    const InputFile file = inputFile(text);
-    SD_ASSIGN(Tensor<float> tensor, readNumbers(file.path));
-    SD_TRY(expectFinite(file, tensor));
-    if (tensor.data.empty()) return fail("{}: holds no record", file.path);
-    if (!tensors.emplace(file.name, std::move(tensor)).second)
-      return fail("{}: records of {} are given twice", text, file.name.empty() ? "the input" : file.name);
+Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
+                                                const std::vector<std::string> &texts) {
+  std::vector<RecordInput> inputs;
+  NamedFileFlag files{flag, "input", {}};
+  for (const Op &op : module.ops)
+    if (op.kind == OpKind::Input) {
+      inputs.push_back(recordInput(op.attrs, module.type(op.result).shape));
+      files.names.push_back(inputs.back().name);
+    }
+  SD_ASSIGN(const auto paths, filesByName(texts, files));
+  NamedTensors tensors;
+  for (const auto &[name, path] : paths) {
+    SD_ASSIGN(tensors[name], readNumbers(path));
   }
-  return splitRecords(module, tensors);
+  auto records = splitRecords(inputs, std::move(tensors));
+  if (!records) return fail("{}: {}", flag, records.error().message);
+  auto checked = checkEach(*records, [&](const NamedTensors &record) { return checkRecord(inputs, record); });
+  if (!checked) return fail("{}: {}", flag, checked.error().message);
+  return records;
 }
 
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
@@ -150,7 +131,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
-    SD_ASSIGN(job.calibration, readRecords(job.imported, flags.calibrate));
+    SD_ASSIGN(job.calibration, readRecords(job.imported, "--calibrate", flags.calibrate));
     options.calibration = job.calibration;
   }
   auto module = lower(job.imported, {passes, flags.manager}, job.context);

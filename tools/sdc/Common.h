@@ -7,6 +7,7 @@
 
 #include "compiler/Compile.h"
 #include "compiler/Pipeline.h"
+#include "runtime/vm/Records.h"
 
 namespace sd::tool {
 
@@ -39,15 +40,15 @@ struct Job {
   Module imported; // nn level, as the model has it
   Module module;   // after the passes
   PassContext context;
-  std::vector<std::map<std::string, Tensor<float>>> calibration; // what context.options points to
+  std::vector<NamedTensors> calibration; // what context.options points to
 };
 
 // Loads the model and runs the passes. Warnings go to stderr.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
 
-// Records in files, [NAME=]FILE each, as one map for each run of the module: at least one record, all numbers finite.
-Expected<std::vector<std::map<std::string, Tensor<float>>>> readRecords(const Module &module,
-                                                                        const std::vector<std::string> &files);
+// The records that a flag's [NAME=]FILEs hold, as sd-run splits and checks them: one map for each run of the module.
+Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
+                                                const std::vector<std::string> &texts);
 
 // An option that is given once for each input.
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,

@@ -52,6 +52,31 @@ TEST(Records, SeveralRecordsAreCutUp) {
   EXPECT_EQ((*records)[2].at("y"), Tensor<float>({1}, {2}));
 }
 
+TEST(Records, WholeRecordsMayBeLinesOrStacked) {
+  const Program p = program({{"x", {5, 1, 3}}});
+  for (const Shape &shape : {Shape{2, 15}, Shape{2, 5, 1, 3}, Shape{10, 1, 3}, Shape{10, 3}}) {
+    auto records = splitRecords(p, {{"", counting(shape)}});
+    ASSERT_TRUE(records) << records.error().message;
+    ASSERT_EQ(records->size(), 2u) << toString(shape);
+    EXPECT_EQ((*records)[1].at("x").shape, (Shape{5, 1, 3}));
+    EXPECT_EQ((*records)[1].at("x").data[0], 15);
+  }
+}
+
+TEST(Records, ScalarsAreOneNumberARecord) {
+  const Program p = program({{"x", {}}});
+  for (const Shape &shape : {Shape{3}, Shape{3, 1}}) {
+    auto records = splitRecords(p, {{"", counting(shape)}});
+    ASSERT_TRUE(records) << records.error().message;
+    ASSERT_EQ(records->size(), 3u);
+    EXPECT_EQ((*records)[2].at("x"), Tensor<float>(Shape{}, 2.0f));
+  }
+  EXPECT_EQ(splitRecords(p, {{"", counting({})}}).value().size(), 1u);
+  EXPECT_THAT(splitError(p, {{"x", counting({2, 2})}}),
+              HasSubstr("has shape 2x2, the program takes one number a record (shape N or Nx1)"));
+  EXPECT_THAT(splitError(p, {{"x", counting({0})}}), HasSubstr("holds 0 records"));
+}
+
 TEST(Records, RefusalsSayWhatFits) {
   const Program two = program({{"x", {2, 2}}, {"y", {1}}}), one = program({{"x", {2, 2}}});
   EXPECT_THAT(splitError(two, {{"", counting({2, 2})}}), HasSubstr("name each: 'x', 'y'"));
