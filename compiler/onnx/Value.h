@@ -9,7 +9,6 @@
 
 namespace sd {
 
-using Ints64 = std::shared_ptr<const Tensor<std::int64_t>>;
 using Strings = std::shared_ptr<const Tensor<std::string>>; // names of classes alone
 
 // Of a computed value that stands for the integers value / scale + zero, not rounded.

@@ -40,7 +40,7 @@ private:
   void writeOpening(std::span<std::uint8_t> out);
   void finish(std::span<const std::uint8_t> words);
 
-  Rounding<R> rounding_;
+  WordRounding<R> rounding_;
   int bound_;
   SecretVector<R> difference_; // Maximum: a - b
   std::span<const R> y_, addend_, turned_;
@@ -62,7 +62,7 @@ private:
   ClientCompare(const PlanEntry &entry, CompareClient<R> material, ThreadPool *pool);
   void writeWords(std::span<std::uint8_t> out);
 
-  Rounding<R> rounding_;
+  WordRounding<R> rounding_;
   int bound_;
   CompareRun run_;
   CompareClient<R> material_;

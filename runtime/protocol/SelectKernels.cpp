@@ -42,7 +42,7 @@ auto load(D d, const R *words, std::size_t i) {
 }
 
 template <class D, class R>
-auto roundedWord(D d, const Rounding<R> &rounding, const R *y, std::size_t i) {
+auto roundedWord(D d, const WordRounding<R> &rounding, const R *y, std::size_t i) {
   const auto shifted = hn::ShiftRightSame(hn::Add(load(d, y, i), hn::Set(d, rounding.offset)), rounding.t);
   return hn::Add(shifted, hn::Set(d, rounding.correction));
 }
@@ -59,7 +59,7 @@ void overElements(std::size_t n, Step step) {
 }
 
 template <class R>
-void openWordImpl(const Rounding<R> &rounding, const OpenWord<R> &a, std::size_t n) {
+void openWordImpl(const WordRounding<R> &rounding, const OpenWord<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto q = negateIf(spread(d, a.l, i), roundedWord(d, rounding, a.y, i));
     hn::StoreU(hn::Add(q, load(d, a.d, i)), d, a.out + i);
@@ -67,7 +67,7 @@ void openWordImpl(const Rounding<R> &rounding, const OpenWord<R> &a, std::size_t
 }
 
 template <class R>
-void selectServiceImpl(const Rounding<R> &rounding, const SelectService<R> &a, std::size_t n) {
+void selectServiceImpl(const WordRounding<R> &rounding, const SelectService<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto mu = spread(d, a.mu, i);
     const auto q = roundedWord(d, rounding, a.y, i);
@@ -85,7 +85,7 @@ void selectServiceImpl(const Rounding<R> &rounding, const SelectService<R> &a, s
 }
 
 template <class R>
-void selectClientImpl(const Rounding<R> &rounding, const SelectClient<R> &a, std::size_t n) {
+void selectClientImpl(const WordRounding<R> &rounding, const SelectClient<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto mu = spread(d, a.mu, i), l = spread(d, a.l, i);
     const auto q = hn::ShiftRightSame(load(d, a.r, i), rounding.t);
@@ -105,7 +105,7 @@ void selectClientImpl(const Rounding<R> &rounding, const SelectClient<R> &a, std
 }
 
 template <class R>
-void truncateServiceImpl(const Rounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
+void truncateServiceImpl(const WordRounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto w = negateIf(spread(d, a.e, i), load(d, a.wrap, i));
     const auto z = hn::Add(roundedWord(d, rounding, a.value, i), raise(w, rounding.t));
@@ -114,7 +114,7 @@ void truncateServiceImpl(const Rounding<R> &rounding, const TruncateWords<R> &a,
 }
 
 template <class R>
-void truncateClientImpl(const Rounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
+void truncateClientImpl(const WordRounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto e = spread(d, a.e, i), r = load(d, a.value, i);
     const auto nr = hn::Sub(hn::Set(d, 1), hn::ShiftRight<kBitsOf<R> - 1>(r));
@@ -143,36 +143,36 @@ SD_RING_EXPORT(truncateService);
 SD_RING_EXPORT(truncateClient);
 
 template <RingWord R>
-void openWord(const Rounding<R> &rounding, const OpenWord<R> &args, std::size_t n) {
+void openWord(const WordRounding<R> &rounding, const OpenWord<R> &args, std::size_t n) {
   SD_RING_DISPATCH(R, openWord)(rounding, args, n);
 }
 template <RingWord R>
-void selectService(const Rounding<R> &rounding, const SelectService<R> &args, std::size_t n) {
+void selectService(const WordRounding<R> &rounding, const SelectService<R> &args, std::size_t n) {
   SD_RING_DISPATCH(R, selectService)(rounding, args, n);
 }
 template <RingWord R>
-void selectClient(const Rounding<R> &rounding, const SelectClient<R> &args, std::size_t n) {
+void selectClient(const WordRounding<R> &rounding, const SelectClient<R> &args, std::size_t n) {
   SD_RING_DISPATCH(R, selectClient)(rounding, args, n);
 }
 template <RingWord R>
-void truncateService(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
+void truncateService(const WordRounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
   SD_RING_DISPATCH(R, truncateService)(rounding, args, n);
 }
 template <RingWord R>
-void truncateClient(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
+void truncateClient(const WordRounding<R> &rounding, const TruncateWords<R> &args, std::size_t n) {
   SD_RING_DISPATCH(R, truncateClient)(rounding, args, n);
 }
 
-template void openWord(const Rounding<Ring32> &, const OpenWord<Ring32> &, std::size_t);
-template void openWord(const Rounding<Ring64> &, const OpenWord<Ring64> &, std::size_t);
-template void selectService(const Rounding<Ring32> &, const SelectService<Ring32> &, std::size_t);
-template void selectService(const Rounding<Ring64> &, const SelectService<Ring64> &, std::size_t);
-template void selectClient(const Rounding<Ring32> &, const SelectClient<Ring32> &, std::size_t);
-template void selectClient(const Rounding<Ring64> &, const SelectClient<Ring64> &, std::size_t);
-template void truncateService(const Rounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
-template void truncateService(const Rounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
-template void truncateClient(const Rounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
-template void truncateClient(const Rounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
+template void openWord(const WordRounding<Ring32> &, const OpenWord<Ring32> &, std::size_t);
+template void openWord(const WordRounding<Ring64> &, const OpenWord<Ring64> &, std::size_t);
+template void selectService(const WordRounding<Ring32> &, const SelectService<Ring32> &, std::size_t);
+template void selectService(const WordRounding<Ring64> &, const SelectService<Ring64> &, std::size_t);
+template void selectClient(const WordRounding<Ring32> &, const SelectClient<Ring32> &, std::size_t);
+template void selectClient(const WordRounding<Ring64> &, const SelectClient<Ring64> &, std::size_t);
+template void truncateService(const WordRounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
+template void truncateService(const WordRounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
+template void truncateClient(const WordRounding<Ring32> &, const TruncateWords<Ring32> &, std::size_t);
+template void truncateClient(const WordRounding<Ring64> &, const TruncateWords<Ring64> &, std::size_t);
 
 } // namespace sd
 #endif

@@ -11,10 +11,10 @@ namespace sd {
 
 // y' = Y + 2^bound (- 1 if t > 0), and Q0 = (y' >> t) - 2^(bits - t) - 2^(bound - t) (+ 1 if t > 0), bits those of R.
 template <RingWord R>
-struct Rounding {
+struct WordRounding {
   int t = 0;
   R offset = 0, correction = 0;
-  Rounding(int truncation, int bound)
+  WordRounding(int truncation, int bound)
       : t(truncation), offset((R{1} << bound) - (truncation ? 1 : 0)),
         correction((truncation ? 1 - (R{1} << (kBitsOf<R> - truncation)) : 0) - (R{1} << (bound - truncation))) {}
 };
@@ -27,7 +27,7 @@ struct OpenWord {
   R *out;
 };
 template <RingWord R>
-void openWord(const Rounding<R> &rounding, const OpenWord<R> &args, std::size_t n);
+void openWord(const WordRounding<R> &rounding, const OpenWord<R> &args, std::size_t n);
 
 // The selection's share b z for both parties. Null wrap: t = 0.
 template <RingWord R>
@@ -43,7 +43,7 @@ struct SelectService {
   R *out;
 };
 template <RingWord R>
-void selectService(const Rounding<R> &rounding, const SelectService<R> &args, std::size_t n);
+void selectService(const WordRounding<R> &rounding, const SelectService<R> &args, std::size_t n);
 
 // P1: out = its share + addend - mask; `word` is what openWord sent.
 template <RingWord R>
@@ -54,7 +54,7 @@ struct SelectClient {
   R *out;
 };
 template <RingWord R>
-void selectClient(const Rounding<R> &rounding, const SelectClient<R> &args, std::size_t n);
+void selectClient(const WordRounding<R> &rounding, const SelectClient<R> &args, std::size_t n);
 
 // Truncation alone, with share wrap of c nr and the opened e. P0: out = Q0 + (1 - 2e) wrap 2^(bits - t) + message.
 // P1: out = (r >> t) + (e nr + (1 - 2e) wrap) 2^(bits - t) - mask.
@@ -65,8 +65,8 @@ struct TruncateWords {
   R *out;
 };
 template <RingWord R>
-void truncateService(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
+void truncateService(const WordRounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
 template <RingWord R>
-void truncateClient(const Rounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
+void truncateClient(const WordRounding<R> &rounding, const TruncateWords<R> &args, std::size_t n);
 
 } // namespace sd

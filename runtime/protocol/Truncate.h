@@ -22,7 +22,7 @@ public:
 
 private:
   ServiceTruncate(const PlanEntry &entry, TruncateService<R> material, const MaskedTensor<R> &y, ThreadPool *pool);
-  Rounding<R> rounding_;
+  WordRounding<R> rounding_;
   TruncateService<R> material_;
   std::span<const R> y_;
   ThreadPool *pool_;
@@ -38,7 +38,7 @@ public:
 
 private:
   ClientTruncate(const PlanEntry &entry, TruncateClient<R> material, ThreadPool *pool);
-  Rounding<R> rounding_;
+  WordRounding<R> rounding_;
   TruncateClient<R> material_;
   SecretPlanes opened_; // e
   ThreadPool *pool_;

@@ -125,7 +125,9 @@ void runCommon(ThreadPool &pool, const LocalOp<R> &op) {
 
 } // namespace
 
-bool isLinear(OpKind op) { return op == OpKind::ShareConv || op == OpKind::ShareMatMul || op == OpKind::ShareScale; }
+bool hasLinearCorrelation(OpKind op) {
+  return op == OpKind::ShareConv || op == OpKind::ShareMatMul || op == OpKind::ShareScale;
+}
 
 bool isLocal(OpKind op) {
   return info(op).level == Level::Share && !info(op).isInteractive() && op != OpKind::ShareConstant;
@@ -154,7 +156,7 @@ void runOnValue(ThreadPool &pool, const LocalOp<R> &op) {
 
 template <RingWord R>
 void runOnMask(ThreadPool &pool, const LocalOp<R> &op) {
-  assert(!isLinear(op.instruction.op));
+  assert(!hasLinearCorrelation(op.instruction.op));
   switch (op.instruction.op) {
   case OpKind::ShareAddW:
   case OpKind::ShareAddC:

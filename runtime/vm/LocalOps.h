@@ -18,8 +18,8 @@ struct LocalOp {
 };
 
 // Whether the op is one of conv, matmul, scale: its mask comes from the offline phase, not from runOnMask().
-bool isLinear(OpKind op);
-// Whether the instruction runs without a word to the peer: isLinear(), or one of the ops of runOnMask().
+bool hasLinearCorrelation(OpKind op);
+// Whether the instruction runs without a word to the peer: hasLinearCorrelation(), or one of the ops of runOnMask().
 bool isLocal(OpKind op);
 
 // X of the result. For linear ops W X + bias; the caller adds u.

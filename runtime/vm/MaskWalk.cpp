@@ -8,7 +8,9 @@ namespace sd {
 
 namespace {
 
-bool carriesMask(const Instruction &instruction) { return isLocal(instruction.op) && !isLinear(instruction.op); }
+bool carriesMask(const Instruction &instruction) {
+  return isLocal(instruction.op) && !hasLinearCorrelation(instruction.op);
+}
 
 std::uint64_t size(const Program &program, SlotId slot) {
   return static_cast<std::uint64_t>(elementCount(program.slots[slot].shape));

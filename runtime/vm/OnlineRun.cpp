@@ -75,7 +75,7 @@ private:
       for (SlotId slot : instruction.operands)
         op.operands.push_back(operand(slot));
       runOnValue(context_.pool, op);
-      if (isLinear(instruction.op)) {
+      if (hasLinearCorrelation(instruction.op)) {
         SD_ASSIGN(const LinearMaterial<R> material,
                   bundle_.template take<LinearMaterial<R>>(context_.index.entryOf[i]));
         add<R>(result.span(), material.u.span(), result.span());

@@ -89,7 +89,7 @@ TYPED_TEST(LocalOpRings, PartsAddUpToTheReference) {
     std::vector<R> x(size, 1), r(size, 2);
     op.result = x;
     runOnValue(pool, op);
-    if (isLinear(c.op)) {
+    if (hasLinearCorrelation(c.op)) {
       applyLinear<R>(pool, op, value[1].data, mask[0].data, r);
     } else {
       op.operands.assign(operands.size(), {});
