@@ -1,0 +1,1 @@
+"""Python side of sdc. `sdc.sklearn` exports scikit-learn models to ONNX."""
