@@ -6,8 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-
-#include "ir/core/Guard.h"
+#include <memory>
 
 namespace sd {
 
@@ -52,7 +51,7 @@ Expected<EndpointOptions> NetworkOptions::endpoint(const std::string &to) const 
   endpoint.connection.timeout = wait();
   endpoint.waitForPeer = wait();
   endpoint.handshakeTimeout = std::min(endpoint.handshakeTimeout, wait());
-  endpoint.onRefused = [tool = tool_](std::string_view why) { fmt::print(stderr, "{}: {}\n", tool, why); };
+  endpoint.onRefused = [tool = tool_, log = std::make_shared<RareLog>()](std::string_view why) { log->say(tool, why); };
   return endpoint;
 }
 
@@ -60,20 +59,9 @@ std::string notEmpty(const std::string &value) {
   return value.empty() ? "its value is empty; leave the option out, or check the variable that it comes from" : "";
 }
 
-std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 1;
-  }
-  return std::nullopt;
-}
-
-int runTool(std::string_view tool, const std::function<Expected<void>()> &body) {
+int runPrivately(std::string_view tool, const std::function<Expected<void>()> &body) {
   forbidCoreDumps();
-  const Expected<void> done = guarded(body);
-  if (!done) fmt::print(stderr, "{}: {}\n", tool, done.error().message);
-  return done ? 0 : 1;
+  return runTool(tool, body);
 }
 
 } // namespace sd

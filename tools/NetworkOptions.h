@@ -2,10 +2,7 @@
 #pragma once
 
 #include "runtime/net/Connect.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/Console.h"
 
 namespace sd {
 
@@ -28,11 +25,7 @@ private:
 // A check for options: a value that is empty, as that of an unset variable, is an error and not the same as none.
 std::string notEmpty(const std::string &value);
 
-// Parses the command line. Nothing: go on; else the program's exit code: 0 after --help, 1 after a usage error.
-std::optional<int> parseArguments(CLI::App &app, int argc, char **argv);
-
-// Runs a tool's body, in a process whose memory is not dumped, and gives its exit code. What went wrong, lack of memory
-// or of threads too, is said on stderr.
-int runTool(std::string_view tool, const std::function<Expected<void>()> &body);
+// As runTool() of Console.h, in a process whose memory is not dumped.
+int runPrivately(std::string_view tool, const std::function<Expected<void>()> &body);
 
 } // namespace sd

@@ -1,5 +1,6 @@
 #include "tools/RunFiles.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "ir/bytecode/ProgramIo.h"
@@ -39,9 +40,7 @@ Expected<void> checkResultFiles(const RunOptions &options, const RunFiles &files
   return {};
 }
 
-} // namespace
-
-Expected<RunFiles> filesOf(const RunOptions &options, const Program &program) {
+Expected<RunFiles> readNames(const RunOptions &options, const Program &program) {
   const ProgramIo io = ioOf(program);
   RunFiles files;
   SD_ASSIGN(files.inputs, filesByName(options.inputs, {"--input", "input", namesOf(io.inputs)}));
@@ -52,6 +51,17 @@ Expected<RunFiles> filesOf(const RunOptions &options, const Program &program) {
       return fail("--output {}: results are written as .npy; choose a name that ends so, or have them printed, without "
                   "--output",
                   path);
+  const auto isStandardInput = [](const auto &input) { return input.second == "-"; };
+  if (std::ranges::count_if(files.inputs, isStandardInput) > 1)
+    return fail("--input: only one input can come from the standard input");
+  return files;
+}
+
+} // namespace
+
+Expected<RunFiles> filesOf(const RunOptions &options, const Program &program) {
+  auto files = readNames(options, program);
+  if (!files) files.error().kind = ErrorKind::Usage;
   return files;
 }
 

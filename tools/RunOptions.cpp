@@ -1,15 +1,36 @@
 #include "tools/RunOptions.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
+
+#include "tools/TableOptions.h"
 
 namespace sd {
 
 namespace {
 
 struct RawOptions {
-  std::string preprocess = "two-party", classes;
+  std::string preprocess = "two-party", classes, outOfRange = "refuse";
 };
+
+// refuse, skip, clip or clip=TOLERANCE
+Expected<ScreeningOptions> readScreening(const std::string &text) {
+  ScreeningOptions screening;
+  screening.showValues = ::isatty(STDERR_FILENO) == 1;
+  if (text == "refuse") return screening;
+  screening.outOfRange = text == "skip" ? OutOfRange::Skip : OutOfRange::Clip;
+  if (text == "skip" || text == "clip") return screening;
+  const std::string_view number = text.starts_with("clip=") ? std::string_view(text).substr(5) : std::string_view();
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), screening.tolerance);
+  if (number.empty() || error != std::errc{} || end != number.data() + number.size() ||
+      !(screening.tolerance >= 0 && std::isfinite(screening.tolerance)))
+    return fail("--out-of-range is refuse, skip, clip or clip=TOLERANCE (a number from 0 on), not '{}'", text);
+  return screening;
+}
 
 Expected<void> readPreprocess(const std::string &text, RunOptions &options) {
   if (text == "two-party") return {};
@@ -39,12 +60,15 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
   SD_TRY(readStore(options, raw));
+  SD_ASSIGN(options.screening, readScreening(raw.outOfRange));
   if (!raw.classes.empty()) options.classes = CLI::detail::split(raw.classes, ',');
   const bool isClient = options.local || options.party == 1;
   const bool hasRecord = isClient && options.purpose != Purpose::Prepare;
   if (!isClient && !(options.inputs.empty() && options.outputs.empty() && options.classes.empty()))
     return fail("party 0 has no --input, --output or --classes: the record and the result are party 1's");
   if (hasRecord && options.inputs.empty()) return fail("--input is missing");
+  if (options.resume && options.outputs.empty())
+    return fail("--resume needs --output FILE: only results that go to a file can be gone on with");
   if (options.party == 1 && !options.weights.empty())
     return fail("party 1 has no --weights: they never leave the service");
   if (options.serve && isClient) return fail("--serve is party 0's");
@@ -64,15 +88,26 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_option("--address", options.network.address, "where party 0 listens and party 1 connects to")
       ->type_name("HOST:PORT")
       ->default_val("127.0.0.1:7766");
-  app.add_option("--input", options.inputs, "party 1: records, .npy or .csv; NAME=FILE if there are several inputs")
+  app.add_option(
+         "--input", options.inputs,
+         "party 1: records, .npy, .csv or .tsv, or - for the standard input; NAME=FILE if there are several inputs")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  addTableOptions(app, options.tables);
+  app.add_option("--out-of-range", raw.outOfRange,
+                 "party 1: records outside the program's range: refuse the batch, skip them (they have no result), or "
+                 "clip values that are outside by at most TOLERANCE, or the last digits of a float")
+      ->type_name("refuse|skip|clip[=TOLERANCE]")
+      ->capture_default_str();
   CLI::Option *output =
       app.add_option("--output", options.outputs, "party 1: write the result as .npy instead of printing it")
           ->type_name("[NAME=]FILE")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_flag("--resume", options.resume,
+               "party 1: go on after the results that an interrupted run with the same --input and --output has left")
+      ->needs(output);
   app.add_option("--classes", raw.classes, "party 1: names to print for the classes")
       ->type_name("A,B,...")
       ->check(notEmpty)
@@ -123,8 +158,8 @@ std::variant<RunOptions, int> parseRunOptions(int argc, char **argv) {
   addOptions(app, options, raw);
   if (const auto code = parseArguments(app, argc, argv)) return *code;
   if (auto finished = finish(options, raw, party->count() > 0); !finished) {
-    fmt::print(stderr, "sd-run: {}\nRun with --help for more information.\n", finished.error().message);
-    return 1;
+    printError(fmt::format("sd-run: {}\nRun with --help for more information.\n", finished.error().message));
+    return static_cast<int>(ErrorKind::Usage);
   }
   return options;
 }

@@ -5,7 +5,9 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/vm/Csv.h"
 #include "runtime/vm/Providers.h"
+#include "runtime/vm/Screening.h"
 #include "tools/NetworkOptions.h"
 
 namespace sd {
@@ -29,10 +31,13 @@ struct RunOptions {
   unsigned threads = 0;
   std::uint64_t weightCache = WeightTransforms::kDefaultBudget / 1'000'000; // party 0: MB
   std::vector<std::string> classes;
+  CsvOptions tables;          // how --input is read
+  ScreeningOptions screening; // what --out-of-range says
+  bool resume = false;
 };
 
-// The options, or the exit code if the program shall end here: after --help, or after a usage error (1), which has been
-// printed.
+// The options, or the exit code if the program shall end here: after --help, or after a usage error, which has been
+// said.
 std::variant<RunOptions, int> parseRunOptions(int argc, char **argv);
 
 } // namespace sd

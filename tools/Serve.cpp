@@ -5,6 +5,8 @@
 #include <csignal>
 #include <cstring>
 
+#include "tools/Console.h"
+
 namespace sd {
 namespace {
 
@@ -44,7 +46,7 @@ public:
 void serveSessions(std::string_view tool, Listener &listener, unsigned sessions,
                    const std::function<void(std::unique_ptr<Connection>)> &serve) {
   const StopOnSignals signals(listener);
-  const auto log = [tool](std::string_view text) { fmt::print(stderr, "{}: {}\n", tool, text); };
+  const auto log = [tool](std::string_view text) { sayWithoutWaiting(tool, text); };
   serveInTurn(listener, {sessions, serve, log});
   log("stopped");
 }

@@ -15,14 +15,14 @@ constexpr unsigned kMaxConnections = 256; // at one time
 void serveParty(Dealer &dealer, std::unique_ptr<Connection> party) {
   const std::string name = party->peerName();
   if (auto served = dealer.serve(std::move(party)); !served)
-    fmt::print(stderr, "sd-deal: {}: {}\n", name, served.error().message);
+    sayWithoutWaiting("sd-deal", fmt::format("{}: {}", name, served.error().message));
 }
 
 Expected<void> deal(const NetworkOptions &network, unsigned threads, std::uint64_t sessionMegabytes) {
   SD_ASSIGN(EndpointOptions endpoint, network.endpoint(network.address));
   endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
-  fmt::print(stderr, "sd-deal: listening on {}\n", toString(listener.address()));
+  say("sd-deal", fmt::format("listening on {}", toString(listener.address())));
   ThreadPool pool(threads);
   DealerOptions options = dealerOptions(network.wait());
   options.sessionBytes = sessionMegabytes * 1'000'000;
@@ -36,6 +36,7 @@ Expected<void> deal(const NetworkOptions &network, unsigned threads, std::uint64
 } // namespace sd
 
 int main(int argc, char **argv) {
+  sd::prepareStreams();
   CLI::App app{"Deals correlations to the two parties of sd-run. It must collude with neither: it sees the program and "
                "all masks, but neither the weights nor a record.",
                "sd-deal"};
@@ -52,5 +53,5 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   network.addTo(app, "sd-deal");
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
-  return sd::runTool("sd-deal", [&] { return sd::deal(network, threads, sessionMemory); });
+  return sd::runPrivately("sd-deal", [&] { return sd::deal(network, threads, sessionMemory); });
 }

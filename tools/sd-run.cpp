@@ -1,6 +1,5 @@
 // Runs one party of a compiled program, or both.
 
-#include <cstdio>
 #include <filesystem>
 #include <mutex>
 
@@ -13,23 +12,25 @@
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
 #include "runtime/vm/TensorFile.h"
-#include "tools/RunFiles.h"
+#include "tools/Batch.h"
 #include "tools/Serve.h"
 
 namespace sd {
 
 namespace {
 
-void say(std::string_view text) { fmt::print(stderr, "sd-run: {}\n", text); }
+constexpr std::string_view kTool = "sd-run";
 
-Expected<std::vector<NamedTensors>> readRecords(const RunFiles &files, const Program &program) {
+void say(std::string_view text) { say(kTool, text); }
+void sayAsService(std::string_view text) { sayWithoutWaiting(kTool, text); }
+
+Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const RunFiles &files,
+                                                const Program &program) {
   NamedTensors inputs;
   for (const auto &[name, path] : files.inputs) {
-    SD_ASSIGN(inputs[name], readTensor(path, {}, say));
+    SD_ASSIGN(inputs[name], readTensor(path, options.tables, [](std::string_view text) { say(text); }));
   }
-  SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program, std::move(inputs)));
-  SD_TRY(checkRecords(program, records));
-  return records;
+  return splitRecords(program, std::move(inputs));
 }
 
 // Who can change the weights decides the diagnoses; who can read them has the model.
@@ -70,21 +71,6 @@ Expected<void> checkResults(const RunOptions &options, const RunFiles &files, co
   return {};
 }
 
-Expected<void> deliver(const RunOptions &options, const RunFiles &files, const Program &program,
-                       std::span<const std::vector<Tensor<float>>> records) {
-  if (files.outputs.empty()) {
-    const std::string text = describe(program, records, options.classes);
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-      return fail("can't write the result to the standard output; --output FILE writes it to a file");
-    return {};
-  }
-  const ProgramIo io = ioOf(program);
-  for (std::size_t i = 0; i < io.outputs.size(); ++i)
-    if (const auto file = files.outputs.find(io.outputs[i].name); file != files.outputs.end())
-      SD_TRY(writeTensor(file->second, joinOutputs(records, i)));
-  return {};
-}
-
 Expected<void> writeStats(const RunOptions &options, const Program &program, std::span<const SessionStats> parties) {
   const auto write = [](const std::string &path, const std::string &json) -> Expected<void> {
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(json.data()), json.size()},
@@ -99,10 +85,11 @@ std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weigh
 
 template <RingWord R>
 Expected<void> runLocally(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
-                          ThreadPool &pool) {
+                          ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
-  SD_ASSIGN(const std::vector<NamedTensors> records, readRecords(files, program.program));
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(options, files, program.program));
+  SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -120,11 +107,19 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
     local.makeServiceProvider = dealerService<R>();
     local.makeClientProvider = dealerClient<R>(program.program, pool);
   }
-  SD_ASSIGN(const LocalResult result,
-            runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records));
-  SD_TRY(deliver(options, files, program.program, result.outputs));
-  SD_TRY(writeStats(options, program.program, std::vector{result.service, result.client}));
-  return checkValid(result.outputs);
+  // Until there is a result, a signal ends the process at once; then it lets the record in work come to its end.
+  std::optional<Interruption::Scope> scope;
+  local.results = [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+    if (!scope) scope.emplace(interruption, [] {});
+    SD_TRY(batch.put(std::move(outputs)));
+    return interruption.signal() == 0 ? Expected<void>() : fail(ErrorKind::Interrupted, "interrupted");
+  };
+  Expected<LocalResult> result;
+  if (!batch.toRun().empty())
+    result = runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, batch.toRun());
+  const Expected<void> delivered = batch.finish(result ? nullptr : &result.error(), interruption);
+  if (!delivered || !result) return delivered;
+  return writeStats(options, program.program, std::vector{result->service, result->client});
 }
 
 // One party's connection to its dealer, for one session. Its peer hears that it failed; where the dealer is says the
@@ -172,7 +167,7 @@ struct Party {
   Expected<SessionOptions> session(DealerLine &dealer) const {
     SD_ASSIGN(const Seed seed, Seed::fresh());
     StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
-    use.log = say;
+    use.log = sayAsService;
     if (options.verbose) use.trace = use.log;
     return SessionOptions{program, pool, options.mode, seed, [&dealer] { return dealer.connect(); }, std::move(use)};
   }
@@ -188,10 +183,9 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
   const bool dealt = party.options.mode == PreprocessMode::Dealer;
   SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealt ? dealerService<R>() : twoParty));
   if (party.options.purpose == Purpose::Prepare)
-    fmt::print(stderr, "sd-run: prepared {} inference{} with {}\n", stats.records, plural(stats.records),
-               peer.peerName());
+    sayAsService(fmt::format("prepared {} inference{} with {}", stats.records, plural(stats.records), peer.peerName()));
   else
-    fmt::print(stderr, "sd-run: served {} record{} to {}\n", stats.records, plural(stats.records), peer.peerName());
+    sayAsService(fmt::format("served {} record{} to {}", stats.records, plural(stats.records), peer.peerName()));
   return stats;
 }
 
@@ -204,7 +198,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   EndpointOptions endpoint = options.endpoint;
   if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
   SD_ASSIGN(Listener listener, listen(endpoint));
-  fmt::print(stderr, "sd-run: listening on {}\n", toString(listener.address()));
+  say(fmt::format("listening on {}", toString(listener.address())));
   if (!options.serve) {
     SD_ASSIGN(const std::unique_ptr<Connection> peer, listener.accept());
     SD_ASSIGN(const SessionStats stats, serveOne(party, weights, twoParty, *peer));
@@ -213,7 +207,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
-  serveSessions("sd-run", listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+  serveSessions(kTool, listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
     auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;
@@ -223,47 +217,78 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
       written = writeStats(options, program.program, {&totals, 1});
     }
     for (const std::string &error : {done ? "" : done.error().message, written ? "" : written.error().message})
-      if (!error.empty()) fmt::print(stderr, "sd-run: {}\n", error);
+      if (!error.empty()) sayAsService(error);
   });
   return {};
 }
 
+// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
+Error asSessionError(Error error) {
+  if (error.kind == ErrorKind::Input && !error.here) error.kind = ErrorKind::Network;
+  return error;
+}
+
+template <RingWord R>
+Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors> records, const ResultSink &results,
+                               Interruption &interruption) {
+  const RunOptions &options = party.options;
+  SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
+  const Interruption::Scope scope(interruption, [&peer] { peer->close("the hospital's run was interrupted"); });
+  DealerLine dealer(options, *peer);
+  SD_ASSIGN(SessionOptions session, party.session(dealer));
+  session.results = results;
+  const bool dealt = options.mode == PreprocessMode::Dealer;
+  auto result = runClient<R>(*peer, session, records,
+                             dealt ? dealerClient<R>(party.program.program, party.pool) : twoPartyClient<R>());
+  if (!result) return tl::unexpected(asSessionError(result.error()));
+  if (result->failure) result->failure = asSessionError(*result->failure);
+  return result;
+}
+
+template <RingWord R>
+Expected<void> prepareAsParty1(const Party &party, Interruption &interruption) {
+  const Expected<ClientResult> done = consult<R>(party, {}, {}, interruption);
+  if (!done && interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted by a signal");
+  SD_ASSIGN(const ClientResult result, done);
+  say(fmt::format("prepared {} inference{}", result.stats.records, plural(result.stats.records)));
+  return writeStats(party.options, party.program.program, {&result.stats, 1});
+}
+
 template <RingWord R>
 Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
-                         ThreadPool &pool) {
-  const bool prepare = options.purpose == Purpose::Prepare;
+                         ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
-  std::vector<NamedTensors> records;
-  if (!prepare) {
-    SD_ASSIGN(records, readRecords(files, program.program));
+  if (options.purpose == Purpose::Prepare) {
+    SD_ASSIGN(const Party party, Party::make(options, program, pool));
+    return prepareAsParty1<R>(party, interruption);
   }
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(options, files, program.program));
+  SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
-  SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
-  DealerLine dealer(options, *peer);
-  SD_ASSIGN(const SessionOptions session, party.session(dealer));
-  const bool dealt = options.mode == PreprocessMode::Dealer;
-  SD_ASSIGN(
-      const ClientResult result,
-      runClient<R>(*peer, session, records, dealt ? dealerClient<R>(program.program, pool) : twoPartyClient<R>()));
-  if (prepare)
-    fmt::print(stderr, "sd-run: prepared {} inference{}\n", result.stats.records, plural(result.stats.records));
-  else
-    SD_TRY(deliver(options, files, program.program, result.outputs));
-  SD_TRY(writeStats(options, program.program, {&result.stats, 1}));
-  SD_TRY(checkValid(result.outputs));
-  if (result.failure)
-    return fail("{} of {} records have their results, the others none: {}", result.outputs.size(), records.size(),
-                result.failure->message);
-  return {};
+  Expected<ClientResult> result;
+  if (!batch.toRun().empty())
+    result = consult<R>(
+        party, batch.toRun(), [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); },
+        interruption);
+  const Error *failure = !result ? &result.error() : result->failure ? &*result->failure : nullptr;
+  const Expected<void> delivered = batch.finish(failure, interruption);
+  const Expected<void> reported = result ? writeStats(options, program.program, {&result->stats, 1}) : Expected<void>();
+  return delivered ? reported : delivered;
 }
 
 Expected<void> run(const RunOptions &options) {
+  const bool brings = options.local || options.party == 1; // results home
+  std::unique_ptr<Interruption> interruption;
+  if (brings) {
+    SD_ASSIGN(interruption, Interruption::make());
+  }
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
   SD_ASSIGN(const RunFiles files, filesOf(options, program.program));
   ThreadPool pool(options.threads);
   return withRing(program.program.ringBits, [&]<class R>() {
-    if (options.local) return runLocally<R>(options, files, program, pool);
-    return options.party == 0 ? runParty0<R>(options, program, pool) : runParty1<R>(options, files, program, pool);
+    if (options.local) return runLocally<R>(options, files, program, pool, *interruption);
+    return options.party == 0 ? runParty0<R>(options, program, pool)
+                              : runParty1<R>(options, files, program, pool, *interruption);
   });
 }
 
@@ -271,7 +296,8 @@ Expected<void> run(const RunOptions &options) {
 } // namespace sd
 
 int main(int argc, char **argv) {
+  sd::prepareStreams();
   const auto options = sd::parseRunOptions(argc, argv);
   if (const int *code = std::get_if<int>(&options)) return *code;
-  return sd::runTool("sd-run", [&] { return sd::run(std::get<sd::RunOptions>(options)); });
+  return sd::runPrivately(sd::kTool, [&] { return sd::run(std::get<sd::RunOptions>(options)); });
 }

@@ -1,9 +1,9 @@
 // The compiler's command line.
-#include <cstdio>
-
+#include "tools/Console.h"
 #include "tools/sdc/Common.h"
 
 int main(int argc, char **argv) {
+  sd::prepareStreams();
   CLI::App app("Compiles ONNX models to secure two-party inference programs.", "sdc");
   app.set_version_flag("--version", "sdc " SD_VERSION);
   app.require_subcommand(0, 1); // none is reported below, so that an unknown one is named
@@ -13,20 +13,16 @@ int main(int argc, char **argv) {
   sd::tool::addInspect(app, action);
   sd::tool::addCheck(app, action);
   sd::tool::addEstimate(app, action);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 1;
-  }
+  if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
   if (!action) {
-    fmt::print(stderr, "A subcommand is required\nRun with --help for more information.\n");
-    return 1;
+    sd::printError("A subcommand is required\nRun with --help for more information.\n");
+    return static_cast<int>(sd::ErrorKind::Usage);
   }
   if (auto done = action(); !done) {
     const std::string &message = done.error().message;
     const bool located = message.find(": error: ") != message.npos; // rendered with their places already
-    fmt::print(stderr, "{}{}\n", located ? "" : "error: ", message);
-    return 1;
+    sd::printError(fmt::format("{}{}\n", located ? "" : "error: ", message));
+    return static_cast<int>(done.error().kind);
   }
   return 0;
 }

@@ -46,11 +46,13 @@ Expected<void> writeAll(int fd, Bytes bytes, const std::string &path) {
   return {};
 }
 
-Expected<void> writeTemporary(int directory, const std::string &name, Bytes bytes, FileMode mode) {
+using Produce = std::function<Expected<void>(const PutBytes &)>;
+
+Expected<void> writeTemporary(int directory, const std::string &name, FileMode mode, const Produce &produce) {
   const mode_t permissions = mode == FileMode::Private ? 0600 : 0666;
   Descriptor file(::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions));
   if (file.get() < 0) return notWritten(name, "can't create");
-  SD_TRY(writeAll(file.get(), bytes, name));
+  SD_TRY(produce([&](Bytes bytes) { return writeAll(file.get(), bytes, name); }));
   if (::fsync(file.get()) != 0 || !file.close()) return notWritten(name, "can't flush");
   return {};
 }
@@ -71,10 +73,10 @@ Expected<bool> isDevice(const std::string &path, FileMode mode) {
 }
 
 // A device or a pipe: it can only be written to, for a rename would put a regular file in its place.
-Expected<void> writeThrough(const std::string &path, Bytes bytes) {
+Expected<void> writeThrough(const std::string &path, const Produce &produce) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) return notWritten(path, "can't open");
-  SD_TRY(writeAll(file.get(), bytes, path));
+  SD_TRY(produce([&](Bytes bytes) { return writeAll(file.get(), bytes, path); }));
   if (!file.close()) return notWritten(path, "can't flush");
   return {};
 }
@@ -137,17 +139,21 @@ Expected<void> checkWritable(const std::string &path, FileMode mode) {
 }
 
 Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode) {
+  return writeFileAtomically(path, mode, [bytes](const PutBytes &put) { return put(bytes); });
+}
+
+Expected<void> writeFileAtomically(const std::string &path, FileMode mode, const Produce &produce) {
   const std::filesystem::path target(path);
   if (!target.has_filename()) return fail(ErrorKind::Output, "'{}' does not name a file", path);
   SD_ASSIGN(const bool device, isDevice(path, mode));
-  if (device) return writeThrough(path, bytes);
+  if (device) return writeThrough(path, produce);
   const std::string parent = parentOf(target);
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0) return notWritten(parent, "can't open the folder");
   const std::string name = target.filename().string();
   const std::string temporary = fmt::format(".{}.{}.tmp", name, ::getpid());
   ::unlinkat(directory.get(), temporary.c_str(), 0); // of a process that died here under the same number
-  auto written = writeTemporary(directory.get(), temporary, bytes, mode);
+  auto written = writeTemporary(directory.get(), temporary, mode, produce);
   if (written && ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0)
     written = notWritten(path, "can't rename a new file to it");
   if (!written) {

@@ -1,6 +1,7 @@
 // Whole files, in and out.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,11 @@ Expected<void> checkWritable(const std::string &path, FileMode mode);
 // Writes a new file beside `path`, flushes it to the disk and renames it: `path` has the old content or the new, never
 // a part. What is not a regular file, such as a device, is written to; with FileMode::Private it is refused.
 Expected<void> writeFileAtomically(const std::string &path, Bytes bytes, FileMode mode);
+
+// The same for what is made while it is written: `produce` gives its pieces, in order, to the function it is called
+// with.
+using PutBytes = std::function<Expected<void>(Bytes)>;
+Expected<void> writeFileAtomically(const std::string &path, FileMode mode,
+                                   const std::function<Expected<void>(const PutBytes &)> &produce);
 
 } // namespace sd

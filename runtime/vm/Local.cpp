@@ -14,11 +14,15 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &optio
                                  [&] { return options.serviceDealer; }};
     service = runService(*link.first, session, options.weights, options.makeServiceProvider);
   });
-  const SessionOptions session{options.program, options.pool, options.mode, options.clientSeed,
-                               [&] { return options.clientDealer; }};
+  const SessionOptions session{
+      options.program, options.pool, options.mode, options.clientSeed, [&] { return options.clientDealer; }, {},
+      options.results};
   Expected<ClientResult> client = runClient(*link.second, session, records, options.makeClientProvider);
   thread.join();
-  // The side that failed first has the better message; the other one only lost its peer.
+  // The side that failed first has the better message; the other one only lost its peer. A sink's error is the
+  // client's.
+  const Error *own = !client ? &client.error() : client->failure ? &*client->failure : nullptr;
+  if (own != nullptr && own->kind == ErrorKind::Output) return tl::unexpected(*own);
   if (!service) return tl::unexpected(service.error());
   if (!client) return tl::unexpected(client.error());
   if (client->failure) return tl::unexpected(*client->failure);

@@ -15,6 +15,7 @@ struct LocalOptions {
   ProviderFactory<ServiceProvider<R>> makeServiceProvider;
   ProviderFactory<ClientProvider<R>> makeClientProvider;
   Connection *serviceDealer = nullptr, *clientDealer = nullptr; // with PreprocessMode::Dealer
+  ResultSink results = {};                                      // as in SessionOptions
 };
 
 struct LocalResult {

@@ -178,19 +178,23 @@ std::vector<float> rowsFirst(const Shape &shape, const std::vector<float> &colum
   return rows;
 }
 
-template <class T>
-std::string encode(std::string_view type, const Tensor<T> &tensor) {
+std::string headerFor(std::string_view type, const Shape &shape) {
   std::string dims;
-  for (std::int64_t extent : tensor.shape)
+  for (std::int64_t extent : shape)
     dims += fmt::format("{}, ", extent);
-  if (tensor.shape.size() > 1) dims.resize(dims.size() - 2);
-  if (tensor.shape.size() == 1) dims.pop_back();
+  if (shape.size() > 1) dims.resize(dims.size() - 2);
+  if (shape.size() == 1) dims.pop_back();
   std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, dims);
   // The data start at a multiple of 64 bytes.
   header.append(63 - (10 + header.size()) % 64, ' ').push_back('\n');
   std::string out(kMagic);
   out += {1, 0, static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-  out += header;
+  return out + header;
+}
+
+template <class T>
+std::string encode(std::string_view type, const Tensor<T> &tensor) {
+  std::string out = headerFor(type, tensor.shape);
   out.append(reinterpret_cast<const char *>(tensor.data.data()), tensor.data.size() * sizeof(T));
   return out;
 }
@@ -221,6 +225,7 @@ Expected<Tensor<float>> parseNpy(std::string_view content) {
   return Tensor<float>(header.shape, std::move(values));
 }
 
+std::string npyHeader(const Shape &shape) { return headerFor("<f4", shape); }
 std::string encodeNpy(const Tensor<float> &tensor) { return encode("<f4", tensor); }
 std::string encodeNpy(const Tensor<std::int64_t> &tensor) { return encode("<i8", tensor); }
 

@@ -14,6 +14,9 @@ namespace sd {
 // project's limits, a length that does not fit the shape, an infinity that the file did not hold.
 Expected<Tensor<float>> parseNpy(std::string_view content);
 
+// What stands in front of the elements ('<f4', rows first) of an array of that shape.
+std::string npyHeader(const Shape &shape);
+
 std::string encodeNpy(const Tensor<float> &tensor);        // '<f4'
 std::string encodeNpy(const Tensor<std::int64_t> &tensor); // '<i8'
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sd {
 
@@ -128,6 +129,26 @@ Expected<void> checkEach(std::span<const NamedTensors> records,
     if (auto checked = check(records[i]); !checked)
       return records.size() == 1 ? checked : fail("record {}: {}", i + 1, checked.error().message);
   return {};
+}
+
+std::optional<float> valueOutside(std::span<const RecordInput> inputs, const NamedTensors &record) {
+  for (const RecordInput &input : inputs) {
+    const auto given = record.find(input.name);
+    if (given == record.end() || !input.range) continue;
+    for (const float value : given->second.data)
+      if (std::isfinite(value) && !(value >= input.range->first && value <= input.range->second)) return value;
+  }
+  return std::nullopt;
+}
+
+float nearestInside(float value, double low, double high) {
+  if (value > high) {
+    const auto end = static_cast<float>(high);
+    return end > high ? std::nextafter(end, -std::numeric_limits<float>::infinity()) : end;
+  }
+  if (!(value < low)) return value;
+  const auto end = static_cast<float>(low);
+  return end < low ? std::nextafter(end, std::numeric_limits<float>::infinity()) : end;
 }
 
 Tensor<float> joinOutputs(std::span<const std::vector<Tensor<float>>> records, std::size_t output) {

@@ -38,6 +38,12 @@ Expected<void> checkRecord(const Program &program, const NamedTensors &record);
 Expected<void> checkEach(std::span<const NamedTensors> records,
                          const std::function<Expected<void>(const NamedTensors &)> &check);
 
+// The first value of a record that is outside its input's range, if that is what is wrong with the record.
+std::optional<float> valueOutside(std::span<const RecordInput> inputs, const NamedTensors &record);
+
+// The float in [low, high] that is nearest to `value`.
+float nearestInside(float value, double low, double high);
+
 // The i-th output of all records along its first axis; scalars become a vector.
 Tensor<float> joinOutputs(std::span<const std::vector<Tensor<float>>> records, std::size_t output);
 

@@ -50,13 +50,9 @@ std::size_t classCount(const Program &program, SlotId slot) {
   return isVector(shape) ? static_cast<std::size_t>(elementCount(shape)) : 0;
 }
 
-bool isValid(const Tensor<float> &output) {
-  return std::ranges::none_of(output.data, [](float v) { return std::isnan(v); });
-}
-
 std::string describe(OpKind op, const Tensor<float> &output, const std::vector<std::string> &classes) {
   const std::span<const float> values(output.data);
-  if (!isValid(output)) return "no valid result";
+  if (!isValid(values)) return "no valid result";
   if (namesClasses(op)) {
     std::vector<std::string> names;
     for (float value : values)
@@ -73,28 +69,32 @@ std::string describe(OpKind op, const Tensor<float> &output, const std::vector<s
 
 } // namespace
 
-std::string describe(const Program &program, std::span<const std::vector<Tensor<float>>> records,
-                     const std::vector<std::string> &classes) {
+bool isValid(std::span<const float> output) {
+  return std::ranges::none_of(output, [](float v) { return std::isnan(v); });
+}
+
+std::string describeRecord(const Program &program, std::span<const Tensor<float>> outputs, std::uint64_t number,
+                           const std::vector<std::string> &classes) {
   const ProgramIo io = ioOf(program);
   std::string text;
-  for (std::size_t r = 0; r < records.size(); ++r)
-    for (std::size_t i = 0; i < io.outputs.size(); ++i) {
-      if (records.size() > 1) text += fmt::format("record {}: ", r + 1);
-      if (io.outputs.size() > 1) text += fmt::format("{}: ", io.outputs[i].name);
-      text += describe(opBehind(program, io.outputs[i].slot), records[r][i], classes) + "\n";
-    }
+  for (std::size_t i = 0; i < io.outputs.size(); ++i) {
+    if (number > 0) text += fmt::format("record {}: ", number);
+    if (io.outputs.size() > 1) text += fmt::format("{}: ", io.outputs[i].name);
+    text += describe(opBehind(program, io.outputs[i].slot), outputs[i], classes) + "\n";
+  }
   return text;
 }
 
-Expected<void> checkValid(std::span<const std::vector<Tensor<float>>> records) {
-  std::vector<std::size_t> invalid;
-  for (std::size_t r = 0; r < records.size(); ++r)
-    if (!std::ranges::all_of(records[r], isValid)) invalid.push_back(r + 1);
+Expected<void> checkValid(std::span<const std::uint64_t> invalid) {
   if (invalid.empty()) return {};
-  return fail(
-      "record {}: a value inside the network left its bound, so there is no valid result; compile the model with "
-      "--input-range and --calibrate so that the bounds hold for such records",
-      fmt::join(invalid, ", "));
+  std::vector<std::uint64_t> named(invalid.begin(), invalid.begin() + std::min(invalid.size(), kMostValues));
+  for (std::uint64_t &record : named)
+    ++record;
+  const std::size_t more = invalid.size() - named.size();
+  return fail(ErrorKind::Invalid,
+              "record {}{}: a value inside the network left its bound, so there is no valid result; compile the model "
+              "with --input-range and --calibrate so that the bounds hold for such records",
+              fmt::join(named, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 Expected<void> checkClasses(const Program &program, const std::vector<std::string> &classes) {

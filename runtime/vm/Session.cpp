@@ -207,10 +207,10 @@ Expected<ClientResult> Session<R>::consult(std::span<const NamedTensors> records
                                                       : consultFresh(records, *provider, result);
   };
   if (const auto done = guarded(all); !done) {
-    if (result.outputs.empty()) return tl::unexpected(done.error());
+    if (result.finished == 0) return tl::unexpected(done.error());
     // What has been opened is the hospital's. If that is all, it misses nothing.
-    if (result.outputs.size() < records.size()) result.failure = done.error();
-    stats_.records = result.outputs.size();
+    if (result.finished < records.size()) result.failure = done.error();
+    stats_.records = result.finished;
     tellPeer(peer_, done.error());
   }
   result.stats = std::move(stats_);
@@ -222,7 +222,12 @@ Expected<void> Session<R>::consultOnline(ClearPart &clear, ClientBundle<R> &bund
   SD_TRY(runClientOnline(online(), clear, bundle, peer_.stream(kOnlineStream), stats_.online.ops));
   meter_.addRecord(stats_.online);
   SD_ASSIGN(std::vector<Tensor<float>> outputs, clear.finish());
-  result.outputs.push_back(std::move(outputs));
+  if (options_.results) {
+    SD_TRY(options_.results(std::move(outputs)));
+  } else {
+    result.outputs.push_back(std::move(outputs));
+  }
+  ++result.finished;
   return {};
 }
 

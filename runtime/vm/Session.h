@@ -42,6 +42,9 @@ struct StoreUse {
   std::function<void(std::string_view)> trace = {}; // told of each stored inference: that it was made; before its use
 };
 
+// Takes the outputs of the next record, in order, as soon as they are open. An error ends the session.
+using ResultSink = std::function<Expected<void>(std::vector<Tensor<float>> outputs)>;
+
 // All references outlive the session.
 struct SessionOptions {
   const LoadedProgram &program;
@@ -52,6 +55,7 @@ struct SessionOptions {
   // one that waits for its turn does not keep a dealer waiting. Its traffic counts as the offline phase's.
   std::function<Expected<Connection *>()> dealer = {};
   StoreUse store = {};
+  ResultSink results = {}; // P1's; without it, ClientResult::outputs has them all at the end
 };
 
 // P0: serves one session; R is the program's ring. An error has been told to the peer, as far as it can still be
@@ -61,8 +65,9 @@ Expected<SessionStats> runService(Connection &peer, const SessionOptions &option
                                   const ProviderFactory<ServiceProvider<R>> &makeProvider);
 
 struct ClientResult {
-  std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program
-  std::optional<Error> failure;                    // why there are outputs of the first records alone
+  std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program; none if there is a sink
+  std::uint64_t finished = 0;                      // records that have outputs
+  std::optional<Error> failure;                    // why only the first ones have
   SessionStats stats;
 };
 

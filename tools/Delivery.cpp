@@ -1,0 +1,202 @@
+#include "tools/Delivery.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "ir/bytecode/File.h"
+#include "runtime/vm/Npy.h"
+#include "runtime/vm/Report.h"
+#include "runtime/vm/ResultJournal.h"
+#include "tools/Console.h"
+
+namespace sd {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Other folders for what can't be written where it should, in this order.
+std::vector<fs::path> otherFolders() {
+  std::vector<fs::path> folders{"."};
+  for (const char *name : {"HOME", "TMPDIR"})
+    if (const char *value = std::getenv(name); value != nullptr && *value != 0) folders.emplace_back(value);
+  folders.emplace_back("/tmp");
+  return folders;
+}
+
+// Calls `write` with a path of that name in other folders until it succeeds; the path, or the last error.
+Expected<std::string> writeElsewhere(const std::string &name, const std::function<Expected<void>(std::string)> &write) {
+  Expected<void> written;
+  for (const fs::path &folder : otherFolders()) {
+    const std::string path = (folder / fmt::format("sd-run.{}.{}", ::getpid(), name)).lexically_normal().string();
+    written = write(path);
+    if (written) return path;
+  }
+  return tl::unexpected(written.error());
+}
+
+Shape joined(Shape shape, std::uint64_t records) {
+  if (shape.empty()) shape = {1};
+  shape[0] *= static_cast<std::int64_t>(records);
+  return shape;
+}
+
+} // namespace
+
+Delivery::Delivery(const DeliveryOptions &options)
+    : options_(options), io_(ioOf(options.program.program)), count_(options.skipped.size()) {}
+Delivery::Delivery(Delivery &&) noexcept = default;
+Delivery::~Delivery() = default;
+
+Expected<Delivery> Delivery::open(const DeliveryOptions &options, const Digest &records) {
+  Delivery delivery(options);
+  if (options.files.outputs.empty()) return delivery;
+  BatchKey key{options.program.digest, records, delivery.count_, 0};
+  for (const Port &port : delivery.io_.outputs) {
+    key.floats += static_cast<std::uint64_t>(elementCount(options.program.program.slots[port.slot].shape));
+    const auto file = options.files.outputs.find(port.name);
+    if (file != options.files.outputs.end() && delivery.place_.empty()) delivery.place_ = file->second + ".journal";
+  }
+  SD_ASSIGN(ResultJournal journal, ResultJournal::open(delivery.place_, key, options.resume));
+  std::vector<float> values(key.floats);
+  for (std::uint64_t record = 0; record < journal.size(); ++record) {
+    SD_TRY(journal.read(record, values));
+    if (!isValid(values) && !options.skipped[record]) delivery.invalid_.push_back(record);
+  }
+  delivery.done_ = delivery.kept_ = journal.size();
+  delivery.journal_ = std::make_unique<ResultJournal>(std::move(journal));
+  return delivery;
+}
+
+Expected<void> Delivery::put(const std::vector<Tensor<float>> &outputs) {
+  for (const Tensor<float> &output : outputs)
+    if (!isValid(output.data)) {
+      invalid_.push_back(done_);
+      break;
+    }
+  SD_TRY(journal_ ? keepNext(outputs) : printNext(outputs));
+  ++done_;
+  return {};
+}
+
+Expected<void> Delivery::printNext(const std::vector<Tensor<float>> &outputs) {
+  const std::uint64_t number = count_ > 1 ? done_ + 1 : 0;
+  const std::string text = outputs.empty()
+                               ? fmt::format("record {}: no result\n", done_ + 1)
+                               : describeRecord(options_.program.program, outputs, number, options_.classes);
+  if (print(text)) return {};
+  const auto kept = writeElsewhere("result.txt", [&](const std::string &path) {
+    return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
+                               FileMode::Private);
+  });
+  ++done_;
+  return fail(ErrorKind::Output,
+              "can't write the result to the standard output; {}{}; --output FILE writes results to "
+              "a file",
+              kept ? (number > 0 ? fmt::format("that of record {} is in ", number) : "it is in ") : "it is lost: ",
+              kept ? *kept : kept.error().message);
+}
+
+Expected<void> Delivery::keepNext(const std::vector<Tensor<float>> &outputs) {
+  std::vector<float> values;
+  for (const Tensor<float> &output : outputs)
+    values.insert(values.end(), output.data.begin(), output.data.end());
+  if (outputs.empty())
+    for (const Port &port : io_.outputs)
+      values.resize(values.size() +
+                        static_cast<std::size_t>(elementCount(options_.program.program.slots[port.slot].shape)),
+                    std::numeric_limits<float>::quiet_NaN());
+  if (journal_->isThere() && journal_->append(values)) return {};
+  const std::string name = fs::path(place_).filename().string();
+  const auto moved = writeElsewhere(name, [&](const std::string &path) -> Expected<void> {
+    SD_TRY(journal_->moveTo(path));
+    return journal_->append(values);
+  });
+  if (moved) {
+    say("sd-run",
+        fmt::format("warning: {}: can't be written any more; the results that come are kept in {}", place_, *moved));
+    return {};
+  }
+  last_ = std::move(values);
+  ++done_;
+  return tl::unexpected(moved.error());
+}
+
+Expected<void> Delivery::writeOutput(const std::string &path, std::size_t output) const {
+  const auto shapeOf = [&](std::size_t i) { return options_.program.program.slots[io_.outputs[i].slot].shape; };
+  std::size_t from = 0, all = 0;
+  for (std::size_t i = 0; i < io_.outputs.size(); ++i) {
+    if (i == output) from = all;
+    all += static_cast<std::size_t>(elementCount(shapeOf(i)));
+  }
+  const auto floats = static_cast<std::size_t>(elementCount(shapeOf(output)));
+  return writeFileAtomically(path, FileMode::Private, [&](const PutBytes &put) -> Expected<void> {
+    const std::string header = npyHeader(joined(shapeOf(output), done_));
+    SD_TRY(put({reinterpret_cast<const std::uint8_t *>(header.data()), header.size()}));
+    std::vector<float> values(all);
+    for (std::uint64_t record = 0; record < done_; ++record) {
+      if (record < journal_->size())
+        SD_TRY(journal_->read(record, values));
+      else
+        values = last_;
+      SD_TRY(put({reinterpret_cast<const std::uint8_t *>(values.data() + from), floats * sizeof(float)}));
+    }
+    return {};
+  });
+}
+
+// Empty if the output is where it should be, else what happened.
+Expected<std::string> Delivery::writeSomewhere(const std::string &path, std::size_t output) const {
+  const Expected<void> written = writeOutput(path, output);
+  if (written) return "";
+  const auto other = writeElsewhere(fs::path(path).filename().string(),
+                                    [&](const std::string &elsewhere) { return writeOutput(elsewhere, output); });
+  if (!other) return tl::unexpected(written.error());
+  return fmt::format("{}; the results are in {}", written.error().message, *other);
+}
+
+Expected<void> Delivery::finish() {
+  if (!journal_) return {};
+  if (done_ == 0) {
+    journal_->remove();
+    return {};
+  }
+  static_cast<void>(journal_->flush());
+  std::string misplaced;
+  bool lost = false;
+  for (std::size_t i = 0; i < io_.outputs.size(); ++i) {
+    const auto file = options_.files.outputs.find(io_.outputs[i].name);
+    if (file == options_.files.outputs.end()) continue;
+    const Expected<std::string> where = writeSomewhere(file->second, i);
+    lost = lost || !where;
+    const std::string &text = where ? *where : where.error().message;
+    if (!text.empty()) misplaced += (misplaced.empty() ? "" : "; ") + text;
+  }
+  if (!lost && done_ == count_) journal_->remove();
+  if (misplaced.empty()) return {};
+  if (lost && journal_->isThere())
+    misplaced +=
+        fmt::format("; {} holds the results: make room and give the same command with --resume, which computes "
+                    "none of them again",
+                    journal_->path());
+  return fail(ErrorKind::Output, "{}", misplaced);
+}
+
+std::string Delivery::whereabouts() const {
+  if (!journal_ || done_ == 0) return "";
+  std::vector<std::string> paths;
+  for (const auto &[name, path] : options_.files.outputs)
+    paths.push_back(path);
+  std::string text = fmt::format("; they are in {}", fmt::join(paths, " and "));
+  if (!journal_->isThere()) return text;
+  if (journal_->path() == place_) return text + ", and the same command with --resume goes on after them";
+  return text + fmt::format("; to go on after them, move {} to {} and give the same command with --resume",
+                            journal_->path(), place_);
+}
+
+Expected<void> Delivery::checkValid() const { return sd::checkValid(invalid_); }
+
+} // namespace sd
