@@ -19,12 +19,12 @@ struct Flags {
 };
 
 // One class for each record in the data.
-Expected<Tensor<float>> readLabels(const std::string &path, std::size_t records) {
-  SD_ASSIGN(Tensor<float> labels, readNumbers(path));
+Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records) {
+  SD_ASSIGN(Tensor<float> labels, readNumbers(path, tables));
   if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
-  for (float label : labels.data)
-    if (!(label >= 0 && label < 1e9f) || label != std::floor(label))
-      return fail("{}: {} is not the number of a class", path, label);
+  for (std::size_t i = 0; i < records; ++i)
+    if (const float label = labels.data[i]; !(label >= 0 && label < 1e9f) || label != std::floor(label))
+      return fail("{}: label {} is not the number of a class", path, i + 1);
   return labels;
 }
 
@@ -46,14 +46,14 @@ Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
-  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data));
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data, flags.model.tables));
   const Shape &first = records.front().begin()->second.shape;
   const std::int64_t batch = first.empty() ? 1 : first[0];
   const std::size_t all = records.size() * static_cast<std::size_t>(batch);
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
-    SD_ASSIGN(labels, readLabels(flags.labels, all));
+    SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, all));
   }
   const bool scores = flags.model.reveal == "scores"; // else the outputs are classes, and no scores to compare
   SD_ASSIGN(const Comparison sum,

@@ -7,6 +7,8 @@
 #include "ir/bytecode/File.h"
 #include "runtime/vm/NamedFiles.h"
 #include "runtime/vm/TensorFile.h"
+#include "tools/Console.h"
+#include "tools/TableOptions.h"
 
 namespace sd::tool {
 
@@ -34,6 +36,7 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
   addPerInput(command, "--calibrate", flags.calibrate,
               "records to measure ranges on where they can't be proved; NAME=FILE if there are several inputs")
       ->type_name("[NAME=]X.npy");
+  addTableOptions(command, flags.tables);
   command
       .add_option("--ranges", flags.ranges, "warn about ranges that are neither proved nor measured, or refuse them")
       ->check(CLI::IsMember({"warn", "require"}))
@@ -67,13 +70,13 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   addPassFlags(command, flags);
 }
 
-Expected<Tensor<float>> readNumbers(const std::string &path) {
-  return readTensor(path, {}, [](std::string_view text) { fmt::print(stderr, "note: {}\n", text); });
+Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables) {
+  return readTensor(path, tables, [](std::string_view text) { printError(fmt::format("note: {}\n", text)); });
 }
 
 void printWarnings(const std::vector<std::string> &warnings) {
   for (auto &warning : warnings)
-    fmt::print(stderr, "warning: {}\n", warning);
+    printError(fmt::format("warning: {}\n", warning));
 }
 
 std::string describeApproximations(const std::vector<Approximation> &approximations) {
@@ -89,7 +92,7 @@ std::string describeApproximations(const std::vector<Approximation> &approximati
 }
 
 Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
-                                                const std::vector<std::string> &texts) {
+                                                const std::vector<std::string> &texts, const CsvOptions &tables) {
   std::vector<RecordInput> inputs;
   NamedFileFlag files{flag, "input", {}};
   for (const Op &op : module.ops)
@@ -100,7 +103,7 @@ Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std:
   SD_ASSIGN(const auto paths, filesByName(texts, files));
   NamedTensors tensors;
   for (const auto &[name, path] : paths) {
-    SD_ASSIGN(tensors[name], readNumbers(path));
+    SD_ASSIGN(tensors[name], readNumbers(path, tables));
   }
   auto records = splitRecords(inputs, std::move(tensors));
   if (!records) return fail("{}: {}", flag, records.error().message);
@@ -131,7 +134,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
-    SD_ASSIGN(job.calibration, readRecords(job.imported, "--calibrate", flags.calibrate));
+    SD_ASSIGN(job.calibration, readRecords(job.imported, "--calibrate", flags.calibrate, flags.tables));
     options.calibration = job.calibration;
   }
   auto module = lower(job.imported, {passes, flags.manager}, job.context);
@@ -146,7 +149,7 @@ Expected<void> writeText(const std::string &path, const std::string &text) {
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
                                FileMode::Private); // the weights are in it
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    return fail("cannot write to the standard output");
+    return fail(ErrorKind::Output, "cannot write to the standard output");
   return {};
 }
 

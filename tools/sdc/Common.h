@@ -7,6 +7,7 @@
 
 #include "compiler/Compile.h"
 #include "compiler/Pipeline.h"
+#include "runtime/vm/Csv.h"
 #include "runtime/vm/Records.h"
 
 namespace sd::tool {
@@ -30,6 +31,7 @@ struct ModelFlags {
   std::string network = "lan", ranges = "warn", reveal = "scores";
   double approximationError = 0x1p-8;
   bool privateNormalization = false;
+  CsvOptions tables; // how records are read
   PassManagerOptions manager;
 };
 void addModelFlags(CLI::App &command, ModelFlags &flags);
@@ -48,7 +50,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
 
 // The records that a flag's [NAME=]FILEs hold, as sd-run splits and checks them: one map for each run of the module.
 Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
-                                                const std::vector<std::string> &texts);
+                                                const std::vector<std::string> &texts, const CsvOptions &tables);
 
 // An option that is given once for each input.
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
@@ -58,7 +60,7 @@ CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector
 std::string describeApproximations(const std::vector<Approximation> &approximations);
 
 // As readTensor(); what there is to note goes to stderr.
-Expected<Tensor<float>> readNumbers(const std::string &path);
+Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables);
 
 // "warning: ..." on stderr, a line each.
 void printWarnings(const std::vector<std::string> &warnings);

@@ -1,6 +1,7 @@
 // sdc compile: a model to model.sdb (public) and model.sdw (private weights).
 #include "compiler/codegen/Codegen.h"
 #include "ir/Printer.h"
+#include "tools/Console.h"
 #include "tools/sdc/Common.h"
 
 namespace sd::tool {
@@ -31,7 +32,7 @@ Expected<void> compile(const Flags &flags) {
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
-    fmt::print(stderr, "piecewise linear functions in place of smooth ones:\n{}", functions);
+    printError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
   SD_ASSIGN(const Compiled compiled, generate(job.module));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
