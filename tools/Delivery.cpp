@@ -109,20 +109,22 @@ Expected<void> Delivery::keepNext(const std::vector<Tensor<float>> &outputs) {
       values.resize(values.size() +
                         static_cast<std::size_t>(elementCount(options_.program.program.slots[port.slot].shape)),
                     std::numeric_limits<float>::quiet_NaN());
-  if (journal_->isThere() && journal_->append(values)) return {};
+  const Expected<void> kept = journal_->isThere()
+                                  ? journal_->append(values)
+                                  : fail(ErrorKind::Output, "{}: somebody has deleted it", journal_->path());
+  if (kept) return {};
   const std::string name = fs::path(place_).filename().string();
   const auto moved = writeElsewhere(name, [&](const std::string &path) -> Expected<void> {
     SD_TRY(journal_->moveTo(path));
     return journal_->append(values);
   });
   if (moved) {
-    say("sd-run",
-        fmt::format("warning: {}: can't be written any more; the results that come are kept in {}", place_, *moved));
+    say("sd-run", fmt::format("warning: {}; results are kept in {} from now on", kept.error().message, *moved));
     return {};
   }
   last_ = std::move(values);
   ++done_;
-  return tl::unexpected(moved.error());
+  return tl::unexpected(kept.error());
 }
 
 Expected<void> Delivery::writeOutput(const std::string &path, std::size_t output) const {

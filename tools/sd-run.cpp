@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kTool = "sd-run";
 
-void say(std::string_view text) { say(kTool, text); }
+void say(std::string_view text) { sd::say(kTool, text); }
 void sayAsService(std::string_view text) { sayWithoutWaiting(kTool, text); }
 
 Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const RunFiles &files,
@@ -173,6 +173,12 @@ struct Party {
   }
 };
 
+// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
+Error asSessionError(Error error) {
+  if (error.kind == ErrorKind::Input && !error.here) error.kind = ErrorKind::Network;
+  return error;
+}
+
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
 template <RingWord R>
@@ -181,7 +187,9 @@ Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
   DealerLine dealer(party.options, peer);
   SD_ASSIGN(const SessionOptions session, party.session(dealer));
   const bool dealt = party.options.mode == PreprocessMode::Dealer;
-  SD_ASSIGN(SessionStats stats, runService(peer, session, weights, dealt ? dealerService<R>() : twoParty));
+  auto served = runService(peer, session, weights, dealt ? dealerService<R>() : twoParty);
+  if (!served) return tl::unexpected(asSessionError(served.error()));
+  SessionStats &stats = *served;
   if (party.options.purpose == Purpose::Prepare)
     sayAsService(fmt::format("prepared {} inference{} with {}", stats.records, plural(stats.records), peer.peerName()));
   else
@@ -220,12 +228,6 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
       if (!error.empty()) sayAsService(error);
   });
   return {};
-}
-
-// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
-Error asSessionError(Error error) {
-  if (error.kind == ErrorKind::Input && !error.here) error.kind = ErrorKind::Network;
-  return error;
 }
 
 template <RingWord R>

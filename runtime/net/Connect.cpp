@@ -60,10 +60,10 @@ Expected<std::unique_ptr<Connection>> connect(const EndpointOptions &options) {
   for (std::chrono::milliseconds pause = 20ms;; pause = std::min(2 * pause, 500ms)) {
     Attempt result = attempt(options, tls, deadline);
     if (result.stream) return makeSocketConnection(std::move(result.stream), name, options.connection);
-    if (!result.again) return fail("the peer at {} {}", name, result.error);
+    if (!result.again) return fail(ErrorKind::Network, "the peer at {} {}", name, result.error);
     if (Clock::now() + pause >= deadline)
-      return fail("cannot reach a peer at {} within {} s: {}; is the other party listening there", name,
-                  static_cast<double>(options.waitForPeer.count()) / 1000, result.error);
+      return fail(ErrorKind::Network, "cannot reach a peer at {} within {} s: {}; is the other party listening there",
+                  name, static_cast<double>(options.waitForPeer.count()) / 1000, result.error);
     std::this_thread::sleep_for(pause);
   }
 }

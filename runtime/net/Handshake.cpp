@@ -57,7 +57,7 @@ Expected<IoWait> Handshake::hear() {
     SD_ASSIGN(const IoResult result, stream_->read(std::span(theirs_).subspan(received_)));
     received_ += result.bytes;
     SD_TRY(check());
-    if (result.end) return fail("closed the connection before its greeting");
+    if (result.end) return fail(ErrorKind::Network, "closed the connection before its greeting");
     if (result.wait != IoWait::None && received_ < kHelloBytes) return result.wait;
   }
   return IoWait::None;
@@ -68,13 +68,15 @@ Expected<void> Handshake::check() const {
   const std::size_t known = std::min(received_, kMagic.size());
   if (!std::equal(got.begin(), got.begin() + static_cast<std::ptrdiff_t>(known), kMagic.begin())) {
     if (looksLikeTls(got))
-      return fail("speaks TLS and this side does not; give --tls-cert, --tls-key and --tls-ca on both sides");
-    return fail("does not speak this protocol (it began with '{}')", excerpt(got));
+      return fail(ErrorKind::Network,
+                  "speaks TLS and this side does not; give --tls-cert, --tls-key and --tls-ca on both sides");
+    return fail(ErrorKind::Network, "does not speak this protocol (it began with '{}')", excerpt(got));
   }
   if (received_ < kHelloBytes) return {};
   const int version = theirs_[8] | theirs_[9] << 8;
   if (version != kTransportVersion)
-    return fail("speaks version {} of this protocol and this side version {}; use the same release on both sides",
+    return fail(ErrorKind::Network,
+                "speaks version {} of this protocol and this side version {}; use the same release on both sides",
                 version, kTransportVersion);
   return {};
 }

@@ -225,7 +225,7 @@ Expected<std::unique_ptr<Connection>> Listener::accept() {
   const std::chrono::milliseconds patience = impl.options.waitForPeer;
   const Deadline deadline = patience.count() == 0 ? Deadline::max() : Clock::now() + patience;
   while (true) {
-    if (impl.stopRequested()) return fail("the listener on {} was stopped", toString(address()));
+    if (impl.stopRequested()) return fail(ErrorKind::Network, "the listener on {} was stopped", toString(address()));
     if (std::optional<Pending> ready = impl.advance(false)) {
       if (auto peer = impl.letIn(*std::move(ready))) return peer;
       continue;
@@ -234,8 +234,8 @@ Expected<std::unique_ptr<Connection>> Listener::accept() {
     const std::string refused =
         impl.refused == 0 ? ""
                           : fmt::format("; {} turned away, the last one because {}", impl.refused, impl.lastRefused);
-    return fail("no peer came to {} within {} s{}", toString(address()), static_cast<double>(patience.count()) / 1000,
-                refused);
+    return fail(ErrorKind::Network, "no peer came to {} within {} s{}", toString(address()),
+                static_cast<double>(patience.count()) / 1000, refused);
   }
 }
 

@@ -34,7 +34,8 @@ protected:
     if (!other->roomWithin(std::chrono::milliseconds(0))) {
       const Waiting waiting(*this);
       if (!other->roomWithin(options().timeout))
-        return fail("{} has not read its messages for {} ms", peerName(), options().timeout.count());
+        return fail(ErrorKind::Network, "{} has not read its messages for {} ms", peerName(),
+                    options().timeout.count());
     }
     Expected<Incoming> incoming = other->begin(header);
     if (!incoming) {

@@ -30,7 +30,7 @@ Expected<AddressList> resolve(const Address &address, int flags) {
   const int status = getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   AddressList list(found, freeaddrinfo);
   if (status != 0)
-    return fail("the host '{}' is not known here ({})", address.host,
+    return fail(ErrorKind::Network, "the host '{}' is not known here ({})", address.host,
                 status == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(status));
   return list;
 }
@@ -109,7 +109,7 @@ Expected<Socket> listenOn(const Address &address) {
       return socket;
     error = errno;
   }
-  return fail("cannot listen on {}: {}{}", toString(address), std::strerror(error),
+  return fail(ErrorKind::Network, "cannot listen on {}: {}{}", toString(address), std::strerror(error),
               error == EADDRINUSE ? "; another program does already, choose another port with --address" : "");
 }
 
@@ -132,7 +132,7 @@ Expected<Socket> connectTo(const Address &address, Deadline deadline) {
     tune(socket);
     return socket;
   }
-  return fail("{}", std::strerror(error));
+  return fail(ErrorKind::Network, "{}", std::strerror(error));
 }
 
 Address localAddress(const Socket &socket) {
@@ -144,7 +144,8 @@ Address localAddress(const Socket &socket) {
 
 Expected<WakeUp> WakeUp::make() {
   Socket event(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!event) return fail("no descriptor is left: {}; raise the limit (ulimit -n)", std::strerror(errno));
+  if (!event)
+    return fail(ErrorKind::Resources, "no descriptor is left: {}; raise the limit (ulimit -n)", std::strerror(errno));
   return WakeUp(std::move(event));
 }
 
@@ -161,7 +162,8 @@ void WakeUp::clear() const {
 
 Expected<Timer> Timer::make() {
   Socket timer(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-  if (!timer) return fail("no descriptor is left: {}; raise the limit (ulimit -n)", std::strerror(errno));
+  if (!timer)
+    return fail(ErrorKind::Resources, "no descriptor is left: {}; raise the limit (ulimit -n)", std::strerror(errno));
   return Timer(std::move(timer));
 }
 
@@ -170,6 +172,11 @@ void Timer::start(std::chrono::nanoseconds delay) const {
   when.it_value.tv_sec = static_cast<time_t>(delay.count() / 1'000'000'000);
   when.it_value.tv_nsec = static_cast<long>(delay.count() % 1'000'000'000);
   timerfd_settime(timer_.get(), 0, &when, nullptr);
+}
+
+void Timer::stop() const {
+  const itimerspec never{};
+  timerfd_settime(timer_.get(), 0, &never, nullptr);
 }
 
 void Timer::clear() const {

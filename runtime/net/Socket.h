@@ -64,6 +64,7 @@ public:
   static Expected<Timer> make();
   int descriptor() const { return timer_.get(); }
   void start(std::chrono::nanoseconds delay) const;
+  void stop() const;
   void clear() const;
 
 private:

@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "ir/core/Guard.h"
 #include "runtime/net/FrameReader.h"
@@ -29,11 +31,18 @@ short pollEvents(IoWait wait) {
 // What the connection's own thread waits for besides the socket, and the thread that leads.
 struct Signals {
   WakeUp thread, leader;
-  Timer idle; // no one has read for kGrace
+  Timer idle;     // no one has read for kGrace
+  Timer gathered; // frames have been waiting for others for kGather
 };
 
 // A peer that keeps up makes room in the socket within this; else what is left to write goes to the queue.
 constexpr std::chrono::milliseconds kPatience{5};
+
+// Small frames leave together, when a thread starts to wait for the peer's, or else after this. One write in place of
+// many spares calls, and a delay of 40 ms each where a relay on the way holds back a small segment until the one before
+// is acknowledged (Nagle's algorithm) and the peer's system delays its acknowledgements (RFC 1122, 4.2.3.2).
+constexpr std::chrono::microseconds kGather{200};
+constexpr std::size_t kMostGathered = std::size_t{64} << 10; // beyond this they leave at once
 
 // A thread that leaves receive() will be back soon, or else the connection's own thread reads for it.
 constexpr std::chrono::milliseconds kGrace{1};
@@ -56,6 +65,7 @@ public:
 protected:
   Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) override;
   void sendClose(std::string_view reason) override;
+  void beforeWait() override;
   bool lead(Stream &stream, Clock::time_point deadline) override;
   void wake() override {
     signals_.thread.wake();
@@ -85,6 +95,7 @@ private:
   void busyFrame(unsigned sessions) override { noteBusy(sessions); }
 
   Expected<void> waitForRoom(std::unique_lock<std::mutex> &lock);
+  Expected<void> writeGathered(std::span<const std::uint8_t> body);
   Expected<void> writeNow(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body);
   Expected<void> explainBrokenLink(const Error &error);
   void run() noexcept;
@@ -99,10 +110,11 @@ private:
   std::mutex readMutex_; // the right to read; guards what follows
   FrameReader reader_;
   Incoming incoming_;
-  Stream *leading_ = nullptr; // who waits for what the leader reads
-  bool stepDown_ = false;     // the connection's own thread shall stop reading for a while
-  std::mutex writeMutex_;     // guards what follows; taken before the lock of the base, never after
-  WriteQueue queue_;
+  Stream *leading_ = nullptr;          // who waits for what the leader reads
+  bool stepDown_ = false;              // the connection's own thread shall stop reading for a while
+  std::mutex writeMutex_;              // guards what follows; taken before the lock of the base, never after
+  WriteQueue queue_;                   // what the socket had no room for
+  std::vector<std::uint8_t> gathered_; // frames that leave together, after what is in the queue
   std::condition_variable room_;
   Clock::time_point lastWrite_{};
   bool broken_ = false; // nothing can be written any more
@@ -113,15 +125,38 @@ Expected<void> SocketConnection::sendFrame(const FrameHeader &header, std::span<
   const auto head = encodeFrameHeader(header);
   std::unique_lock lock(writeMutex_);
   SD_TRY(waitForRoom(lock));
-  Expected<void> written;
-  if (queue_.empty())
-    written = writeNow(head, payload);
-  else
-    queue_.push(head, payload);
+  const bool first = gathered_.empty();
+  gathered_.insert(gathered_.end(), head.begin(), head.end());
+  if (gathered_.size() + payload.size() <= kMostGathered) {
+    gathered_.insert(gathered_.end(), payload.begin(), payload.end());
+    if (first) signals_.gathered.start(kGather);
+    return {};
+  }
+  const Expected<void> written = writeGathered(payload);
   if (written) return {};
-  broken_ = true;
   lock.unlock();
   return explainBrokenLink(written.error());
+}
+
+// Writes what has been gathered, and `body` with it.
+Expected<void> SocketConnection::writeGathered(std::span<const std::uint8_t> body) {
+  Expected<void> written;
+  if (queue_.empty() && !broken_)
+    written = writeNow(gathered_, body);
+  else
+    queue_.push(gathered_, body);
+  gathered_.clear();
+  broken_ = broken_ || !written;
+  return written;
+}
+
+void SocketConnection::beforeWait() {
+  std::unique_lock lock(writeMutex_);
+  if (gathered_.empty()) return;
+  signals_.gathered.stop();
+  const Expected<void> written = writeGathered({});
+  lock.unlock();
+  if (!written) static_cast<void>(explainBrokenLink(written.error())); // the wait ends with that
 }
 
 Expected<void> SocketConnection::waitForRoom(std::unique_lock<std::mutex> &lock) {
@@ -174,6 +209,7 @@ void SocketConnection::sendClose(std::string_view reason) {
   {
     const std::lock_guard lock(writeMutex_);
     const FrameHeader header{static_cast<std::uint32_t>(reason.size()), kControlStream, kCloseTag};
+    queue_.push(std::exchange(gathered_, {}), {});
     queue_.push(encodeFrameHeader(header), {reinterpret_cast<const std::uint8_t *>(reason.data()), reason.size()});
   }
   signals_.thread.wake();
@@ -194,6 +230,7 @@ void SocketConnection::run() noexcept {
     const std::lock_guard lock(writeMutex_);
     broken_ = true;
     queue_.clear();
+    gathered_.clear();
     room_.notify_all();
   }
 }
@@ -230,12 +267,18 @@ void SocketConnection::work() {
     const auto events = static_cast<short>(pollEvents(writing) | pollEvents(reading.wait));
     pollfd descriptors[] = {{signals_.thread.descriptor(), POLLIN, 0},
                             {signals_.idle.descriptor(), POLLIN, 0},
+                            {signals_.gathered.descriptor(), POLLIN, 0},
                             {events != 0 ? stream_->descriptor() : -1, events, 0}};
     if (!pollUntil(descriptors, giveUp)) continue;
     if (descriptors[0].revents != 0) signals_.thread.clear();
     if (descriptors[1].revents != 0) {
       signals_.idle.clear();
       watching = true;
+    }
+    if (descriptors[2].revents != 0) {
+      signals_.gathered.clear();
+      const std::lock_guard lock(writeMutex_);
+      queue_.push(std::exchange(gathered_, {}), {}); // the next turn writes it
     }
   }
 }
@@ -305,9 +348,11 @@ Expected<std::unique_ptr<Connection>> makeSocketConnection(std::unique_ptr<ByteS
   SD_ASSIGN(WakeUp thread, WakeUp::make());
   SD_ASSIGN(WakeUp leader, WakeUp::make());
   SD_ASSIGN(Timer idle, Timer::make());
+  SD_ASSIGN(Timer gathered, Timer::make());
   return guarded([&]() -> Expected<std::unique_ptr<Connection>> { // a thread for it may be refused
-    return std::make_unique<SocketConnection>(std::move(stream), std::move(peerName), options,
-                                              Signals{std::move(thread), std::move(leader), std::move(idle)});
+    return std::make_unique<SocketConnection>(
+        std::move(stream), std::move(peerName), options,
+        Signals{std::move(thread), std::move(leader), std::move(idle), std::move(gathered)});
   });
 }
 

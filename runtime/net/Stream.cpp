@@ -50,7 +50,8 @@ private:
 
 Expected<void> StreamedConnection::Stream::send(std::uint16_t tag, std::span<const std::uint8_t> payload) {
   if (payload.size() > kMaxFrameBytes)
-    return fail("a message of {} bytes is too long for one frame (at most {})", payload.size(), kMaxFrameBytes);
+    return fail(ErrorKind::Network, "a message of {} bytes is too long for one frame (at most {})", payload.size(),
+                kMaxFrameBytes);
   SD_TRY(connection_.checkOpen());
   SD_TRY(connection_.sendFrame({static_cast<std::uint32_t>(payload.size()), id_, tag}, payload));
   const std::lock_guard lock(connection_.mutex_);
@@ -85,6 +86,7 @@ Expected<std::vector<std::uint8_t>> StreamedConnection::Stream::receiveUpTo(std:
 }
 
 Expected<Channel::Arrival> StreamedConnection::Stream::await(std::chrono::milliseconds atMost) {
+  connection_.beforeWait();
   std::unique_lock lock(connection_.mutex_);
   const Clock::time_point until = Clock::now() + atMost;
   {
@@ -97,7 +99,7 @@ Expected<Channel::Arrival> StreamedConnection::Stream::await(std::chrono::millis
   if (!queue_.empty() && connection_.state_ != State::EndedHere) return Arrival::Message;
   if (connection_.state_ == State::Open) return Arrival::Nothing;
   if (connection_.quiet_) return Arrival::Closed;
-  return fail("{}", connection_.endMessage_);
+  return tl::unexpected(connection_.endError());
 }
 
 Traffic StreamedConnection::Stream::traffic() const {
@@ -115,6 +117,9 @@ bool StreamedConnection::Stream::ready() const {
 // Waits until the posted buffer is full or a message is in the queue.
 Expected<void> StreamedConnection::Stream::arrive(std::unique_lock<std::mutex> &lock, std::uint16_t tag) {
   if (ready()) return arrival();
+  lock.unlock();
+  connection_.beforeWait();
+  lock.lock();
   const Awaiting awaiting(*this, lock);
   const Clock::time_point start = Clock::now();
   bool mayLead = true;
@@ -149,7 +154,7 @@ void StreamedConnection::Stream::waitOnce(std::unique_lock<std::mutex> &lock, Cl
 Expected<void> StreamedConnection::Stream::arrival() const {
   const bool arrived = (posted_ != nullptr && posted_->state == Posted::State::Done) ||
                        (!queue_.empty() && connection_.state_ != State::EndedHere);
-  if (!arrived) return fail("{}", connection_.endMessage_);
+  if (!arrived) return tl::unexpected(connection_.endError());
   return {};
 }
 
@@ -186,7 +191,7 @@ Expected<StreamedConnection::Message> StreamedConnection::Stream::take(std::uniq
                   "program and version?",
                   id_, tag, least == most ? "" : "up to ", most, message.tag, message.size);
   connection_.close(reason);
-  return fail("{}: {}", connection_.peerName_, reason);
+  return fail(ErrorKind::Network, "{}: {}", connection_.peerName_, reason);
 }
 
 void StreamedConnection::Stream::countReceived(std::size_t payloadBytes) {

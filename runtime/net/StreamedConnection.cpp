@@ -84,8 +84,9 @@ void StreamedConnection::noteBusy(unsigned sessions) {
 void StreamedConnection::endedByPeer(std::string_view reason) {
   const std::lock_guard lock(mutex_);
   quiet_ = state_ == State::Open && reason.empty();
-  endLocked(State::PeerEnded, reason.empty() ? fmt::format("{} ended the session", peerName_)
-                                             : fmt::format("{} ended the session: {}", peerName_, printable(reason)));
+  if (reason.empty()) return endLocked(State::PeerEnded, fmt::format("{} ended the session", peerName_));
+  endLocked(State::PeerEnded, fmt::format("{} ended the session: {}", peerName_, printable(reason)),
+            ErrorKind::Refused);
 }
 
 void StreamedConnection::endLost(std::string message) {
@@ -93,9 +94,12 @@ void StreamedConnection::endLost(std::string message) {
   endLocked(State::PeerEnded, std::move(message));
 }
 
-void StreamedConnection::endLocked(State state, std::string message) {
+void StreamedConnection::endLocked(State state, std::string message, ErrorKind kind) {
   if (state_ == State::EndedHere) return;
-  if (state_ == State::Open) endMessage_ = std::move(message); // the first cause is the one to tell
+  if (state_ == State::Open) { // the first cause is the one to tell
+    endKind_ = message == kNoMemory ? ErrorKind::Resources : kind;
+    endMessage_ = std::move(message);
+  }
   state_ = state;
   for (const auto &[id, stream] : streams_)
     stream->changed_.notify_all();
@@ -105,7 +109,7 @@ void StreamedConnection::endLocked(State state, std::string message) {
 
 Expected<void> StreamedConnection::checkOpen() const {
   const std::lock_guard lock(mutex_);
-  if (state_ != State::Open) return fail("{}", endMessage_);
+  if (state_ != State::Open) return tl::unexpected(endError());
   return {};
 }
 
@@ -162,12 +166,13 @@ StreamedConnection::Waiting::~Waiting() {
 
 Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHeader &header) {
   if (header.stream >= kStreams || header.length > kMaxFrameBytes)
-    return fail("{} sent a frame of {} bytes on stream {}, which no version of this protocol does; is it the right "
+    return fail(ErrorKind::Network,
+                "{} sent a frame of {} bytes on stream {}, which no version of this protocol does; is it the right "
                 "program, and the link sound?",
                 peerName_, header.length, header.stream);
   auto &stream = static_cast<Stream &>(this->stream(header.stream));
   std::unique_lock lock(mutex_);
-  if (state_ != State::Open) return fail("{}", endMessage_);
+  if (state_ != State::Open) return tl::unexpected(endError());
   Incoming incoming;
   incoming.stream = &stream;
   Stream::Posted *posted = stream.posted_;
@@ -179,7 +184,8 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
     return incoming;
   }
   if (unread_ + weightOf(header.length) > (greeted_ ? unreadLimit_ : kUngreetedLimit))
-    return fail("{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
+    return fail(ErrorKind::Network,
+                "{} sent more than {} MiB that this side did not ask for; do both run the same program and version?",
                 peerName_, unread_ >> 20);
   unread_ += weightOf(header.length);
   lock.unlock();
@@ -187,7 +193,7 @@ Expected<StreamedConnection::Incoming> StreamedConnection::begin(const FrameHead
                       std::unique_ptr<std::uint8_t[]>(new (std::nothrow) std::uint8_t[header.length])};
   if (!incoming.message.bytes) {
     abandon(std::move(incoming));
-    return fail("no memory for a message of {} bytes from {}", header.length, peerName_);
+    return fail(ErrorKind::Resources, "no memory for a message of {} bytes from {}", header.length, peerName_);
   }
   incoming.target = {incoming.message.bytes.get(), header.length};
   return incoming;

@@ -61,6 +61,7 @@ protected:
   // For the transport to implement. None is called with the lock held, except wake().
   virtual Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) = 0;
   virtual void sendClose(std::string_view reason) = 0; // best effort; called at most once
+  virtual void beforeWait() {}                         // a thread is about to wait: what was sent must leave now
   virtual void wake() = 0;                             // the answer of holdsBack() or ended() has changed
   // Called by a thread that waits for a message of `stream`, instead of waiting until another brings it: reads
   // until ready(stream) or the deadline. False if another thread does so already.
@@ -97,7 +98,8 @@ protected:
 private:
   enum class State { Open, PeerEnded, EndedHere };
 
-  void endLocked(State state, std::string message);
+  void endLocked(State state, std::string message, ErrorKind kind = ErrorKind::Network);
+  Error endError() const { return {endMessage_, false, endKind_}; }
   bool mustHoldBack() const;
   void wakeIfHeld();
 
@@ -111,6 +113,7 @@ private:
   bool quiet_ = false;    // the peer ended the session and gave no reason
   unsigned busyWith_ = 0; // sessions of the peer's, which lets this one wait
   std::string endMessage_;
+  ErrorKind endKind_ = ErrorKind::Network;
   std::size_t unread_ = 0; // weight of the messages that wait in streams
   std::size_t unreadLimit_;
   int waiting_ = 0;

@@ -39,7 +39,7 @@ Expected<IoResult> receiveBytes(int descriptor, std::span<std::uint8_t> out) {
     }
     if (count == 0) return IoResult{.bytes = 0, .wait = IoWait::None, .end = true};
     if (wouldBlock(errno)) return IoResult{0, IoWait::Read};
-    if (errno != EINTR) return fail("cut the connection ({})", std::strerror(errno));
+    if (errno != EINTR) return fail(ErrorKind::Network, "cut the connection ({})", std::strerror(errno));
   }
 }
 
@@ -54,7 +54,7 @@ Expected<IoResult> sendBytes(int descriptor, std::span<const std::uint8_t> head,
     const ssize_t count = ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
     if (count < 0) {
       if (errno == EINTR) continue;
-      if (!wouldBlock(errno)) return fail("cut the connection ({})", std::strerror(errno));
+      if (!wouldBlock(errno)) return fail(ErrorKind::Network, "cut the connection ({})", std::strerror(errno));
       result.wait = IoWait::Write;
       return result;
     }

@@ -89,7 +89,8 @@ Expected<void> StoredBundles<Material>::compare(std::uint64_t records) {
   if (pool_.binding().party == 0) return compareAsService();
   SD_TRY(compareAsClient());
   if (common_.size() < records)
-    return fail("the stores hold {} prepared inference(s) of this program with this peer, {} are needed; run both "
+    return fail(ErrorKind::Refused,
+                "the stores hold {} prepared inference(s) of this program with this peer, {} are needed; run both "
                 "sides with --prepare N --store DIR",
                 common_.size(), records);
   return {};

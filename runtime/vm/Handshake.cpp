@@ -33,7 +33,7 @@ std::vector<std::uint8_t> encode(const Hello &hello) {
 Expected<Hello> decode(Bytes bytes) {
   ByteReader reader(bytes);
   SD_ASSIGN(const Bytes magic, reader.take(kMagic.size(), "the greeting"));
-  if (!std::ranges::equal(magic, kMagic)) return fail("the peer is not an sd-run");
+  if (!std::ranges::equal(magic, kMagic)) return fail(ErrorKind::Network, "the peer is not an sd-run");
   Hello hello;
   SD_ASSIGN(hello.version, reader.get<std::uint16_t>("the greeting's version"));
   // Another version's greeting may look otherwise from here on.
@@ -116,7 +116,7 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   if (options.party == 1) SD_TRY(control.send(kHelloTag, encode(mine)));
   SD_ASSIGN(const std::vector<std::uint8_t> bytes, control.receiveUpTo(kHelloTag, kMaxHelloBytes));
   SD_ASSIGN(const Hello theirs, decode(bytes));
-  SD_TRY(compare(mine, theirs));
+  if (auto same = compare(mine, theirs); !same) return fail(ErrorKind::Refused, "{}", same.error().message);
   HandshakeResult result;
   result.peerStore = theirs.store;
   result.records = options.party == 1 ? mine.records : theirs.records;
