@@ -114,10 +114,7 @@ Expected<void> Delivery::keepNext(const std::vector<Tensor<float>> &outputs) {
                                   : fail(ErrorKind::Output, "{}: somebody has deleted it", journal_->path());
   if (kept) return {};
   const std::string name = fs::path(place_).filename().string();
-  const auto moved = writeElsewhere(name, [&](const std::string &path) -> Expected<void> {
-    SD_TRY(journal_->moveTo(path));
-    return journal_->append(values);
-  });
+  const auto moved = writeElsewhere(name, [&](const std::string &path) { return journal_->moveTo(path, values); });
   if (moved) {
     say("sd-run", fmt::format("warning: {}; results are kept in {} from now on", kept.error().message, *moved));
     return {};

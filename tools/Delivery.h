@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
 #include "runtime/vm/Records.h"
 #include "tools/RunFiles.h"

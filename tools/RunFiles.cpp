@@ -1,6 +1,5 @@
 #include "tools/RunFiles.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "ir/bytecode/ProgramIo.h"
@@ -51,9 +50,6 @@ Expected<RunFiles> readNames(const RunOptions &options, const Program &program) 
       return fail("--output {}: results are written as .npy; choose a name that ends so, or have them printed, without "
                   "--output",
                   path);
-  const auto isStandardInput = [](const auto &input) { return input.second == "-"; };
-  if (std::ranges::count_if(files.inputs, isStandardInput) > 1)
-    return fail("--input: only one input can come from the standard input");
   return files;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/vm/NamedFiles.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace sd {
@@ -62,6 +63,9 @@ Expected<std::map<std::string, std::string>> filesByName(const std::vector<std::
     const std::string name = file.first;
     if (!files.insert(std::move(file)).second) return fail("{} {}: '{}' is given twice", flag.flag, text, name);
   }
+  const auto isStandardInput = [](const auto &file) { return file.second == "-"; };
+  if (std::ranges::count_if(files, isStandardInput) > 1)
+    return fail("{}: only one {} can come from the standard input", flag.flag, flag.what);
   return files;
 }
 

@@ -131,16 +131,17 @@ Expected<void> ResultJournal::flush() {
   return {};
 }
 
-Expected<void> ResultJournal::moveTo(const std::string &path) {
+Expected<void> ResultJournal::moveTo(const std::string &path, std::span<const float> values) {
   SD_ASSIGN(FileHandle file, openFile(path, O_EXCL));
   ResultJournal copy(path, std::move(file), key_);
   const auto fill = [&]() -> Expected<void> {
     SD_TRY(copy.begin());
-    std::vector<float> values(key_.floats);
+    std::vector<float> old(key_.floats);
     while (copy.size_ < size_) {
-      SD_TRY(read(copy.size_, values));
-      SD_TRY(copy.append(values));
+      SD_TRY(read(copy.size_, old));
+      SD_TRY(copy.append(old));
     }
+    SD_TRY(copy.append(values));
     return copy.flush();
   };
   if (const auto filled = fill(); !filled) {

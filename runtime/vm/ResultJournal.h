@@ -40,8 +40,8 @@ public:
   Expected<void> read(std::uint64_t record, std::span<float> values) const;
   Expected<void> flush();
 
-  // Goes on in a new file, with what this one holds.
-  Expected<void> moveTo(const std::string &path);
+  // Goes on in a new file, with what this one holds and one entry more; if that fails, in this one.
+  Expected<void> moveTo(const std::string &path, std::span<const float> values);
   void remove(); // the file; the journal can still be read
 
 private:

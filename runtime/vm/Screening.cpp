@@ -12,15 +12,14 @@ namespace {
 constexpr std::size_t kMostRemarks = 5;
 
 // Gives the number of values that were outside by little and are no longer.
-std::uint64_t clip(const Program &program, NamedTensors &record, double tolerance) {
+std::uint64_t clip(std::span<const RecordInput> inputs, NamedTensors &record, double tolerance) {
   std::uint64_t clipped = 0;
-  for (const Instruction &instruction : program.instructions) {
-    if (instruction.op != OpKind::Input || !instruction.attrs.has(Attr::Low)) continue;
-    const auto input = record.find(instruction.attrs.str(Attr::Name));
-    if (input == record.end()) continue;
-    const double low = instruction.attrs.f(Attr::Low), high = instruction.attrs.f(Attr::High);
+  for (const RecordInput &input : inputs) {
+    const auto given = record.find(input.name);
+    if (given == record.end() || !input.range) continue;
+    const auto [low, high] = *input.range;
     const double far = tolerance < 0 ? std::max(std::abs(low), std::abs(high)) * 0x1p-21 : tolerance;
-    for (float &value : input->second.data) {
+    for (float &value : given->second.data) {
       if (!(value < low && value >= low - far) && !(value > high && value <= high + far)) continue;
       value = nearestInside(value, low, high);
       ++clipped;
@@ -33,17 +32,18 @@ std::uint64_t clip(const Program &program, NamedTensors &record, double toleranc
 
 Expected<Screening> screenRecords(const Program &program, std::span<NamedTensors> records,
                                   const ScreeningOptions &options) {
+  const std::vector<RecordInput> inputs = recordInputs(program);
   Screening screening;
   screening.skipped.resize(records.size());
   std::size_t skipped = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (options.outOfRange == OutOfRange::Clip) screening.clipped += clip(program, records[i], options.tolerance);
+    if (options.outOfRange == OutOfRange::Clip) screening.clipped += clip(inputs, records[i], options.tolerance);
     const auto prepared = ClearPart::prepare(program, records[i]);
     if (prepared) continue;
     std::string text = records.size() > 1 ? fmt::format("record {}: ", i + 1) : "";
     text += prepared.error().message;
     if (options.showValues)
-      if (const auto value = valueOutside(program, records[i])) text += fmt::format("; it is {}", *value);
+      if (const auto value = valueOutside(inputs, records[i])) text += fmt::format("; it is {}", *value);
     if (options.outOfRange != OutOfRange::Skip) {
       const std::string_view advice = records.size() > 1 ? "; --out-of-range skip goes on without such records" : "";
       return failAs(prepared.error(), "{}{}", text, advice);

@@ -38,7 +38,7 @@ port = re.search(r":(\d+)$", service.stderr.readline().strip()).group(1)
 def start(*options, records=records, program=program, preexec=None):
     return subprocess.Popen([sd_run, "--party", "1", program, "--input", records, "--output", output, "--timeout", "20",
                              "--address", f"127.0.0.1:{port}", *options], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, cwd=folder + "/..", preexec_fn=preexec)
+                            stderr=subprocess.PIPE, text=True, cwd=os.path.dirname(folder), preexec_fn=preexec)
 
 
 def show(what, process):
@@ -87,7 +87,7 @@ if case == "other":
     show("records", start("--resume", records=other))
     show("program", start("--resume", program=program.replace("a.sdb", "b.sdb")))
 for path in re.findall(r"the results are in (\S+)", err):
-    path = os.path.join(folder + "/..", path)
+    path = os.path.join(os.path.dirname(folder), path)
     rows(path)
     os.remove(path)
 service.kill()

@@ -109,14 +109,15 @@ TEST_F(ResultJournalTest, MovesWithWhatItHolds) {
   ASSERT_TRUE(journal->append(Floats{1, 2, 3}));
   std::filesystem::remove(path_);
   EXPECT_FALSE(journal->isThere());
-  EXPECT_FALSE(journal->moveTo(folder_ + "/none/j"));
-  ASSERT_TRUE(journal->moveTo(folder_ + "/j"));
-  ASSERT_TRUE(journal->append(Floats{4, 5, 6}));
+  const Floats more{4, 5, 6};
+  EXPECT_FALSE(journal->moveTo(folder_ + "/none/j", more));
+  EXPECT_EQ(journal->size(), 1);
+  ASSERT_TRUE(journal->moveTo(folder_ + "/j", more));
   Floats values(3);
   ASSERT_TRUE(journal->read(0, values));
   EXPECT_EQ(values, (Floats{1, 2, 3}));
   EXPECT_EQ(journal->size(), 2);
-  EXPECT_FALSE(journal->moveTo(folder_ + "/j")); // it is there
+  EXPECT_FALSE(journal->moveTo(folder_ + "/j", more)); // it is there
   EXPECT_TRUE(journal->isThere());
 }
 
