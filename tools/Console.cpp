@@ -82,7 +82,7 @@ void prepareStreams() {
 void say(std::string_view tool, std::string_view text) { sayWithin(tool, text, 1000); }
 void sayWithoutWaiting(std::string_view tool, std::string_view text) { sayWithin(tool, text, 0); }
 
-bool print(std::string_view text) { return writeAll(STDOUT_FILENO, text); }
+bool writeOut(std::string_view text) { return writeAll(STDOUT_FILENO, text); }
 
 void RareLog::say(std::string_view tool, std::string_view text) {
   const double time = now();
@@ -98,7 +98,7 @@ void RareLog::say(std::string_view tool, std::string_view text) {
   sayWithoutWaiting(tool, text);
 }
 
-bool printError(std::string_view text) {
+bool writeError(std::string_view text) {
   const std::lock_guard lock(mutex);
   return writeAll(STDERR_FILENO, text);
 }

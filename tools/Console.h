@@ -23,8 +23,8 @@ void say(std::string_view tool, std::string_view text);               // waits a
 void sayWithoutWaiting(std::string_view tool, std::string_view text); // of a service, which has others to serve
 
 // Text on stdout or stderr as it is, however long a slow reader takes; false if it can't be written.
-bool print(std::string_view text);
-bool printError(std::string_view text);
+bool writeOut(std::string_view text);
+bool writeError(std::string_view text);
 
 // A line about what strangers make this machine do: the first ten in ten seconds are said, the others counted.
 class RareLog {

@@ -87,7 +87,7 @@ Expected<void> Delivery::printNext(const std::vector<Tensor<float>> &outputs) {
   const std::string text = outputs.empty()
                                ? fmt::format("record {}: no result\n", done_ + 1)
                                : describeRecord(options_.program.program, outputs, number, options_.classes);
-  if (print(text)) return {};
+  if (writeOut(text)) return {};
   const auto kept = writeElsewhere("result.txt", [&](const std::string &path) {
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
                                FileMode::Private);

@@ -158,7 +158,7 @@ std::variant<RunOptions, int> parseRunOptions(int argc, char **argv) {
   addOptions(app, options, raw);
   if (const auto code = parseArguments(app, argc, argv)) return *code;
   if (auto finished = finish(options, raw, party->count() > 0); !finished) {
-    printError(fmt::format("sd-run: {}\nRun with --help for more information.\n", finished.error().message));
+    writeError(fmt::format("sd-run: {}\nRun with --help for more information.\n", finished.error().message));
     return static_cast<int>(ErrorKind::Usage);
   }
   return options;

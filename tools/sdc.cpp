@@ -15,13 +15,13 @@ int main(int argc, char **argv) {
   sd::tool::addEstimate(app, action);
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
   if (!action) {
-    sd::printError("A subcommand is required\nRun with --help for more information.\n");
+    sd::writeError("A subcommand is required\nRun with --help for more information.\n");
     return static_cast<int>(sd::ErrorKind::Usage);
   }
   if (auto done = action(); !done) {
     const std::string &message = done.error().message;
     const bool located = message.find(": error: ") != message.npos; // rendered with their places already
-    sd::printError(fmt::format("{}{}\n", located ? "" : "error: ", message));
+    sd::writeError(fmt::format("{}{}\n", located ? "" : "error: ", message));
     return static_cast<int>(done.error().kind);
   }
   return 0;

@@ -71,12 +71,12 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
 }
 
 Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables) {
-  return readTensor(path, tables, [](std::string_view text) { printError(fmt::format("note: {}\n", text)); });
+  return readTensor(path, tables, [](std::string_view text) { writeError(fmt::format("note: {}\n", text)); });
 }
 
 void printWarnings(const std::vector<std::string> &warnings) {
   for (auto &warning : warnings)
-    printError(fmt::format("warning: {}\n", warning));
+    writeError(fmt::format("warning: {}\n", warning));
 }
 
 std::string describeApproximations(const std::vector<Approximation> &approximations) {

@@ -32,7 +32,7 @@ Expected<void> compile(const Flags &flags) {
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
-    printError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
+    writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
   SD_ASSIGN(const Compiled compiled, generate(job.module));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
