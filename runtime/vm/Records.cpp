@@ -151,15 +151,4 @@ float nearestInside(float value, double low, double high) {
   return end < low ? std::nextafter(end, std::numeric_limits<float>::infinity()) : end;
 }
 
-Tensor<float> joinOutputs(std::span<const std::vector<Tensor<float>>> records, std::size_t output) {
-  assert(!records.empty());
-  Tensor<float> joined;
-  joined.shape = records[0][output].shape;
-  if (joined.shape.empty()) joined.shape = {1};
-  joined.shape[0] *= static_cast<std::int64_t>(records.size());
-  for (const auto &outputs : records)
-    joined.data.insert(joined.data.end(), outputs[output].data.begin(), outputs[output].data.end());
-  return joined;
-}
-
 } // namespace sd

@@ -1,4 +1,4 @@
-// Records in, results out: tensors that hold several records, cut up and put together again. One set of rules for the
+// Records: tensors that hold several of them, cut up and checked. One set of rules for the
 // compiler, which checks and calibrates on records, and for the machine that runs them.
 #pragma once
 
@@ -43,8 +43,5 @@ std::optional<float> valueOutside(std::span<const RecordInput> inputs, const Nam
 
 // The float in [low, high] that is nearest to `value`.
 float nearestInside(float value, double low, double high);
-
-// The i-th output of all records along its first axis; scalars become a vector.
-Tensor<float> joinOutputs(std::span<const std::vector<Tensor<float>>> records, std::size_t output);
 
 } // namespace sd

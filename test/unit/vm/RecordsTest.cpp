@@ -109,12 +109,5 @@ TEST(Records, RangesAndNumbersAreChecked) {
   EXPECT_FALSE(checkRecord(builder.program(), {{"x", Tensor<float>({1})}}));
 }
 
-TEST(Records, OutputsAreJoined) {
-  const std::vector<std::vector<Tensor<float>>> records{{counting({1, 2}), counting({})},
-                                                        {counting({1, 2}), counting({})}};
-  EXPECT_EQ(joinOutputs(records, 0), Tensor<float>({2, 2}, {0, 1, 0, 1}));
-  EXPECT_EQ(joinOutputs(records, 1), Tensor<float>({2}, {0, 0}));
-}
-
 } // namespace
 } // namespace sd
