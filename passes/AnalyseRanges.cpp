@@ -4,6 +4,7 @@
 // weights prove never changes the program: it would tell about them.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "ir/Run.h"
 #include "passes/Intervals.h"
@@ -95,12 +96,13 @@ std::string waysOut(const Module &module, const PassOptions &options) {
 // One op of the model may have become many, such as the maxima of a pool: the worst stands for all.
 std::vector<RangeFact> worstOfEach(const std::vector<RangeFact> &facts) {
   std::vector<RangeFact> worst;
+  std::map<std::string_view, std::size_t> known; // by `where` of the given facts: the index in `worst`
   for (auto &fact : facts) {
-    auto it = std::ranges::find(worst, fact.where, &RangeFact::where);
-    if (it == worst.end())
+    const auto [found, isNew] = known.try_emplace(fact.where, worst.size());
+    if (isNew)
       worst.push_back(fact);
-    else if (fact.proved / fact.limit > it->proved / it->limit)
-      *it = fact;
+    else if (auto &other = worst[found->second]; fact.proved / fact.limit > other.proved / other.limit)
+      other = fact;
   }
   return worst;
 }

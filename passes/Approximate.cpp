@@ -52,35 +52,67 @@ bool isClear(const Graph &graph, const Op &op, bool behindSigmoid) {
 }
 
 // The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid or softmax is final only
-// if all that uses it is one of these.
-std::vector<bool> opsInTheClear(const Graph &graph) {
-  const auto &ops = graph.module.ops;
-  std::vector<bool> clear(ops.size());
-  std::vector<bool> sigmoid(ops.size()); // one is behind it
-  for (std::size_t i = 0; i < ops.size(); ++i)
-    sigmoid[i] = ops[i].kind == OpKind::Sigmoid ||
-                 std::ranges::any_of(ops[i].operands, [&](ValueId v) { return sigmoid[graph.definitions[v]]; });
-  std::set<std::size_t> inside; // sigmoids and softmaxes that are not at the end
-  for (bool changed = true; changed;) {
+// if all that uses it is one of these. Each op leaves the set at most once, and takes its users and operands along.
+class ClearEnd {
+public:
+  explicit ClearEnd(const Graph &graph)
+      : graph_(graph), clear_(graph.module.ops.size()), returns_(clear_.size()), inside_(clear_.size()) {}
+
+  std::vector<bool> ops() {
+    const auto &ops = graph_.module.ops;
+    std::vector<bool> sigmoid(ops.size()); // one is behind it
     for (std::size_t i = 0; i < ops.size(); ++i) {
-      const auto isOpened = [&](ValueId v) { return clear[graph.definitions[v]] || graph.constant(v); };
-      const bool opens = isFinal(ops[i].kind) && !inside.contains(i);
-      clear[i] = ops[i].kind == OpKind::Return || opens ||
-                 (!ops[i].operands.empty() && isClear(graph, ops[i], sigmoid[i]) &&
-                  std::ranges::all_of(ops[i].operands, isOpened));
+      sigmoid[i] = ops[i].kind == OpKind::Sigmoid ||
+                   std::ranges::any_of(ops[i].operands, [&](ValueId v) { return sigmoid[graph_.definitions[v]]; });
+      const auto isOpened = [&](ValueId v) { return clear_[graph_.definitions[v]] || graph_.constant(v); };
+      clear_[i] = stays(i) || (!ops[i].operands.empty() && isClear(graph_, ops[i], sigmoid[i]) &&
+                               std::ranges::all_of(ops[i].operands, isOpened));
+      if (!clear_[i]) left_.push_back(i);
     }
-    changed = false;
-    std::vector<bool> returns(ops.size()); // something behind it is not in the clear
-    for (std::size_t i = ops.size(); i-- > 0;) {
-      if (ops[i].result == kNoValue) continue;
-      returns[i] = std::ranges::any_of(graph.users[ops[i].result],
-                                       [&](std::size_t user) { return !clear[user] || returns[user]; });
-      const bool hasFixedPoint = ops[i].kind == OpKind::Sigmoid || ops[i].kind == OpKind::Softmax;
-      if (hasFixedPoint && clear[i] && returns[i]) changed |= inside.insert(i).second;
+    while (!left_.empty()) {
+      const std::size_t i = left_.back();
+      left_.pop_back();
+      reach(ops[i]);
+      if (clear_[i] || ops[i].result == kNoValue) continue; // it is behind this op that something is not in the clear
+      for (std::size_t user : graph_.users[ops[i].result])
+        if (clear_[user] && !stays(user) && !graph_.constant(ops[i].result)) leave(user);
+    }
+    return std::move(clear_);
+  }
+
+private:
+  // Whatever its operands are.
+  bool stays(std::size_t i) const {
+    const OpKind kind = graph_.module.ops[i].kind;
+    return kind == OpKind::Return || (isFinal(kind) && !inside_[i]);
+  }
+
+  void leave(std::size_t i) {
+    clear_[i] = false;
+    left_.push_back(i);
+  }
+
+  // Tells the ops that define the operands that something behind them is not in the clear.
+  void reach(const Op &op) {
+    for (ValueId operand : op.operands) {
+      const std::size_t i = graph_.definitions[operand];
+      if (returns_[i]) continue;
+      returns_[i] = true;
+      const OpKind kind = graph_.module.ops[i].kind;
+      if (clear_[i] && (kind == OpKind::Sigmoid || kind == OpKind::Softmax)) {
+        inside_[i] = true;
+        const auto isOpened = [&](ValueId v) { return clear_[graph_.definitions[v]] || graph_.constant(v); };
+        if (!std::ranges::all_of(graph_.module.ops[i].operands, isOpened)) clear_[i] = false;
+      }
+      left_.push_back(i);
     }
   }
-  return clear;
-}
+
+  const Graph &graph_;
+  std::vector<bool> clear_, returns_; // returns_: something behind it is not in the clear
+  std::vector<bool> inside_;          // sigmoids and softmaxes that are not at the end
+  std::vector<std::size_t> left_;     // to be told to users and operands
+};
 
 // A function of one value: the ops that compute it from `base`, the last one being it.
 struct Region {
@@ -88,10 +120,13 @@ struct Region {
   std::set<std::size_t> ops;
 };
 
+// The formulas of smooth functions have about ten ops; a search that goes on makes long chains cost their square.
+constexpr std::size_t kMostRegionOps = 32;
+
 class Approximator {
 public:
   Approximator(const Module &module, PassContext &context)
-      : graph_(module), context_(context), clear_(opsInTheClear(graph_)), rewriter_(module) {}
+      : graph_(module), context_(context), clear_(ClearEnd(graph_).ops()), rewriter_(module) {}
 
   Expected<Module> run() {
     const auto &ops = graph_.module.ops;
@@ -154,25 +189,39 @@ private:
   // Growing sets of ops in front of op `last` that depend on one value, and that nothing else uses.
   std::vector<Region> regionsOf(std::size_t last) const {
     std::vector<Region> found;
+    if (!reachesSmooth_[last]) return found;
     Region region{kNoValue, {last}};
-    for (;;) {
-      std::set<std::size_t> before; // ops that the region depends on
-      bool smooth = false;
-      for (auto i : region.ops) {
-        smooth |= isSmooth(graph_.module.ops[i].kind);
-        for (auto v : graph_.module.ops[i].operands)
-          if (!graph_.constant(v) && !region.ops.contains(graph_.definitions[v])) before.insert(graph_.definitions[v]);
-      }
+    std::set<std::size_t> before; // ops that the region depends on
+    bool smooth = false;
+    for (std::size_t newest = last; region.ops.size() <= kMostRegionOps;) {
+      const Op &op = graph_.module.ops[newest];
+      smooth |= isSmooth(op.kind);
+      for (auto v : op.operands)
+        if (!graph_.constant(v)) before.insert(graph_.definitions[v]); // not of the region yet: those come later
       if (before.size() == 1 && smooth) {
         region.base = graph_.module.ops[*before.begin()].result;
         found.push_back(region);
       }
       // The latest first: whatever lies between a common base and the last op comes before the base.
       if (before.empty() || !isElementwise(*before.rbegin())) return found;
-      const auto &users = graph_.users[graph_.module.ops[*before.rbegin()].result];
+      newest = *before.rbegin();
+      const auto &users = graph_.users[graph_.module.ops[newest].result];
       if (!std::ranges::all_of(users, [&](std::size_t user) { return region.ops.contains(user); })) return found;
-      region.ops.insert(*before.rbegin());
+      before.erase(newest);
+      region.ops.insert(newest);
     }
+    return found;
+  }
+
+  // Whether a smooth op is among `i` and the elementwise ops that it depends on: only there are regions to look for.
+  std::vector<bool> opsThatReachSmooth() const {
+    const auto &ops = graph_.module.ops;
+    std::vector<bool> reaches(ops.size());
+    for (std::size_t i = 0; i < ops.size(); ++i)
+      reaches[i] = isElementwise(i) && (isSmooth(ops[i].kind) || std::ranges::any_of(ops[i].operands, [&](ValueId v) {
+                                          return reaches[graph_.definitions[v]];
+                                        }));
+    return reaches;
   }
 
   double evaluate(const Region &region, double x) const {
@@ -272,6 +321,7 @@ private:
   Graph graph_;
   PassContext &context_;
   std::vector<bool> clear_; // ops behind the outputs
+  std::vector<bool> reachesSmooth_ = opsThatReachSmooth();
   Rewriter rewriter_;
   std::map<std::string, Expected<Fit>> known_;
   std::map<std::int64_t, Expected<SoftmaxFit>> softmaxes_; // by the number of scores

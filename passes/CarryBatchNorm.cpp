@@ -44,24 +44,32 @@ bool isZero(const std::vector<std::int64_t> &values) {
 // The linear ops at the end of all paths from `value`, whose channels stand on `axis`; false if some path ends
 // elsewhere, or pads: the rest of a channel is not zero there.
 bool collectLinearOps(const Graph &graph, ValueId value, std::size_t axis, std::vector<std::size_t> &found) {
-  const Shape &shape = graph.module.type(value).shape;
-  for (auto user : graph.users[value]) {
-    const Op &op = graph.module.ops[user];
-    if (hasConstantWeights(graph, op) && op.operands[0] == value) {
-      if (inputAxis(op, shape) != axis || (op.kind == OpKind::Conv && !isZero(op.attrs.ints(Attr::Pads)))) return false;
-      found.push_back(user);
-    } else if (op.kind == OpKind::AvgPool) {
-      const bool whole = isZero(op.attrs.ints(Attr::Pads)) && !op.attrs.i(Attr::CeilMode) && !op.attrs.has(Attr::Shift);
-      if (!whole || !collectLinearOps(graph, op.result, axis, found)) return false;
-    } else if (op.kind == OpKind::Reshape) {
-      const Shape &flat = graph.module.type(op.result).shape;
-      const bool keeps = flat.size() == 2 && flat[0] == shape[0] && flat[1] == shape[axis] && axis == 1;
-      if (!keeps || !collectLinearOps(graph, op.result, 1, found)) return false;
-    } else {
-      return false;
+  std::vector<ValueId> values{value}; // their channels all on `axis`
+  while (!values.empty()) {
+    value = values.back();
+    values.pop_back();
+    if (graph.users[value].empty()) return false;
+    const Shape &shape = graph.module.type(value).shape;
+    for (auto user : graph.users[value]) {
+      const Op &op = graph.module.ops[user];
+      if (hasConstantWeights(graph, op) && op.operands[0] == value) {
+        if (inputAxis(op, shape) != axis || (op.kind == OpKind::Conv && !isZero(op.attrs.ints(Attr::Pads))))
+          return false;
+        found.push_back(user);
+        continue;
+      }
+      bool keeps = false;
+      if (op.kind == OpKind::AvgPool)
+        keeps = isZero(op.attrs.ints(Attr::Pads)) && !op.attrs.i(Attr::CeilMode) && !op.attrs.has(Attr::Shift);
+      if (op.kind == OpKind::Reshape) {
+        const Shape &flat = graph.module.type(op.result).shape;
+        keeps = flat.size() == 2 && flat[0] == shape[0] && flat[1] == shape[axis] && axis == 1;
+      }
+      if (!keeps) return false;
+      values.push_back(op.result);
     }
   }
-  return !graph.users[value].empty();
+  return true;
 }
 
 // The ReLU behind a normalisation that can be carried, and the linear ops behind it.
@@ -117,7 +125,7 @@ Expected<Module> carryBatchNorm(const Module &module, PassContext &context) {
     } else if (const auto linear = linearOps.find(i); linear != linearOps.end()) {
       LinearParts parts = partsOf(graph, op);
       scaleLinear(parts, *linear->second);
-      rewriter.map(op.result, emit(rewriter, parts, rewriter[op.operands[0]]));
+      rewriter.map(op.result, emit(rewriter, std::move(parts), rewriter[op.operands[0]]));
     } else {
       rewriter.clone(op);
     }

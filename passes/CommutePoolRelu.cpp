@@ -16,45 +16,37 @@ bool isRising(const Op &op) {
          std::ranges::none_of(op.attrs.floats(Attr::Slopes).data, [](float slope) { return slope < 0; });
 }
 
-// One walk; true if something moved.
-bool commuteOnce(Module &module) {
-  const Graph graph(module);
-  auto isLoneRising = [&](ValueId value) { return isRising(graph.definition(value)) && graph.hasOneUser(value); };
-  auto isLoneRelu = [&](ValueId value) { return isPlainRelu(graph.definition(value)) && graph.hasOneUser(value); };
-  Rewriter rewriter(module);
-  bool moved = false;
-  for (auto &op : module.ops) {
-    const bool movable = op.kind == OpKind::MaxPool || (op.kind == OpKind::Concat && op.operands.size() > 1);
-    if (op.kind == OpKind::MaxPool && isLoneRising(op.operands[0])) {
-      const Op &function = graph.definition(op.operands[0]);
-      const ValueId pooled = rewriter.builder.create(op.kind, {rewriter[function.operands[0]]}, op.attrs, op.source);
-      rewriter.map(op.result, rewriter.builder.create(function.kind, {pooled}, function.attrs, function.source));
-      moved = true;
-      continue;
-    }
-    if (!movable || !std::ranges::all_of(op.operands, isLoneRelu)) {
-      rewriter.clone(op);
-      continue;
-    }
-    std::vector<ValueId> operands;
-    for (auto operand : op.operands)
-      operands.push_back(rewriter[graph.definition(operand).operands[0]]);
-    const ValueId result = rewriter.builder.create(op.kind, std::move(operands), op.attrs, op.source);
-    rewriter.map(op.result,
-                 rewriter.builder.create(OpKind::Relu, {result}, {}, graph.definition(op.operands[0]).source));
-    moved = true;
-  }
-  if (moved) module = rewriter.finish();
-  return moved;
-}
-
 } // namespace
 
+// One walk: a pool or concatenation looks at the functions as they have moved already.
 Expected<Module> commutePoolRelu(const Module &module, PassContext &) {
-  Module result = module;
-  while (commuteOnce(result)) {
+  const std::vector<std::vector<std::size_t>> users = usersOf(module);
+  Rewriter rewriter(module);
+  auto isLone = [&](ValueId value, bool (*is)(const Op &)) {
+    return users[value].size() == 1 && is(rewriter.made(rewriter[value]));
+  };
+  // Its place is taken by the function of the moved op.
+  auto move = [&](const Op &op, std::vector<ValueId> operands) {
+    for (auto &operand : operands)
+      operand = rewriter.made(operand).operands[0];
+    const Op function = rewriter.made(rewriter[op.operands[0]]);
+    const ValueId moved = rewriter.builder.create(op.kind, std::move(operands), op.attrs, op.source);
+    rewriter.map(op.result, rewriter.builder.create(function.kind, {moved}, function.attrs, function.source));
+  };
+  for (auto &op : module.ops) {
+    const bool isPool = op.kind == OpKind::MaxPool, joins = op.kind == OpKind::Concat && op.operands.size() > 1;
+    const auto isLoneRelu = [&](ValueId value) { return isLone(value, isPlainRelu); };
+    if ((isPool && isLone(op.operands[0], isRising)) ||
+        ((isPool || joins) && std::ranges::all_of(op.operands, isLoneRelu))) {
+      std::vector<ValueId> operands;
+      for (auto operand : op.operands)
+        operands.push_back(rewriter[operand]);
+      move(op, std::move(operands));
+    } else {
+      rewriter.clone(op);
+    }
   }
-  return result;
+  return rewriter.finish();
 }
 
 } // namespace sd

@@ -2,7 +2,7 @@
 // into all that follow it, if those are linear; else it stays, and becomes a share.scale.
 #include <cmath>
 
-#include "passes/Linear.h"
+#include "passes/FoldBackward.h"
 #include "passes/Pass.h"
 
 namespace sd {
@@ -27,19 +27,14 @@ std::optional<ChannelAffine> channelAffine(const Graph &graph, const Op &op) {
   return affine;
 }
 
-bool foldsBackward(const Graph &graph, const Op &op) {
+std::optional<OutputAffine> outputAffineOf(const Graph &graph, const Op &op, const LinearBehind &behind) {
+  if (op.kind != OpKind::BatchNorm) return std::nullopt;
   const ValueId x = op.operands[0];
-  const Op &linear = graph.definition(x);
-  return hasConstantWeights(graph, linear) && graph.hasOneUser(x) &&
-         outputAxis(linear, graph.module.type(x).shape) == 1;
-}
-
-void appendBackward(const Graph &graph, Rewriter &rewriter, const Op &op, const ChannelAffine &affine) {
-  LinearParts parts = partsOf(graph, graph.definition(op.operands[0]));
-  parts.weights = scaleOutputs(*parts.op, parts.weights, affine.factor);
-  for (std::size_t c = 0; c < parts.bias.size(); ++c)
-    parts.bias[c] = parts.bias[c] * affine.factor[c] + affine.summand[c];
-  rewriter.map(op.result, emit(rewriter, parts, rewriter[parts.op->operands[0]]));
+  const Op *linear = behind(x);
+  if (!linear || outputAxis(*linear, graph.module.type(x).shape) != 1) return std::nullopt;
+  auto affine = channelAffine(graph, op);
+  if (!affine) return std::nullopt;
+  return OutputAffine{x, std::move(affine->factor), std::move(affine->summand)};
 }
 
 bool feedsLinearOpsOnly(const Graph &graph, const Op &op) {
@@ -67,26 +62,16 @@ void appendAffine(const Graph &graph, Rewriter &rewriter, const Op &op, const Ch
 } // namespace
 
 Expected<Module> foldBatchNorm(const Module &module, PassContext &) {
-  Module current = module;
-  for (bool changed = true; changed;) { // a chain of them folds one by one
-    changed = false;
-    const Graph graph(current);
-    Rewriter rewriter(current);
-    for (auto &op : current.ops) {
-      const auto affine = op.kind == OpKind::BatchNorm ? channelAffine(graph, op) : std::nullopt;
-      if (affine && foldsBackward(graph, op)) {
-        appendBackward(graph, rewriter, op, *affine);
-        changed = true;
-      } else if (affine && feedsLinearOpsOnly(graph, op)) {
-        appendAffine(graph, rewriter, op, *affine);
-        changed = true;
-      } else {
-        rewriter.clone(op);
-      }
-    }
-    if (changed) current = rewriter.finish();
-  }
-  return current;
+  const Graph graph(module);
+  const auto read = [&](const Op &op, const LinearBehind &behind) { return outputAffineOf(graph, op, behind); };
+  return foldBackward(graph, read, [&](Rewriter &rewriter, const Op &op) {
+    const bool isAffine = op.kind == OpKind::BatchNorm && feedsLinearOpsOnly(graph, op);
+    const auto affine = isAffine ? channelAffine(graph, op) : std::nullopt;
+    if (affine)
+      appendAffine(graph, rewriter, op, *affine);
+    else
+      rewriter.clone(op);
+  });
 }
 
 } // namespace sd

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <map>
 
 #include "ir/core/Windows.h"
 #include "passes/Linear.h"
@@ -49,34 +48,38 @@ bool commutesWithFactor(const Op &op) {
   }
 }
 
-// The linear ops at the end of all paths from `value`; false if some path ends elsewhere.
-bool collectLinearOps(const Graph &graph, ValueId value, std::vector<std::size_t> &found) {
-  for (auto user : graph.users[value]) {
-    const Op &op = graph.module.ops[user];
-    if (hasConstantWeights(graph, op) && op.operands[0] == value) {
-      found.push_back(user);
-    } else if (!commutesWithFactor(op) || !collectLinearOps(graph, op.result, found)) {
-      return false;
-    }
+// By value: whether all paths from it end in linear ops that take a factor into their weights.
+std::vector<bool> reachLinearOps(const Graph &graph) {
+  std::vector<bool> reaches(graph.module.types.size());
+  for (std::size_t i = graph.module.ops.size(); i-- > 0;) {
+    const ValueId value = graph.module.ops[i].result;
+    if (value == kNoValue) continue;
+    reaches[value] = !graph.users[value].empty() && std::ranges::all_of(graph.users[value], [&](std::size_t user) {
+      const Op &op = graph.module.ops[user];
+      const bool takes = hasConstantWeights(graph, op) && op.operands[0] == value;
+      return takes || (commutesWithFactor(op) && reaches[op.result]);
+    });
   }
-  return !graph.users[value].empty();
+  return reaches;
 }
 
 } // namespace
 
 Expected<Module> foldDivisors(const Module &module, PassContext &) {
   const Graph graph(module);
+  const std::vector<bool> reaches = reachLinearOps(graph);
   Rewriter rewriter(module);
-  std::map<std::size_t, double> factors; // what the weights of an op still to come are multiplied by
-  for (std::size_t i = 0; i < module.ops.size(); ++i) {
-    const Op &op = module.ops[i];
-    if (auto it = factors.find(i); it != factors.end()) {
+  std::vector<double> factors(module.types.size(), 1); // by value: what the weights of the linear ops still take
+  for (const Op &op : module.ops) {
+    const double carried = op.operands.empty() ? 1 : factors[op.operands[0]];
+    if (carried != 1 && !commutesWithFactor(op)) {
       LinearParts parts = partsOf(graph, op);
       for (auto &w : parts.weights.data)
-        w = static_cast<float>(w * it->second);
-      rewriter.map(op.result, emit(rewriter, parts, rewriter[op.operands[0]]));
+        w = static_cast<float>(w * carried);
+      rewriter.map(op.result, emit(rewriter, std::move(parts), rewriter[op.operands[0]]));
       continue;
     }
+    if (op.result != kNoValue) factors[op.result] = carried;
     if (op.kind != OpKind::AvgPool || op.attrs.has(Attr::Shift)) {
       rewriter.clone(op);
       continue;
@@ -90,13 +93,9 @@ Expected<Module> foldDivisors(const Module &module, PassContext &) {
 
     const bool uniform = std::ranges::count(counts.data, counts.data[0]) == counts.size();
     const double factor = std::ldexp(1.0, shift) / static_cast<double>(most);
-    std::vector<std::size_t> linearOps;
     if (uniform && factor == 1) continue;
-    if (uniform && collectLinearOps(graph, op.result, linearOps)) {
-      std::ranges::sort(linearOps);
-      linearOps.erase(std::ranges::unique(linearOps).begin(), linearOps.end());
-      for (auto user : linearOps)
-        factors.try_emplace(user, 1.0).first->second *= factor;
+    if (uniform && reaches[op.result]) {
+      factors[op.result] *= factor;
       continue;
     }
     for (auto &count : counts.data)

@@ -1,7 +1,8 @@
 // Sums with and products by constants beside a linear op go into its weights and bias.
 #include <algorithm>
+#include <iterator>
 
-#include "passes/Linear.h"
+#include "passes/FoldBackward.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
 
@@ -9,32 +10,18 @@ namespace sd {
 
 namespace {
 
-// linear then affine, where nothing else uses the linear op's result.
-bool foldBackward(const Graph &graph, Rewriter &rewriter, const Op &op) {
+// What an op does to each output of the linear op before it.
+std::optional<OutputAffine> outputAffineOf(const Graph &graph, const Op &op, const LinearBehind &behind) {
   const auto affine = affineOf(graph, op);
-  if (!affine || !graph.hasOneUser(affine->x)) return false;
-  const Op &linear = graph.definition(affine->x);
-  if (!hasConstantWeights(graph, linear)) return false;
+  const Op *linear = affine ? behind(affine->x) : nullptr;
+  if (!linear) return std::nullopt;
   const Shape &shape = graph.module.type(affine->x).shape;
-  const std::size_t axis = outputAxis(linear, shape);
+  const std::size_t axis = outputAxis(*linear, shape);
   const auto factors = valuesAlong(affine->factor, shape, axis), summands = valuesAlong(affine->summand, shape, axis);
-  if (!factors || !summands) return false;
-
-  LinearParts parts = partsOf(graph, linear);
-  if (affine->scales)
-    parts.weights = scaleOutputs(linear, parts.weights, std::vector<double>(factors->begin(), factors->end()));
-  for (std::size_t i = 0; i < parts.bias.size(); ++i)
-    parts.bias[i] = parts.bias[i] * (*factors)[i] + (*summands)[i];
-  rewriter.map(op.result, emit(rewriter, parts, rewriter[linear.operands[0]]));
-  return true;
-}
-
-// Whether all that uses the operand of `linear` is linear: only then folding it forward spares something.
-bool feedsLinearOpsOnly(const Graph &graph, ValueId value) {
-  return std::ranges::all_of(graph.users[value], [&](std::size_t user) {
-    const Op &op = graph.module.ops[user];
-    return hasConstantWeights(graph, op) && op.operands[0] == value;
-  });
+  if (!factors || !summands) return std::nullopt;
+  OutputAffine along{affine->x, {}, std::vector<double>(summands->begin(), summands->end())};
+  if (affine->scales) along.factor.assign(factors->begin(), factors->end());
+  return along;
 }
 
 // moves(affine(x)) -> affine(moves(x)), so that it stands beside the linear op.
@@ -62,21 +49,53 @@ bool sinkAffine(const Graph &graph, Rewriter &rewriter, const Op &op) {
 
 enum class Which : std::uint8_t { NotNormalization, NormalizationOnly };
 
+// By op: whether it is affine and all that uses its result is linear, perhaps after such ops: only then folding it
+// forward spares something.
+std::vector<bool> opsThatFoldForward(const Graph &graph, const std::vector<Place> &places) {
+  constexpr std::uint8_t kSecond = 1, kLast = 2; // input axes of the linear ops that a value reaches, a set
+  const auto &ops = graph.module.ops;
+  std::vector<std::uint8_t> axes(graph.module.types.size());
+  std::vector<bool> folds(ops.size());
+  for (std::size_t i = ops.size(); i-- > 0;) {
+    const ValueId value = ops[i].result;
+    if (value == kNoValue) continue;
+    bool alone = true;
+    for (std::size_t user : graph.users[value]) {
+      const Op &op = ops[user];
+      const bool takes = hasConstantWeights(graph, op) && op.operands[0] == value;
+      alone &= takes || folds[user];
+      if (takes)
+        axes[value] |= op.kind == OpKind::Conv ? kSecond : kLast;
+      else if (folds[user])
+        axes[value] |= axes[op.result];
+    }
+    if (!alone) axes[value] = 0;
+    const auto affine = axes[value] && places[i] != Place::Prefix ? affineOf(graph, ops[i]) : std::nullopt;
+    if (!affine) continue;
+    const Shape &shape = graph.module.type(affine->x).shape;
+    folds[i] = (!(axes[value] & kSecond) || valuesAlong(affine->factor, shape, 1)) &&
+               (!(axes[value] & kLast) || valuesAlong(affine->factor, shape, shape.size() - 1));
+  }
+  return folds;
+}
+
 // Forward folding of affine ops in front of linear ones, until nothing changes.
 Expected<Module> foldForward(Module module, Which which) {
   for (bool changed = true; changed;) {
     changed = false;
     const Graph graph(module);
     const auto places = partition(graph, false);
+    std::vector<bool> folds;
+    if (which == Which::NotNormalization)
+      folds = opsThatFoldForward(graph, places);
+    else
+      std::ranges::transform(places, std::back_inserter(folds), [](Place place) { return place == Place::Prefix; });
     Rewriter rewriter(module);
     for (auto &op : module.ops) {
-      const std::size_t inner = op.operands.empty() ? 0 : graph.definitions[op.operands[0]];
-      const bool normalization = !op.operands.empty() && places[inner] == Place::Prefix;
       bool done = false;
-      if (normalization == (which == Which::NormalizationOnly) && !op.operands.empty() &&
-          (normalization || feedsLinearOpsOnly(graph, op.operands[0]))) {
-        SD_ASSIGN(done, foldAffineInto(graph, rewriter, op));
-        if (!done && normalization) done = sinkAffine(graph, rewriter, op);
+      if (!op.operands.empty() && folds[graph.definitions[op.operands[0]]]) {
+        SD_ASSIGN(done, foldAffineInto(graph, rewriter, op, folds));
+        if (!done && which == Which::NormalizationOnly) done = sinkAffine(graph, rewriter, op);
       }
       changed |= done;
       if (!done) rewriter.clone(op);
@@ -93,19 +112,10 @@ Expected<Module> foldForward(Module module, Which which) {
 } // namespace
 
 Expected<Module> fuseBias(const Module &module, PassContext &) {
-  Module current = module;
-  for (bool changed = true; changed;) {
-    changed = false;
-    const Graph graph(current);
-    Rewriter rewriter(current);
-    for (auto &op : current.ops)
-      if (foldBackward(graph, rewriter, op))
-        changed = true;
-      else
-        rewriter.clone(op);
-    if (changed) current = rewriter.finish();
-  }
-  return foldForward(std::move(current), Which::NotNormalization);
+  const Graph graph(module);
+  const auto read = [&](const Op &op, const LinearBehind &behind) { return outputAffineOf(graph, op, behind); };
+  Module folded = foldBackward(graph, read, [](Rewriter &rewriter, const Op &op) { rewriter.clone(op); });
+  return foldForward(std::move(folded), Which::NotNormalization);
 }
 
 Expected<Module> foldNormalization(const Module &module, PassContext &context) {

@@ -54,9 +54,9 @@ LinearParts partsOf(const Graph &graph, const Op &linear) {
   return parts;
 }
 
-ValueId emit(Rewriter &rewriter, const LinearParts &parts, ValueId x) {
+ValueId emit(Rewriter &rewriter, LinearParts parts, ValueId x) {
   const Op &op = *parts.op;
-  const ValueId weights = rewriter.builder.constant(parts.weights, op.source);
+  const ValueId weights = rewriter.builder.constant(std::move(parts.weights), op.source);
   const std::vector<float> bias(parts.bias.begin(), parts.bias.end());
   const ValueId b = rewriter.builder.constant({{static_cast<std::int64_t>(bias.size())}, bias}, op.source);
   return rewriter.builder.create(op.kind, {x, weights, b}, op.attrs, op.source);
@@ -100,10 +100,55 @@ std::optional<Affine> affineOf(const Graph &graph, const Op &op) {
   return affine;
 }
 
-Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &linear) {
+namespace {
+
+Expected<Tensor<float>> combined(OpKind kind, const Tensor<float> &a, const Tensor<float> &b) {
+  const Tensor<float> *operands[] = {&a, &b};
+  return evaluateClear(kind, operands, {});
+}
+
+// `inner`, then `outer`.
+Expected<Affine> composed(const Affine &inner, Affine outer) {
+  if (inner.adds) {
+    Tensor<float> summand = inner.summand;
+    if (outer.scales) {
+      SD_ASSIGN(summand, combined(OpKind::Mul, outer.factor, summand));
+    }
+    SD_ASSIGN(outer.summand, combined(OpKind::Add, outer.summand, summand));
+  }
+  if (inner.scales) {
+    SD_ASSIGN(outer.factor, combined(OpKind::Mul, outer.factor, inner.factor));
+  }
+  outer.x = inner.x;
+  outer.adds |= inner.adds;
+  outer.scales |= inner.scales;
+  return outer;
+}
+
+// The affine ops among `folds` in front of `linear`, as one.
+Expected<std::optional<Affine>> affineBefore(const Graph &graph, const Op &linear, const std::vector<bool> &folds) {
+  std::optional<Affine> whole;
+  for (ValueId value = linear.operands[0]; folds[graph.definitions[value]];) {
+    const auto affine = affineOf(graph, graph.definition(value));
+    if (!affine) break;
+    const Shape &x = graph.module.type(affine->x).shape;
+    if (!valuesAlong(affine->factor, x, inputAxis(linear, x))) break;
+    if (whole) {
+      SD_ASSIGN(whole, composed(*affine, *std::move(whole)));
+    } else {
+      whole = affine;
+    }
+    value = affine->x;
+  }
+  return whole;
+}
+
+} // namespace
+
+Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &linear,
+                              const std::vector<bool> &folds) {
   if (!hasConstantWeights(graph, linear)) return false;
-  const Op &inner = graph.definition(linear.operands[0]);
-  const auto affine = affineOf(graph, inner);
+  SD_ASSIGN(const auto affine, affineBefore(graph, linear, folds));
   if (!affine) return false;
   const Shape &x = graph.module.type(affine->x).shape;
   const auto factors = valuesAlong(affine->factor, x, inputAxis(linear, x));
@@ -130,7 +175,7 @@ Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &
     else
       perOutput = false;
   }
-  ValueId result = emit(rewriter, parts, rewriter[affine->x]);
+  ValueId result = emit(rewriter, std::move(parts), rewriter[affine->x]);
   if (!perOutput) {
     const ValueId sum = rewriter.builder.constant(std::move(positions), linear.source);
     result = rewriter.builder.create(OpKind::Add, {result, sum}, {}, linear.source);

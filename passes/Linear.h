@@ -29,7 +29,7 @@ struct LinearParts {
 LinearParts partsOf(const Graph &graph, const Op &linear);
 
 // Appends the op with the changed constants, on the already rewritten `x`.
-ValueId emit(Rewriter &rewriter, const LinearParts &parts, ValueId x);
+ValueId emit(Rewriter &rewriter, LinearParts parts, ValueId x);
 
 // x -> factor x + summand, from nn.add, nn.sub, nn.mul, nn.div (by) or of (sub only) one constant; the result has x's
 // shape. Tensors of one element, or of any shape that broadcasts to x's.
@@ -40,9 +40,10 @@ struct Affine {
 };
 std::optional<Affine> affineOf(const Graph &graph, const Op &op);
 
-// If `linear` takes an affine image of a value: appends the linear op on that value itself, with changed weights and
-// bias (and behind it, where zero padding makes the bias depend on the position, a sum with a constant), maps its
-// result and returns true. Exact in the reals. False, and nothing appended, if it can't.
-Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &linear);
+// If `linear` takes an affine image of a value, by ops among `folds` (by op), one after the other: appends the linear
+// op on that value itself, with changed weights and bias (and behind it, where zero padding makes the bias depend on
+// the position, a sum with a constant), maps its result and returns true. Exact in the reals. False, and nothing
+// appended, if it can't.
+Expected<bool> foldAffineInto(const Graph &graph, Rewriter &rewriter, const Op &linear, const std::vector<bool> &folds);
 
 } // namespace sd

@@ -182,13 +182,7 @@ private:
   }
 
   // x - max x, as a softmax takes it.
-  bool isBelowMaximum(const Op &op) const {
-    if (op.kind != OpKind::ShareSub) return false;
-    const Op *subtrahend = &module_.ops[definitions_[op.operands[1]]];
-    while (subtrahend->kind == OpKind::ShareGather || subtrahend->kind == OpKind::ShareReshape)
-      subtrahend = &module_.ops[definitions_[subtrahend->operands[0]]];
-    return subtrahend->kind == OpKind::ShareMax;
-  }
+  bool isBelowMaximum(const Op &op) const { return op.kind == OpKind::ShareSub && isMaximum_[op.operands[1]]; }
 
   // Whether a summand is to be brought to a scale at which not even |y| < 2 fits.
   bool raisingOverflows(const Op &sum, int pending) const {
@@ -197,16 +191,31 @@ private:
 
   bool repeatsForProducts(const Op &gather) const {
     const auto count = [&](ValueId v) { return elementCount(module_.type(v).shape); };
-    return count(gather.result) > count(gather.operands[0]) && reachesProductsAlone(gather.result);
+    return count(gather.result) > count(gather.operands[0]) && reachesProductsAlone_[gather.result];
   }
-  bool reachesProductsAlone(ValueId value) const {
-    return std::ranges::all_of(users_[value], [&](std::size_t user) {
-      const Op &op = module_.ops[user];
-      const bool moves = op.kind == OpKind::ShareGather || op.kind == OpKind::ShareReshape;
-      return moves ? reachesProductsAlone(op.result)
-                   : op.kind == OpKind::ShareMul || op.kind == OpKind::ShareScale || op.kind == OpKind::ShareConv ||
-                         op.kind == OpKind::ShareMatMul;
-    });
+
+  static bool moves(const Op &op) { return op.kind == OpKind::ShareGather || op.kind == OpKind::ShareReshape; }
+
+  // By value: whether it is a maximum, perhaps moved.
+  std::vector<bool> maxima() const {
+    std::vector<bool> is(module_.types.size());
+    for (const Op &op : module_.ops)
+      if (op.kind == OpKind::ShareMax || moves(op)) is[op.result] = op.kind == OpKind::ShareMax || is[op.operands[0]];
+    return is;
+  }
+
+  // By value: whether all that uses it, perhaps moved, are products.
+  std::vector<bool> valuesOfProductsAlone() const {
+    std::vector<bool> alone(module_.types.size());
+    for (std::size_t i = module_.ops.size(); i-- > 0;)
+      if (const ValueId value = module_.ops[i].result; value != kNoValue)
+        alone[value] = std::ranges::all_of(users_[value], [&](std::size_t user) {
+          const Op &op = module_.ops[user];
+          return moves(op) ? alone[op.result]
+                           : op.kind == OpKind::ShareMul || op.kind == OpKind::ShareScale ||
+                                 op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
+        });
+    return alone;
   }
 
   bool joinsSharedValues(const Op &concat) const {
@@ -231,9 +240,8 @@ private:
     if (const auto known = pools_.find(value); known != pools_.end()) return known->second;
     if (std::ranges::any_of(users_[value], [&](std::size_t user) { return isBelowMaximum(module_.ops[user]); }))
       return pools_[value] = true;
-    std::set<std::size_t> reached;
     bool ends = false; // without a ReLU that would truncate for nothing
-    collectPool(value, reached, ends);
+    const std::set<std::size_t> reached = collectPool(value, ends);
     double carried = 0, landedSeconds = seconds(truncateCost(module_.ringBits, bits), value), lastTruncation = 0;
     bool compares = false;
     for (auto i : reached) {
@@ -253,14 +261,21 @@ private:
     return pools_[value] = compares && landedSeconds < carried;
   }
 
-  void collectPool(ValueId value, std::set<std::size_t> &reached, bool &ends) const {
-    for (auto user : users_[value]) {
-      const Op &op = module_.ops[user];
-      const bool passes = op.kind == OpKind::ShareMax || op.kind == OpKind::ShareGather;
-      ends |= !passes && op.kind != OpKind::ShareRelu;
-      if ((passes || op.kind == OpKind::ShareRelu) && reached.insert(user).second && passes)
-        collectPool(op.result, reached, ends);
-    }
+  // The nearest, up to kMostReached: a chain of pools would otherwise be walked anew from each.
+  std::set<std::size_t> collectPool(ValueId value, bool &ends) const {
+    constexpr std::size_t kMostReached = 128;
+    std::set<std::size_t> reached;
+    std::vector<ValueId> values{value};
+    for (std::size_t at = 0; at < values.size(); ++at)
+      for (auto user : users_[values[at]]) {
+        if (reached.size() == kMostReached) return reached;
+        const Op &op = module_.ops[user];
+        const bool passes = op.kind == OpKind::ShareMax || op.kind == OpKind::ShareGather;
+        ends |= !passes && op.kind != OpKind::ShareRelu;
+        if ((passes || op.kind == OpKind::ShareRelu) && reached.insert(user).second && passes)
+          values.push_back(op.result);
+      }
+    return reached;
   }
 
   bool equalPending(const Op &op) const { return pending_[op.operands[0]] == pending_[op.operands[1]]; }
@@ -270,6 +285,7 @@ private:
   const int k_, mostBits_; // the bound of what nothing is known of; of a truncation
   std::vector<std::size_t> definitions_ = definitionsOf(module_);
   std::vector<std::vector<std::size_t>> users_ = usersOf(module_);
+  std::vector<bool> isMaximum_ = maxima(), reachesProductsAlone_ = valuesOfProductsAlone();
   std::map<ValueId, bool> pools_; // landsBeforePool, once asked
   Rewriter rewriter_;
   Complaints complaints_;

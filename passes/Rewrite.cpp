@@ -21,6 +21,13 @@ const Tensor<float> *Graph::constant(ValueId value) const {
   return op.kind == OpKind::Constant ? &op.attrs.floats(Attr::Value) : nullptr;
 }
 
+const Op &Rewriter::made(ValueId newValue) {
+  const auto &ops = builder.module().ops;
+  for (; seen_ < ops.size(); ++seen_)
+    if (ops[seen_].result != kNoValue) made_.push_back(seen_); // the builder numbers values in order
+  return ops[made_[newValue]];
+}
+
 ValueId Rewriter::clone(const Op &op, Attrs attrs) {
   Op copy{op.kind, {}, kNoValue, std::move(attrs), op.source};
   for (auto operand : op.operands)

@@ -60,6 +60,9 @@ public:
   }
   void map(ValueId oldValue, ValueId newValue) { map_[oldValue] = newValue; }
 
+  // The new op that defines a new value; not to be held while ops are appended.
+  const Op &made(ValueId newValue);
+
   // Appends the op as it is, with mapped operands (or with `attrs` instead of its own).
   ValueId clone(const Op &op) { return clone(op, op.attrs); }
   ValueId clone(const Op &op, Attrs attrs);
@@ -75,6 +78,8 @@ public:
 private:
   const Module &old_;
   std::vector<ValueId> map_;
+  std::vector<std::size_t> made_; // by new value: the op that defines it, of the first `seen_` ops
+  std::size_t seen_ = 0;
 };
 
 // Drops ops whose results nothing uses; inputs and nn.return stay.

@@ -10,44 +10,52 @@ namespace sd {
 
 namespace {
 
+// One walk: ops look at the simplified ones that they depend on, so that a chain takes its length, not its square.
 class Simplifier {
 public:
-  explicit Simplifier(const Module &module) : module_(module), graph_(module), rewriter_(module) {}
+  explicit Simplifier(const Module &module) : module_(module), rewriter_(module) {}
 
-  Expected<bool> run() {
+  Expected<Module> run() {
     for (auto &op : module_.ops) {
       SD_ASSIGN(const bool done, simplifyOp(op));
-      changed_ |= done;
       if (!done) rewriter_.clone(op);
     }
-    return changed_;
+    return rewriter_.finish();
   }
-  Module finish() { return rewriter_.finish(); }
 
 private:
-  const Type &type(ValueId value) const { return module_.type(value); }
-  const Op &inner(const Op &op) const { return graph_.definition(op.operands[0]); }
+  const Type &type(ValueId value) const { return rewriter_.builder.type(value); }
+  ValueId operand(const Op &op, std::size_t i) const { return rewriter_[op.operands[i]]; }
 
-  bool forward(const Op &op, ValueId operand) {
-    rewriter_.map(op.result, rewriter_[operand]);
+  // The simplified op that defines the first operand; not to be held while ops are appended.
+  const Op &inner(const Op &op) { return rewriter_.made(operand(op, 0)); }
+  const Tensor<float> *constant(ValueId value) {
+    const Op &op = rewriter_.made(value);
+    return op.kind == OpKind::Constant ? &op.attrs.floats(Attr::Value) : nullptr;
+  }
+
+  bool forward(const Op &op, ValueId simplified) {
+    rewriter_.map(op.result, simplified);
     return true;
   }
 
-  // Appends `kind` on the operand of the op before.
-  bool join(const Op &op, Attrs attrs) {
-    rewriter_.replace(op, op.kind, {rewriter_[inner(op).operands[0]]}, std::move(attrs));
+  // Appends `op` with these attributes on the operand of the op before, or nothing if that has the result already.
+  bool join(const Op &op, Attrs attrs, bool changesNothing) {
+    const ValueId x = inner(op).operands[0];
+    if (changesNothing) return forward(op, x);
+    rewriter_.replace(op, op.kind, {x}, std::move(attrs));
     return true;
   }
 
-  bool isAll(ValueId value, float number) const {
-    const auto *constant = graph_.constant(value);
-    return constant && std::ranges::all_of(constant->data, [&](float v) { return v == number; });
+  bool isAll(ValueId value, float number) {
+    const auto *tensor = constant(value);
+    return tensor && std::ranges::all_of(tensor->data, [&](float v) { return v == number; });
   }
 
   Expected<bool> foldConstant(const Op &op) {
     std::vector<const Tensor<float> *> operands;
-    for (auto operand : op.operands) {
-      operands.push_back(graph_.constant(operand));
+    for (std::size_t i = 0; i < op.operands.size(); ++i) {
+      operands.push_back(constant(operand(op, i)));
       if (!operands.back()) return false;
     }
     auto value = evaluateClear(op.kind, operands, op.attrs);
@@ -57,49 +65,62 @@ private:
   }
 
   bool neutral(const Op &op, int constantSide, float number) {
-    const ValueId other = op.operands[1 - constantSide];
-    return isAll(op.operands[constantSide], number) && type(other) == type(op.result) && forward(op, other);
+    const ValueId other = operand(op, 1 - constantSide);
+    return type(other) == module_.type(op.result) && isAll(operand(op, constantSide), number) && forward(op, other);
+  }
+
+  bool reshape(const Op &op) {
+    const Type &result = module_.type(op.result);
+    if (type(operand(op, 0)) == result) return forward(op, operand(op, 0));
+    if (inner(op).kind != OpKind::Reshape) return false;
+    return join(op, op.attrs, type(inner(op).operands[0]) == result);
   }
 
   bool transpose(const Op &op) {
     const auto &perm = op.attrs.ints(Attr::Perm);
-    if (std::ranges::is_sorted(perm)) return forward(op, op.operands[0]);
+    if (std::ranges::is_sorted(perm)) return forward(op, operand(op, 0));
     if (inner(op).kind != OpKind::Transpose) return false;
     const auto &before = inner(op).attrs.ints(Attr::Perm);
     std::vector<std::int64_t> both;
     for (auto axis : perm)
       both.push_back(before[axis]);
-    return join(op, {{Attr::Perm, both}});
+    const bool changesNothing = std::ranges::is_sorted(both);
+    return join(op, {{Attr::Perm, std::move(both)}}, changesNothing);
   }
 
   bool gather(const Op &op) {
     const auto &indices = op.attrs.ints(Attr::Indices);
-    std::vector<std::int64_t> all(type(op.operands[0]).shape[op.attrs.i(Attr::Axis)]);
+    std::vector<std::int64_t> all(type(operand(op, 0)).shape[op.attrs.i(Attr::Axis)]);
     std::iota(all.begin(), all.end(), 0);
-    return indices == all && forward(op, op.operands[0]);
+    return indices == all && forward(op, operand(op, 0));
   }
 
   bool pad(const Op &op) {
-    return std::ranges::all_of(op.attrs.ints(Attr::Pads), [](auto p) { return p == 0; }) && forward(op, op.operands[0]);
+    return std::ranges::all_of(op.attrs.ints(Attr::Pads), [](auto p) { return p == 0; }) && forward(op, operand(op, 0));
   }
 
-  // A zero padding of the spatial axes before a convolution becomes the convolution's own.
+  // Zero paddings of the spatial axes before a convolution become the convolution's own.
   bool conv(const Op &op) {
-    const Op &before = inner(op);
-    if (before.kind != OpKind::Pad || before.attrs.f(Attr::Fill) != 0) return false;
-    const auto &outer = before.attrs.ints(Attr::Pads);
-    const std::size_t rank = outer.size() / 2;
-    if (outer[0] || outer[1] || outer[rank] || outer[rank + 1]) return false;
     auto pads = op.attrs.ints(Attr::Pads);
-    for (std::size_t i = 0; i + 2 < rank; ++i) {
-      pads[i] += outer[i + 2];
-      pads[i + rank - 2] += outer[i + 2 + rank];
+    ValueId x = operand(op, 0);
+    while (true) {
+      const Op &before = rewriter_.made(x);
+      if (before.kind != OpKind::Pad || before.attrs.f(Attr::Fill) != 0) break;
+      const auto &outer = before.attrs.ints(Attr::Pads);
+      const std::size_t rank = outer.size() / 2;
+      if (outer[0] || outer[1] || outer[rank] || outer[rank + 1]) break;
+      for (std::size_t i = 0; i + 2 < rank; ++i) {
+        pads[i] += outer[i + 2];
+        pads[i + rank - 2] += outer[i + 2 + rank];
+      }
+      x = before.operands[0];
     }
+    if (x == operand(op, 0)) return false;
     Attrs attrs = op.attrs;
-    attrs.set(Attr::Pads, pads);
-    std::vector<ValueId> operands{rewriter_[before.operands[0]]};
+    attrs.set(Attr::Pads, std::move(pads));
+    std::vector<ValueId> operands{x};
     for (std::size_t i = 1; i < op.operands.size(); ++i)
-      operands.push_back(rewriter_[op.operands[i]]);
+      operands.push_back(operand(op, i));
     rewriter_.replace(op, op.kind, std::move(operands), std::move(attrs));
     return true;
   }
@@ -110,7 +131,7 @@ private:
     if (folded) return true;
     switch (op.kind) {
     case OpKind::Identity:
-      return forward(op, op.operands[0]);
+      return forward(op, operand(op, 0));
     case OpKind::Add:
       return neutral(op, 0, 0) || neutral(op, 1, 0);
     case OpKind::Sub:
@@ -120,10 +141,9 @@ private:
     case OpKind::Div:
       return neutral(op, 1, 1);
     case OpKind::Relu:
-      return isPlainRelu(op) && isPlainRelu(inner(op)) && forward(op, op.operands[0]);
+      return isPlainRelu(op) && isPlainRelu(inner(op)) && forward(op, operand(op, 0));
     case OpKind::Reshape:
-      if (type(op.operands[0]) == type(op.result)) return forward(op, op.operands[0]);
-      return inner(op).kind == OpKind::Reshape && join(op, op.attrs);
+      return reshape(op);
     case OpKind::Transpose:
       return transpose(op);
     case OpKind::Gather:
@@ -133,28 +153,21 @@ private:
     case OpKind::Conv:
       return conv(op);
     case OpKind::Concat:
-      return op.operands.size() == 1 && forward(op, op.operands[0]);
+      return op.operands.size() == 1 && forward(op, operand(op, 0));
     default:
       return false;
     }
   }
 
   const Module &module_;
-  Graph graph_;
   Rewriter rewriter_;
-  bool changed_ = false;
 };
 
 } // namespace
 
 Expected<Module> simplify(const Module &module, PassContext &) {
-  Module current = withoutDeadOps(module);
-  while (true) {
-    Simplifier simplifier(current);
-    SD_ASSIGN(const bool changed, simplifier.run());
-    if (!changed) return current;
-    current = simplifier.finish();
-  }
+  const Module live = withoutDeadOps(module);
+  return Simplifier(live).run();
 }
 
 } // namespace sd

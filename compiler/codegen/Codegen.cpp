@@ -14,13 +14,16 @@ namespace {
 
 class Generator {
 public:
-  explicit Generator(const Module &module)
-      : module_(module), definitions_(definitionsOf(module)), users_(usersOf(module)) {}
+  explicit Generator(Module module) : module_(std::move(module)), users_(usersOf(module_)) {}
 
   Expected<Compiled> run() {
     SD_TRY(requireLowered());
     splitClearOps();
     done_.assign(module_.ops.size(), false);
+    waiting_.assign(module_.ops.size(), 0);
+    for (const auto &users : users_)
+      for (std::size_t user : users)
+        ++waiting_[user];
     slots_.assign(module_.types.size(), ~SlotId{0});
     out_.program.ringBits = module_.ringBits;
     out_.program.name = plainText(module_.name, format::kMaxStringBytes);
@@ -75,9 +78,7 @@ private:
     return found;
   }
 
-  bool ready(std::size_t index) const {
-    return std::ranges::all_of(module_.ops[index].operands, [&](ValueId v) { return done_[definitions_[v]]; });
-  }
+  bool ready(std::size_t index) const { return waiting_[index] == 0; }
 
   // The secure part between inputs and outputs.
   Expected<void> body() {
@@ -94,10 +95,12 @@ private:
         rounds.push_back({i});
       }
     }
-    for (std::size_t left = rounds.size();; --left) {
+    for (auto first = rounds.begin();;) { // the first that is not done: the rounds' order is mostly theirs already
       emitAll(takeRunnable(), false);
-      if (left == 0) break;
-      const auto next = std::ranges::find_if(rounds, [&](const auto &round) {
+      while (first != rounds.end() && done_[first->front()])
+        ++first;
+      if (first == rounds.end()) break;
+      const auto next = std::find_if(first, rounds.end(), [&](const auto &round) {
         return !done_[round.front()] && std::ranges::all_of(round, [&](std::size_t i) { return ready(i); });
       });
       if (next == rounds.end()) return unorderable(rounds);
@@ -121,6 +124,7 @@ private:
     done_[index] = true;
     if (module_.ops[index].result == kNoValue) return;
     for (std::size_t user : users_[module_.ops[index].result]) {
+      --waiting_[user];
       const OpInfo &kind = info(module_.ops[user].kind);
       if (kind.level == Level::Share && !kind.isInteractive() && ready(user)) runnable_.insert(user);
     }
@@ -142,13 +146,14 @@ private:
     auto &program = out_.program;
     const auto begin = static_cast<std::uint32_t>(program.instructions.size());
     for (std::size_t i : list)
-      emit(module_.ops[i]);
+      emit(i);
     for (std::size_t i : list)
       finish(i);
     program.groups.push_back({begin, static_cast<std::uint32_t>(program.instructions.size()), interactive});
   }
 
-  void emit(const Op &op) {
+  void emit(std::size_t index) {
+    const Op &op = module_.ops[index];
     Instruction it{op.kind, {}, ~SlotId{0}, op.attrs, plainText(op.source, format::kMaxStringBytes)};
     for (ValueId v : op.operands)
       it.operands.push_back(slots_[v]);
@@ -158,7 +163,7 @@ private:
     }
     it.attrs.erase(Attr::Round);
     if (op.kind == OpKind::ShareConstant) {
-      weights_.push_back(&op.attrs.int64s(Attr::Weights));
+      weights_.push_back(index);
       it.attrs.erase(Attr::Weights);
     }
     if (op.kind == OpKind::Input)
@@ -172,29 +177,34 @@ private:
     out_.program.instructions.push_back(std::move(it));
   }
 
-  // What the program's share.constants stand for; the rule of share.constant says that it fits.
+  // What the program's share.constants stand for; the rule of share.constant says that it fits. The module's own go one
+  // by one: they are most of what a compilation holds.
   template <RingWord R>
-  WeightSet<R> weights(const Digest &program) const {
+  WeightSet<R> weights(const Digest &program) {
     WeightSet<R> set{program, {}};
-    for (const auto *tensor : weights_)
-      set.tensors.push_back({tensor->shape, {tensor->data.begin(), tensor->data.end()}});
+    for (const std::size_t index : weights_) {
+      Attrs &attrs = module_.ops[index].attrs;
+      const Tensor<std::int64_t> &tensor = attrs.int64s(Attr::Weights);
+      set.tensors.push_back({tensor.shape, {tensor.data.begin(), tensor.data.end()}});
+      attrs.erase(Attr::Weights);
+    }
     return set;
   }
 
-  const Module &module_;
-  std::vector<const Tensor<std::int64_t> *> weights_; // in the program's order
-  std::vector<std::size_t> definitions_;              // op that defines each value
-  std::vector<std::vector<std::size_t>> users_;       // ops that use each value
+  Module module_;
+  std::vector<std::size_t> weights_;            // share.constants in the program's order
+  std::vector<std::vector<std::size_t>> users_; // ops that use each value
   std::vector<std::size_t> before_, after_;
-  std::vector<bool> done_;         // by op
-  std::set<std::size_t> runnable_; // local ops whose operands are done, and they are not
-  std::vector<SlotId> slots_;      // by value
+  std::vector<bool> done_;           // by op
+  std::vector<std::size_t> waiting_; // by op: its operands that are not done
+  std::set<std::size_t> runnable_;   // local ops whose operands are done, and they are not
+  std::vector<SlotId> slots_;        // by value
   Compiled out_;
 };
 
 } // namespace
 
-Expected<Compiled> generate(const Module &lowered) { return Generator(lowered).run(); }
+Expected<Compiled> generate(Module lowered) { return Generator(std::move(lowered)).run(); }
 
 Expected<void> writeCompiled(const Compiled &compiled, const std::string &programPath, const std::string &weightsPath) {
   SD_ASSIGN(const auto program, writeProgram(compiled.program));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -12,9 +11,24 @@
 namespace sd {
 namespace {
 
-// A model that asks for more is refused before memory is taken: a few bytes of it can describe any size.
-constexpr std::int64_t kMaxFoldedElements = std::int64_t{1} << 28;
+// A model that asks for more is refused before memory is taken.
+constexpr std::int64_t kFoldedElements = std::int64_t{1} << 25, kFoldedPerStored = 4;
+constexpr double kFoldedProducts = 0x1p32, kProductsPerStored = 256; // seconds; a low-rank update of each weight
 constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 27;
+constexpr std::size_t kMaxOps = std::size_t{1} << 20; // a program holds no more instructions
+
+// Multiply-adds, about.
+double productsOf(OpKind op, const std::vector<Type> &operands, const Attrs &attrs, const Shape &result) {
+  double each = 1; // of an element of the result
+  const auto times = [&](std::int64_t count) { each *= static_cast<double>(count); };
+  if (op == OpKind::Conv)
+    std::for_each(operands[1].shape.begin() + 1, operands[1].shape.end(), times);
+  else if (op == OpKind::MatMul || op == OpKind::VecDot)
+    times(operands[0].shape.back());
+  else if (op == OpKind::MaxPool || op == OpKind::AvgPool)
+    std::ranges::for_each(attrs.ints(Attr::Kernel), times);
+  return each * static_cast<double>(elementCount(result));
+}
 
 Expected<void> expectFinite(const Value &x) {
   const auto &data = x.floats()->data;
@@ -60,6 +74,8 @@ Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
 
 Expected<Value> Emitter::add(Op op, Value::Stage stage, bool isInteger) {
   op.source = source_;
+  if (builder_.module().ops.size() >= kMaxOps)
+    return fail("makes more than {} ops with those before it; use a smaller network, or shorter sequences", kMaxOps);
   SD_ASSIGN(const ValueId id, builder_.add(std::move(op)));
   const Shape &shape = builder_.type(id).shape;
   const std::int64_t size = elementCount(shape);
@@ -70,8 +86,22 @@ Expected<Value> Emitter::add(Op op, Value::Stage stage, bool isInteger) {
 
 Expected<void> Emitter::takeBudget(const Shape &constant) {
   SD_ASSIGN(const std::int64_t size, checkedElementCount(constant));
+  const std::int64_t most = kFoldedElements + kFoldedPerStored * storedElements_;
+  if (size > most - constantElements_)
+    return fail("makes constants of {} elements, with those before it more than the {} that a model of this size may; "
+                "store constants in the file, or make the tensors smaller",
+                size, most);
   constantElements_ += size;
-  if (constantElements_ > kMaxFoldedElements) return fail("the model's constant part is too large to evaluate");
+  return {};
+}
+
+Expected<void> Emitter::takeWork(double products) {
+  const double most = kFoldedProducts + kProductsPerStored * static_cast<double>(storedElements_);
+  if (products > most - products_)
+    return fail("computes with constants alone, {:.3g} multiply-adds, with those before it more than the {:.3g} that a "
+                "model of this size may; replace it by its result",
+                products, most);
+  products_ += products;
   return {};
 }
 
@@ -157,6 +187,7 @@ Expected<Value> Emitter::gather(const Value &x, std::int64_t axis, std::vector<s
     return fold::gather(x, axis, indices);
   }
   if (static_cast<std::int64_t>(indices.size()) > kMaxSelected) return fail("the result is too large");
+  SD_TRY(takeBudget({static_cast<std::int64_t>(indices.size())}));
   if (indices.empty()) return fail("selects no elements of a computed value");
   Attrs attrs;
   attrs.set(Attr::Axis, axis);
@@ -211,10 +242,10 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
   if (std::ranges::none_of(xs, &Value::isConstant)) return result;
   // The constants stand where the zeros are.
   if (opened) return fail("joins an opened value with a constant, which the hospital would learn");
+  SD_TRY(takeBudget(shape));
   std::vector<Value> constants;
   for (const Value &x : xs)
     constants.push_back(x.isConstant() ? x : Value::of(Tensor<float>(x.shape(), 0.0f)));
-  SD_TRY(takeBudget(shape));
   return arithmetic(OpKind::Add, result, fold::concat(constants, axis));
 }
 
@@ -311,7 +342,10 @@ Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
 }
 
 Expected<Value> Emitter::relu(const Value &x) {
-  if (x.isConstant() && !x.isInteger()) return fold::map(x, [](float v) { return v < 0 ? 0.0f : v; });
+  if (x.isConstant() && !x.isInteger()) {
+    SD_TRY(takeBudget(x.shape()));
+    return fold::map(x, [](float v) { return v < 0 ? 0.0f : v; });
+  }
   return compute(OpKind::Relu, {x});
 }
 
@@ -326,6 +360,7 @@ Expected<Value> Emitter::folded(OpKind op, const std::vector<Value> &operands, c
   }
   SD_ASSIGN(const Type type, resultType(op, types, attrs));
   SD_TRY(takeBudget(type.shape));
+  SD_TRY(takeWork(productsOf(op, types, attrs, type.shape)));
   SD_ASSIGN(Tensor<float> result, evaluateClear(op, values, attrs));
   return Value::of(std::move(result));
 }
@@ -349,17 +384,19 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   return add(std::move(out), Value::Stage::Secret, false);
 }
 
-bool Emitter::isWhole(const Value &x) const {
-  const std::function<bool(ValueId)> whole = [&](ValueId id) {
-    const Op &op = maker(id);
-    if (op.kind == OpKind::Constant)
-      return std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
-    if (op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK) return true;
+bool Emitter::isWhole(const Value &x) {
+  if (!x.isOpened()) return false;
+  while (wholeValues_.size() <= x.id()) {
+    const Op &op = maker(static_cast<ValueId>(wholeValues_.size()));
     const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose || op.kind == OpKind::Gather;
     const bool keeps = moves || op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul;
-    return keeps && std::ranges::all_of(op.operands, whole);
-  };
-  return x.isOpened() && whole(x.id());
+    bool whole = op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK;
+    if (op.kind == OpKind::Constant)
+      whole = std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
+    if (keeps) whole = std::ranges::all_of(op.operands, [&](ValueId id) { return wholeValues_[id]; });
+    wholeValues_.push_back(whole);
+  }
+  return wholeValues_[x.id()];
 }
 
 Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {

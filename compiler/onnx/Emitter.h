@@ -51,13 +51,17 @@ public:
   Value secret(ValueId value) const {                                           // an operand of what was made
     return Value::computed(value, builder_.type(value).shape, Value::Stage::Secret, false);
   }
-  bool isWhole(const Value &x) const; // an opened value that is whole numbers by construction
+  bool isWhole(const Value &x); // an opened value that is whole numbers by construction
 
-  Expected<void> takeBudget(const Shape &constant); // before a constant of that shape is made
+  // Before a constant of that shape, or a list of indices, is made. What a model may take is in proportion to the
+  // constants that its file holds, which grantBudget() counts: a few bytes can describe any size.
+  Expected<void> takeBudget(const Shape &constant);
+  void grantBudget(std::int64_t storedElements) { storedElements_ += storedElements; }
 
 private:
   Expected<Value> add(Op op, Value::Stage stage, bool isInteger);
   Expected<Value> move(OpKind op, const Value &x, Attrs attrs);
+  Expected<void> takeWork(double products); // before so many multiply-adds of constants
   Expected<Value> folded(OpKind op, const std::vector<Value> &operands, const Attrs &attrs);
   Expected<std::vector<Value>> withoutConstants(const std::vector<Value> &xs, std::int64_t axis);
   Expected<ValueId> idOf(const Value &x); // an nn.constant for a constant, once
@@ -65,7 +69,9 @@ private:
   Builder builder_;
   std::string source_;
   std::map<const void *, ValueId> constants_; // by tensor; looked up only, the module keeps the tensors
-  std::int64_t constantElements_ = 0;
+  std::int64_t storedElements_ = 0, constantElements_ = 0;
+  double products_ = 0;           // multiply-adds of folded ops
+  std::vector<bool> wholeValues_; // isWhole() of the first values
 };
 
 } // namespace sd

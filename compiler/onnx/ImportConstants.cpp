@@ -119,6 +119,7 @@ Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
 Expected<void> importConstant(Node &node, Emitter &emitter) {
   if (node.hasAttr("value")) {
     SD_ASSIGN(Value value, node.tensor("value"));
+    emitter.grantBudget(value.size());
     node.setOutput(0, std::move(value));
   } else if (node.hasAttr("value_float")) {
     SD_ASSIGN(const double value, node.real("value_float", 0));

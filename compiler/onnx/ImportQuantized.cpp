@@ -62,6 +62,7 @@ Expected<Value> dequantised(const Node &node, Emitter &emitter, std::size_t at, 
     return fail("dequantises with scale {} and zero point {} what was quantised with {} and {}", own.scale, own.zero,
                 x.quantisation()->scale, x.quantisation()->zero);
   }
+  if (x.isConstant()) SD_TRY(emitter.takeBudget(x.shape()));
   const Value reals = x.isConstant()
                           ? Value::of(Tensor<float>(x.shape(), {x.ints()->data.begin(), x.ints()->data.end()}))
                           : Value::computed(x.id(), x.shape(), x.stage(), false);
@@ -92,6 +93,7 @@ Expected<Value> quantised(const Node &node, Emitter &emitter, const Value &x, Pl
     SD_ASSIGN(const Value inside, clipped(emitter, x, (least - own.zero) * own.scale, (most - own.zero) * own.scale));
     return inside.quantisedBy(own);
   }
+  SD_TRY(emitter.takeBudget(x.shape()));
   Tensor<std::int64_t> out(x.shape());
   std::ranges::transform(x.floats()->data, out.data.begin(), [&](float v) {
     return std::llround(std::clamp(std::nearbyint(v / single(own.scale)) + own.zero, least, most));
@@ -109,6 +111,7 @@ Expected<Value> centred(const Node &node, Emitter &emitter, std::size_t at, std:
       return fail("has another zero point than what it is given was quantised with");
     return x.dequantised();
   }
+  if (x.isConstant()) SD_TRY(emitter.takeBudget(x.shape()));
   const Value reals = x.isConstant()
                           ? Value::of(Tensor<float>(x.shape(), {x.ints()->data.begin(), x.ints()->data.end()}))
                           : Value::computed(x.id(), x.shape(), x.stage(), false);

@@ -160,6 +160,7 @@ Expected<void> importCumSum(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::int64_t axis, normalizedAxis(axes[0], x.rank()));
   const std::int64_t size = x.shape()[static_cast<std::size_t>(axis)];
   if (size > kLongest) return fail("sums along {} elements, more than {}; use a shorter axis", size, kLongest);
+  SD_TRY(emitter.takeBudget({size, size}));
   Tensor<float> matrix({size, size}, 0.0f);
   for (std::int64_t from = 0; from < size; ++from)
     for (std::int64_t to = 0; to < size; ++to)

@@ -155,6 +155,7 @@ Expected<void> importResize(Node &node, Emitter &emitter) {
   for (std::size_t at = 0; at < axes.size(); ++at) {
     if (axes[at].to == axes[at].from && axes[at].scale == 1.0f) continue;
     if (mode != "nearest") {
+      SD_TRY(emitter.takeBudget({axes[at].from, axes[at].to}));
       SD_ASSIGN(Tensor<float> matrix, interpolation(sampling, how, axes[at]));
       SD_ASSIGN(result, mapAlong(emitter, result, static_cast<std::int64_t>(at), std::move(matrix)));
       continue;

@@ -149,6 +149,7 @@ Expected<void> importPow(Node &node, Emitter &emitter) {
     SD_ASSIGN(const Shape shape, broadcastShapes(x.shape(), exponent.shape()));
     SD_ASSIGN(const Value bases, emitter.broadcast(x, shape));
     SD_ASSIGN(const Value exponents, emitter.broadcast(exponent, shape));
+    SD_TRY(emitter.takeBudget(shape));
     Tensor<float> result(shape);
     for (std::size_t i = 0; i < result.data.size(); ++i)
       result.data[i] = std::pow(bases.floats()->data[i], exponents.floats()->data[i]);

@@ -161,6 +161,7 @@ Expected<const Value *> Importer::lookUp(const std::string &name) {
     return nullptr;
   }
   std::string().swap(*initializer->second->mutable_raw_data()); // one copy of the weights is enough
+  emitter_.grantBudget(value->size());
   return &values_.emplace(name, value->named(name)).first->second;
 }
 
@@ -264,6 +265,7 @@ Expected<void> Importer::importBranch(const onnx::GraphProto &branch, const onnx
       SD_TRY(declare(output));
   for (const onnx::TensorProto &tensor : branch.initializer()) {
     SD_ASSIGN(const Value value, readTensor(tensor, model_.external));
+    emitter_.grantBudget(value.size());
     values_.emplace(tensor.name(), value.named(tensor.name()));
   }
   const NodeOrder order = orderNodes(branch);

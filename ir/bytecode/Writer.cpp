@@ -144,21 +144,40 @@ void putValues(ByteWriter &out, const Tensor<Integer> &tensor) {
     out.put(static_cast<Stored>(v));
 }
 
-// In the least width that holds every value: 1, 2, 4 or 8 bytes.
+// The least that holds every value: 1, 2, 4 or 8 bytes.
+template <class Integer>
+std::size_t widthOf(const Tensor<Integer> &tensor) {
+  return fits<std::int8_t>(tensor) ? 1 : fits<std::int16_t>(tensor) ? 2 : fits<std::int32_t>(tensor) ? 4 : 8;
+}
+
 template <class Integer>
 void putTensor(ByteWriter &out, const Tensor<Integer> &tensor) {
-  if (fits<std::int8_t>(tensor)) return putValues<std::int8_t>(out, tensor);
-  if (fits<std::int16_t>(tensor)) return putValues<std::int16_t>(out, tensor);
-  if (fits<std::int32_t>(tensor)) return putValues<std::int32_t>(out, tensor);
-  return putValues<std::int64_t>(out, tensor);
+  switch (widthOf(tensor)) {
+  case 1:
+    return putValues<std::int8_t>(out, tensor);
+  case 2:
+    return putValues<std::int16_t>(out, tensor);
+  case 4:
+    return putValues<std::int32_t>(out, tensor);
+  default:
+    return putValues<std::int64_t>(out, tensor);
+  }
 }
 
 template <RingWord R>
 Expected<std::vector<std::uint8_t>> write(const WeightSet<R> &weights, const Program &program) {
   if (program.ringBits != kBitsOf<R>)
     return fail("weights in a ring of {} bits, and the program's has {}", kBitsOf<R>, program.ringBits);
-  ByteWriter content;
-  content.put(static_cast<std::uint32_t>(weights.tensors.size()));
+  std::size_t contentBytes = sizeof(std::uint32_t);
+  for (const auto &tensor : weights.tensors) // width, rank, extents, values
+    contentBytes += 2 + 4 * tensor.shape.size() + widthOf(tensor) * tensor.data.size();
+  ByteWriter out; // the only copy: weights are most of what a compilation holds
+  putPrefix(out, format::kWeightsMagic, program.ringBits, contentBytes);
+  out.putBytes(weights.program);
+  const std::size_t digestAt = out.size();
+  out.putBytes(Digest{}); // to be filled in
+  const std::size_t contentAt = out.size();
+  out.put(static_cast<std::uint32_t>(weights.tensors.size()));
   std::size_t next = 0;
   for (const auto &it : program.instructions) {
     if (it.op != OpKind::ShareConstant) continue;
@@ -167,17 +186,16 @@ Expected<std::vector<std::uint8_t>> write(const WeightSet<R> &weights, const Pro
     const Shape &wanted = program.slots[it.result].shape;
     if (tensor.shape != wanted)
       return fail("weight tensor {} is {}, and the program wants {}", next, toString(tensor.shape), toString(wanted));
-    putTensor(content, tensor);
+    putTensor(out, tensor);
     ++next;
   }
   if (next != weights.tensors.size())
     return fail("{} weight tensors are given, and the program names {}", weights.tensors.size(), next);
-  ByteWriter out;
-  putPrefix(out, format::kWeightsMagic, program.ringBits, content.size());
-  out.putBytes(weights.program);
-  out.putBytes(sha256({out.bytes(), content.bytes()}));
-  out.putBytes(content.bytes());
-  return out.take();
+  assert(out.size() == contentAt + contentBytes);
+  std::vector<std::uint8_t> bytes = out.take();
+  const Bytes all(bytes);
+  std::ranges::copy(sha256({all.first(digestAt), all.subspan(contentAt)}), bytes.begin() + digestAt);
+  return bytes;
 }
 
 } // namespace

@@ -33,7 +33,8 @@ Expected<void> compile(const Flags &flags) {
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
-  SD_ASSIGN(const Compiled compiled, generate(job.module));
+  job.imported = {}; // the model's floats
+  SD_ASSIGN(const Compiled compiled, generate(std::move(job.module)));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
 
