@@ -1,5 +1,7 @@
 #include "compiler/Trial.h"
 
+#include <algorithm>
+
 #include "compiler/Compile.h"
 #include "compiler/Pipeline.h"
 #include "compiler/codegen/Codegen.h"
@@ -43,6 +45,9 @@ Expected<void> fill(const Module &imported, const TrialOptions &options, TrialRe
   const auto lowered = lower(std::move(module), {defaultPipeline(), {}}, context);
   result.warnings = std::move(context.warnings);
   result.ranges = std::move(context.ranges);
+  result.recordsMeasured = context.recordsMeasured;
+  for (auto &each : context.approximations)
+    result.approximationError = std::max(result.approximationError, each.error);
   for (auto &fact : result.ranges)
     ++(fact.basis == RangeFact::Basis::Proved     ? result.proved
        : fact.basis == RangeFact::Basis::Measured ? result.measured

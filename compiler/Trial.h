@@ -35,6 +35,8 @@ struct TrialResult {
   std::string refusal; // why there is no program; empty if there is one
   std::vector<RangeFact> ranges;
   std::vector<std::string> warnings;
+  std::int64_t recordsMeasured = 0; // by calibration
+  double approximationError = 0;    // the largest of the piecewise linear functions; 0 if there are none
   std::size_t proved = 0, measured = 0, unknown = 0; // of the ranges
   std::optional<Comparison> comparison;
   double online = 0, offline = 0; // seconds predicted

@@ -50,6 +50,12 @@ void note(std::optional<RangeFact> &fact, double magnitude) {
   fact->wasMeasured = true;
 }
 
+// In one run of the module: its batch.
+std::int64_t recordsOf(const std::map<std::string, Tensor<float>> &run) {
+  const Shape &shape = run.begin()->second.shape;
+  return shape.empty() ? 1 : shape[0];
+}
+
 // The largest values over the calibration records.
 Expected<void> measure(const Module &module, PassContext &context, std::vector<std::optional<RangeFact>> &facts) {
   if (context.options.calibration.empty()) return {};
@@ -60,6 +66,7 @@ Expected<void> measure(const Module &module, PassContext &context, std::vector<s
     SD_ASSIGN(const RunResult result, interpreter.run(record, options));
     for (auto &observation : result.observations)
       note(facts[observation.op], observation.largest);
+    context.recordsMeasured += recordsOf(record);
   }
   return {};
 }
@@ -73,24 +80,14 @@ std::string describeUnknown(const RangeFact &fact) {
       fact.where, bits(fact.proved), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
 }
 
-// Flags that leave larger values room, if there are any.
-std::string moreRoom(const Module &module, const PassOptions &options) {
-  if (const int k = boundBitsOf(module, options); k < module.ringBits - 2)
-    return fmt::format("a --bound above {}, up to {}", k, module.ringBits - 2);
-  return module.ringBits == kBitsOf<Ring32> ? "--ring 64" : "";
-}
-
-std::string waysOut(const Module &module, const PassOptions &options) {
-  std::string ways;
+// Without a declared range nothing is proved.
+std::string undeclaredInputs(const Module &module) {
+  std::vector<std::string> names;
   for (auto &op : module.ops)
-    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low) && ways.empty())
-      ways = fmt::format("--input-range LO,HI (the range of input '{}' is not declared), a smaller --scale, or "
-                         "--calibrate X.npy to measure the values on records",
-                         op.attrs.str(Attr::Name));
-  if (ways.empty())
-    ways = "a smaller --scale, a tighter --input-range LO,HI, or --calibrate X.npy to measure the values on records";
-  const std::string room = moreRoom(module, options);
-  return room.empty() ? ways : ways + "; and where the values need it, " + room;
+    if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low)) names.push_back("'" + op.attrs.str(Attr::Name) + "'");
+  if (names.empty()) return "";
+  return fmt::format("the range of input {} is not declared, without which nothing is proved: --input-range LO,HI",
+                     fmt::join(names, ", "));
 }
 
 // One op of the model may have become many, such as the maxima of a pool: the worst stands for all.
@@ -107,42 +104,70 @@ std::vector<RangeFact> worstOfEach(const std::vector<RangeFact> &facts) {
   return worst;
 }
 
-Expected<void> judgeMeasured(const RangeFact &fact, const std::string &room, PassContext &context) {
+Expected<void> judgeMeasured(const RangeFact &fact, PassContext &context) {
   if (fact.measured > fact.limit)
-    return fail("{}: a calibration record gives |y| = 2^{:.1f}, above the limit of 2^{:.1f} (as a real: {:.4g}); "
-                "compile with a smaller --scale{}",
-                fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale),
-                room.empty() ? "" : ", or with " + room);
+    return fail("{}: a calibration record gives |y| = 2^{:.1f}, above the limit of 2^{:.1f} (as a real: {:.4g})",
+                fact.where, bits(fact.measured), bits(fact.limit), std::ldexp(fact.limit, -fact.scale));
   if (fact.measured * 2 > fact.limit)
     context.warnings.push_back(
         fmt::format("{}: on the calibration records |y| reaches 2^{:.2f}, less than one bit below the limit of "
-                    "2^{:.1f}; consider a smaller --scale",
+                    "2^{:.1f}",
                     fact.where, bits(fact.measured), bits(fact.limit)));
   return {};
 }
 
+// Measured on too few records to count.
+std::string describeFew(const std::vector<RangeFact> &few, const PassContext &context) {
+  const auto least = std::ranges::min_element(few, {}, &RangeFact::margin);
+  return fmt::format("{} not proved, and {} measured on {} {} alone, fewer than {} (--min-records): others may give larger "
+                     "values. The smallest margin is {:.1f} bits, of {}",
+                     few.size() == 1 ? "1 range is" : fmt::format("{} ranges are", few.size()),
+                     few.size() == 1 ? "was" : "were", context.recordsMeasured,
+                     context.recordsMeasured == 1 ? "record" : "records", context.options.minRecords, least->margin(),
+                     least->where);
+}
+
 Expected<void> judge(const Module &module, PassContext &context) {
-  std::vector<RangeFact> unknown;
+  std::vector<RangeFact> unknown, few;
   for (auto &fact : context.ranges) {
     if (fact.proved <= fact.limit) {
       fact.basis = RangeFact::Basis::Proved;
-    } else if (fact.wasMeasured) {
-      fact.basis = RangeFact::Basis::Measured;
-      SD_TRY(judgeMeasured(fact, moreRoom(module, context.options), context));
-    } else {
-      unknown.push_back(fact);
+      continue;
     }
+    if (fact.wasMeasured) {
+      fact.basis = RangeFact::Basis::Measured;
+      SD_TRY(judgeMeasured(fact, context));
+      if (context.recordsMeasured < context.options.minRecords) few.push_back(fact);
+    }
+    if (!fact.wasMeasured || context.options.ranges == RangePolicy::Require) unknown.push_back(fact);
   }
-  if (unknown.empty()) return {};
-  std::string refusal;
-  for (auto &fact : worstOfEach(unknown)) {
-    refusal += describeUnknown(fact) + "\n";
-    if (context.options.ranges == RangePolicy::Warn) context.warnings.push_back(describeUnknown(fact));
-  }
-  if (context.options.ranges == RangePolicy::Require)
-    return fail("{}Ways out: {}", refusal, waysOut(module, context.options));
-  context.warnings.push_back("ways out: " + waysOut(module, context.options));
+  std::vector<std::string> complaints;
+  for (auto &fact : worstOfEach(unknown))
+    complaints.push_back(describeUnknown(fact));
+  if (!few.empty() && context.options.ranges != RangePolicy::Require)
+    complaints.push_back(describeFew(worstOfEach(few), context));
+  if (complaints.empty()) return {};
+  if (const std::string undeclared = undeclaredInputs(module); !undeclared.empty()) complaints.push_back(undeclared);
+  if (context.options.ranges != RangePolicy::Warn) return fail("{}", fmt::join(complaints, "\n"));
+  context.warnings.insert(context.warnings.end(), complaints.begin(), complaints.end());
   return {};
+}
+
+// The hospital refuses what is beyond an input's bound, whatever range is declared.
+void warnOfInputs(const Module &module, PassContext &context) {
+  const auto definitions = definitionsOf(module);
+  for (auto &op : module.ops) {
+    if (op.kind != OpKind::ShareInput) continue;
+    const Op &input = module.ops[definitions[op.operands[0]]];
+    if (input.kind != OpKind::Input || !input.attrs.has(Attr::Low)) continue;
+    const double most = std::max(std::abs(input.attrs.f(Attr::Low)), std::abs(input.attrs.f(Attr::High)));
+    const auto bound = static_cast<int>(op.attrs.i(Attr::Bound, module.ringBits - 2));
+    const int scale = module.type(op.result).scale;
+    if (std::ldexp(most, scale) >= std::ldexp(1.0, bound))
+      context.warnings.push_back(fmt::format("input '{}': values of {:g} and more, which its range admits, are refused at "
+                                             "run time: at scale 2^{} they are not below the bound 2^{}",
+                                             input.attrs.str(Attr::Name), std::ldexp(1.0, bound - scale), scale, bound));
+  }
 }
 
 } // namespace
@@ -161,11 +186,13 @@ Expected<Module> analyseRanges(const Module &module, PassContext &context) {
     fact.scale = result.type(op.operands[0]).scale;
     facts[i] = fact;
   });
+  context.recordsMeasured = 0;
   SD_TRY(measure(result, context, facts));
   context.ranges.clear();
   for (auto &fact : facts)
     if (fact) context.ranges.push_back(*fact);
   SD_TRY(judge(result, context));
+  warnOfInputs(result, context);
   return result;
 }
 

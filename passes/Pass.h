@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <span>
@@ -15,16 +16,19 @@
 
 namespace sd {
 
-// What to do where a bound can't be proved and no calibration data show it.
-enum class RangePolicy : std::uint8_t { Warn, Require };
+// What a range must be, or the module is refused: nothing (what is neither proved nor measured well is warned about);
+// proved, or measured on enough records; proved.
+enum class RangePolicy : std::uint8_t { Warn, Measured, Require };
 
 struct PassOptions {
   int scaleBits = 10;                 // s: activations hold round(v 2^s)
   std::optional<int> weightScaleBits; // w: weights of linear layers hold round(v 2^w); none: weightScaleOf()
   std::optional<int> boundBits;       // k where no bound is known: of truncations, comparisons and inputs
   bool privateNormalization = false;  // a leading normalisation of an input is the service's secret
+  bool roundOutputs = false;         // to the scale before they are opened
   bool revealClass = false;           // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
+  std::int64_t minRecords = 100; // that a measured range needs
   NetworkProfile network = NetworkProfile::lan();
   double approximationError = 0x1p-8;                                // of smooth activations, over all real numbers
   std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name
@@ -40,6 +44,9 @@ struct RangeFact {
   bool wasMeasured = false;
   int scale = 0; // y / 2^scale is the real
   Basis basis = Basis::Unknown;
+
+  // Bits between the largest |y| that was measured, or else proved, and the limit; negative beyond it.
+  double margin() const { return std::log2(limit / std::max(wasMeasured ? measured : proved, 1.0)); }
 };
 
 // A smooth function that became a piecewise linear one.
@@ -54,6 +61,7 @@ struct PassContext {
   PassOptions options;
   std::vector<std::string> warnings;
   std::vector<RangeFact> ranges;             // of the last run of analyse-ranges
+  std::int64_t recordsMeasured = 0;          // by it: runs times the batch
   std::vector<Approximation> approximations; // of the last run of approximate
 };
 
@@ -70,6 +78,10 @@ inline int maxTruncationOf(const Module &module, const PassOptions &options) {
 
 // Values carried at a scale finer than they need are to leave room for |y| < 64 below the bound.
 inline constexpr int kRoomBits = 6;
+
+// What a halved scale gives a product back: bits by which a value may be carried finer than it needs, to save a truncation,
+// without a smaller scale ever leaving less room than a larger one that truncates.
+inline constexpr int kSpareBits = 2;
 
 // log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm): a quarter of what a truncated
 // product may reach.

@@ -8,7 +8,7 @@
 //   before a gather that repeats elements for products alone: the factors of channels, and not of all their places;
 //   before a difference from the maximum, which has its own range, and the maximum: once for both;
 //   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
-//   nowhere, before an output: the hospital divides after opening.
+//   nowhere, before an output: the hospital divides after opening; unless outputs are to be rounded.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
 #include <algorithm>
 #include <bit>
@@ -28,7 +28,8 @@ class TruncationPlacer {
 public:
   TruncationPlacer(const Module &module, const PassOptions &options)
       : module_(module), network_(options.network), k_(boundBitsOf(module, options)),
-        mostBits_(maxTruncationOf(module, options)), rewriter_(module), pending_(module.types.size(), 0),
+        mostBits_(maxTruncationOf(module, options)), scaleBits_(options.scaleBits),
+        roundsOutputs_(options.roundOutputs && !options.revealClass), rewriter_(module), pending_(module.types.size(), 0),
         landed_(module.types.size(), kNoValue) {}
 
   Expected<Module> run() {
@@ -109,6 +110,16 @@ private:
     append(op, std::move(operands), std::move(attrs), 0);
   }
 
+  // At the scale that was asked for, as every hidden value is.
+  void output(const Op &op) {
+    ValueId value = rewriter_[op.operands[0]];
+    for (int excess; (excess = rewriter_.builder.type(value).scale - scaleBits_) > 0;)
+      value = rewriter_.builder.create(
+          OpKind::ShareTruncate, {value},
+          {{Attr::Bits, std::int64_t{std::min(excess, mostBits_)}}, {Attr::Bound, std::int64_t{k_}}}, op.source);
+    rewriter_.replace(op, op.kind, {value}, op.attrs);
+  }
+
   void addWeight(const Op &op) {
     const ValueId x = op.operands[0];
     const Op &definition = module_.ops[definitions_[op.operands[1]]];
@@ -145,8 +156,7 @@ private:
     case OpKind::ShareAddW:
       return most ? addWeight(op) : land(op);
     case OpKind::ShareOutput:
-      rewriter_.clone(op);
-      return;
+      return roundsOutputs_ ? output(op) : void(rewriter_.clone(op));
     case OpKind::ShareConcat:
       return joinsSharedValues(op) ? land(op) : carry(op, most, op.attrs);
     case OpKind::ShareGather:
@@ -172,9 +182,9 @@ private:
       for (auto k : op.attrs.ints(Attr::Kernel))
         taps *= k;
       const ValueId x = op.operands[0];
-      const int scale =
-          rewriter_.builder.type(rewriter_[x]).scale + std::bit_width(static_cast<std::uint64_t>(taps) - 1);
-      return scale <= k_ - kRoomBits ? carry(op, most, op.attrs) : land(op);
+      const int bits = std::bit_width(static_cast<std::uint64_t>(taps) - 1);
+      const bool fits = rewriter_.builder.type(rewriter_[x]).scale + bits <= k_ - kRoomBits;
+      return bits <= kSpareBits && fits ? carry(op, most, op.attrs) : land(op);
     }
     default:
       return land(op);
@@ -283,6 +293,8 @@ private:
   const Module &module_;
   const NetworkProfile &network_;
   const int k_, mostBits_; // the bound of what nothing is known of; of a truncation
+  const int scaleBits_;
+  const bool roundsOutputs_; // a class has no scale
   std::vector<std::size_t> definitions_ = definitionsOf(module_);
   std::vector<std::vector<std::size_t>> users_ = usersOf(module_);
   std::vector<bool> isMaximum_ = maxima(), reachesProductsAlone_ = valuesOfProductsAlone();

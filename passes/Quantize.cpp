@@ -107,6 +107,18 @@ ValueId Quantizer::truncated(const Op &op, ValueId value, int scale) {
   return value;
 }
 
+// The mean of 2^k unbiased roundings is better by k/2 bits than each: so many more can go before it, which leaves room
+// for the products behind it; one more where that saves the mean a truncation.
+int Quantizer::resultScale(const Op &op) const {
+  const auto &users = graph_.users[op.result];
+  if (users.size() != 1) return s_;
+  const Op &user = module_.ops[users[0]];
+  const auto shift = user.kind == OpKind::AvgPool ? static_cast<int>(user.attrs.i(Attr::Shift)) : 0;
+  int spare = shift / 2;
+  if (shift - spare == kSpareBits + 1) ++spare;
+  return s_ - std::min(spare, s_ / 2);
+}
+
 ValueId Quantizer::raised(const Op &op, ValueId value, int scale) {
   const int bits = scale - scaleOf(value);
   if (bits <= 0) return value;
@@ -131,7 +143,7 @@ ValueId Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, 
   const int scale = s_ + finer;
   std::vector<ValueId> operands{x, weights(op, factor, scale)};
   if (bias) operands.push_back(weights(op, *bias, scaleOf(x) + scale));
-  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)), s_);
+  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)), resultScale(op));
 }
 
 void Quantizer::lower(const Op &op) {
@@ -168,13 +180,7 @@ void Quantizer::lower(const Op &op) {
 void Quantizer::lowerRelu(const Op &op) {
   const Shared x = share(op.operands[0]);
   ValueId value = x.value;
-  // The mean of 2^k unbiased roundings is better by k/2 bits than each: so many more can go before it, which leaves
-  // room for the products behind it.
-  if (const auto &users = graph_.users[op.result]; users.size() == 1) {
-    const Op &user = module_.ops[users[0]];
-    const auto shift = user.kind == OpKind::AvgPool ? static_cast<int>(user.attrs.i(Attr::Shift)) : 0;
-    if (const int spare = std::min(shift / 2, s_ / 2)) value = truncated(op, value, s_ - spare);
-  }
+  if (const int scale = resultScale(op); scale < s_) value = truncated(op, value, scale);
   std::vector<ValueId> operands{value};
   if (op.operands.size() > 1) operands.push_back(weights(op, *graph_.constant(op.operands[1]), 0));
   define(op,
@@ -206,7 +212,7 @@ void Quantizer::lowerPiecewise(const Op &op) {
   }
   if (sum == kNoValue) sum = times(x, 0);
   sum = append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, std::int64_t{f.slopeBits}}});
-  define(op, truncated(op, plus(sum, f.constant), s_ + guard));
+  define(op, truncated(op, plus(sum, f.constant), resultScale(op) + guard));
 }
 
 void Quantizer::lowerConv(const Op &op) {
@@ -214,7 +220,7 @@ void Quantizer::lowerConv(const Op &op) {
   const int scale = s_ + x.finer;
   std::vector<ValueId> operands{x.value, sharedWeights(op, op.operands[1], scale)};
   if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x.value) + scale));
-  define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs), s_));
+  define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs), resultScale(op)));
 }
 
 void Quantizer::lowerMatMul(const Op &op) {
@@ -329,7 +335,7 @@ void Quantizer::lowerProduct(const Op &op) {
     const Shape &shape = module_.type(op.result).shape;
     const ValueId a = broadcast(op, share(op.operands[0]).value, shape),
                   b = broadcast(op, share(op.operands[1]).value, shape);
-    return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b}), s_));
+    return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b}), resultScale(op)));
   }
   Tensor<float> factor = left ? *left : *right;
   if (op.kind == OpKind::Div)
@@ -353,8 +359,8 @@ void Quantizer::lowerAvgPool(const Op &op) {
   const ValueId sum = append(op, OpKind::ShareSumPool, {x.value}, std::move(attrs));
   const std::int64_t shift = op.attrs.i(Attr::Shift);
   const ValueId mean = shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum;
-  const bool fitsProducts = scaleOf(mean) + s_ + x.finer <= k_ - kRoomBits;
-  define(op, fitsProducts ? mean : truncated(op, mean, s_ - x.finer), x.finer);
+  const int most = std::min(s_ - x.finer + kSpareBits, k_ - kRoomBits - s_ - x.finer); // where products have room
+  define(op, scaleOf(mean) <= most ? mean : truncated(op, mean, s_ - x.finer), x.finer);
 }
 
 void Quantizer::lowerConcat(const Op &op) {

@@ -64,6 +64,8 @@ private:
   ValueId sharedWeights(const Op &op, ValueId constant, int scale);
   // Down to a scale, if it is above.
   ValueId truncated(const Op &op, ValueId value, int scale);
+  // The scale of an op's result: s, or less before an average.
+  int resultScale(const Op &op) const;
   // The same real at a larger scale, by a public factor.
   ValueId raised(const Op &op, ValueId value, int scale);
   ValueId broadcast(const Op &op, ValueId value, const Shape &shape);

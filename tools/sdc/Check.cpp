@@ -18,16 +18,6 @@ struct Flags {
   std::size_t records = 0;
 };
 
-// One class for each record in the data.
-Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records) {
-  SD_ASSIGN(Tensor<float> labels, readNumbers(path, tables));
-  if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
-  for (std::size_t i = 0; i < records; ++i)
-    if (const float label = labels.data[i]; !(label >= 0 && label < 1e9f) || label != std::floor(label))
-      return fail("{}: label {} is not the number of a class", path, i + 1);
-  return labels;
-}
-
 std::string power(double value) { return value < 1 ? "0" : fmt::format("2^{:.2f}", std::log2(value)); }
 
 // The largest value seen before each op with a bound and each output, against what is proved and what it takes.

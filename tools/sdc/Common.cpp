@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <set>
 
+#include "compiler/Advice.h"
 #include "ir/bytecode/File.h"
 #include "runtime/vm/NamedFiles.h"
 #include "runtime/vm/TensorFile.h"
@@ -12,12 +13,18 @@
 
 namespace sd::tool {
 
+namespace {
+const std::map<std::string, RangePolicy> kPolicies = {
+    {"warn", RangePolicy::Warn}, {"measured", RangePolicy::Measured}, {"require", RangePolicy::Require}};
+}
+
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
                          const std::string &help) {
   return command.add_option(name, values, help)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void addPassFlags(CLI::App &command, ModelFlags &flags) {
+  flags.command = &command;
   command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")
       ->type_name("N")
       ->capture_default_str();
@@ -38,8 +45,14 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->type_name("[NAME=]X.npy");
   addTableOptions(command, flags.tables);
   command
-      .add_option("--ranges", flags.ranges, "warn about ranges that are neither proved nor measured, or refuse them")
-      ->check(CLI::IsMember({"warn", "require"}))
+      .add_option("--ranges", flags.ranges,
+                  "refuse ranges that are not proved (require), or neither proved nor measured on enough records "
+                  "(measured); or warn of them")
+      ->check(CLI::IsMember({"warn", "measured", "require"}))
+      ->capture_default_str();
+  command.add_option("--min-records", flags.minRecords, "records that a measured range needs")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31))
       ->capture_default_str();
   command.add_option("--network", flags.network, "what to choose schedules for: lan, wan or rtt=MS,bandwidth=MBIT")
       ->capture_default_str();
@@ -51,6 +64,8 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->capture_default_str();
   command.add_flag("--private-normalization", flags.privateNormalization,
                    "keep a leading normalisation of the input with the service; needs --input-range");
+  command.add_flag("--round-outputs", flags.roundOutputs,
+                   "open scores rounded to the scale, not with all digits of the last product; for a round trip");
   command
       .add_option("--reveal", flags.reveal, "what the hospital learns: the scores, or the class of the largest alone")
       ->check(CLI::IsMember({"scores", "class"}))
@@ -91,6 +106,24 @@ std::string describeApproximations(const std::vector<Approximation> &approximati
   return text;
 }
 
+std::string describeCalibration(const PassContext &context) {
+  constexpr std::size_t kShown = 5;
+  std::vector<RangeFact> facts = context.ranges;
+  std::ranges::stable_sort(facts, {}, &RangeFact::margin);
+  const auto proved = std::ranges::count(facts, RangeFact::Basis::Proved, &RangeFact::basis);
+  std::string text = fmt::format("calibration: {} {}; of {} range{} {} are proved, {} measured\n",
+                                 context.recordsMeasured, context.recordsMeasured == 1 ? "record" : "records",
+                                 facts.size(), facts.size() == 1 ? "" : "s", proved, std::ssize(facts) - proved);
+  std::vector<RangeFact> smallest; // of each op of the model, which may have become many
+  for (auto &fact : facts)
+    if (std::ranges::find(smallest, fact.where, &RangeFact::where) == smallest.end()) smallest.push_back(fact);
+  if (smallest.size() > kShown) smallest.resize(kShown);
+  for (auto &fact : smallest)
+    text += fmt::format("  {:<36} {:>5.1f} bits below its limit, {}\n", fact.where, fact.margin(),
+                        fact.basis == RangeFact::Basis::Proved ? "proved" : "measured");
+  return text;
+}
+
 Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables) {
   std::vector<RecordInput> inputs;
@@ -112,7 +145,16 @@ Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std:
   return records;
 }
 
-Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
+Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records) {
+  SD_ASSIGN(Tensor<float> labels, readNumbers(path, tables));
+  if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
+  for (std::size_t i = 0; i < records; ++i)
+    if (const float label = labels.data[i]; !(label >= 0 && label < 1e9f) || label != std::floor(label))
+      return fail("{}: label {} is not the number of a class", path, i + 1);
+  return labels;
+}
+
+Expected<void> load(const ModelFlags &flags, Job &job) {
   ModelOptions model;
   PassOptions &options = job.context.options;
   SD_ASSIGN(options.scaleBits, scaleBitsOf(flags.scale));
@@ -124,8 +166,10 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
     return fail("--approximation-error {}: must be a number from 2^-16 to 1", flags.approximationError);
   options.approximationError = flags.approximationError;
   options.privateNormalization = flags.privateNormalization;
+  options.roundOutputs = flags.roundOutputs;
   options.revealClass = flags.reveal == "class";
-  options.ranges = flags.ranges == "require" ? RangePolicy::Require : RangePolicy::Warn;
+  options.ranges = kPolicies.at(flags.ranges);
+  options.minRecords = flags.minRecords;
   if (flags.ring) model.ringBits = flags.ring;
   model.remarks = &job.context.warnings;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
@@ -137,9 +181,22 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
     SD_ASSIGN(job.calibration, readRecords(job.imported, "--calibrate", flags.calibrate, flags.tables));
     options.calibration = job.calibration;
   }
+  return {};
+}
+
+Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
+  SD_TRY(load(flags, job));
   auto module = lower(job.imported, {passes, flags.manager}, job.context);
   printWarnings(job.context.warnings);
-  if (!module) return tl::unexpected(std::move(module).error());
+  if (module && job.context.recordsMeasured) writeError(describeCalibration(job.context));
+  const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
+  const std::string advice = whole && (!module || !isSound(job.context)) ? adviceOn(flags, job) : "";
+  if (!module) {
+    Error error = module.error();
+    if (!advice.empty()) error.message += '\n' + advice.substr(0, advice.size() - 1); // without its last line end
+    return tl::unexpected(std::move(error));
+  }
+  writeError(advice);
   job.module = *std::move(module);
   return {};
 }

@@ -20,6 +20,7 @@ void addOpt(CLI::App &app, Action &action);
 void addInspect(CLI::App &app, Action &action);
 void addCheck(CLI::App &app, Action &action);
 void addEstimate(CLI::App &app, Action &action);
+void addTune(CLI::App &app, Action &action);
 
 // Flags of everything that compiles a model.
 struct ModelFlags {
@@ -29,10 +30,12 @@ struct ModelFlags {
   int ring = 0, bound = 0;                         // likewise
   std::vector<std::string> inputRanges, calibrate; // [NAME=]LO,HI and [NAME=]FILE
   std::string network = "lan", ranges = "warn", reveal = "scores";
+  std::int64_t minRecords = 100;
   double approximationError = 0x1p-8;
-  bool privateNormalization = false;
+  bool privateNormalization = false, roundOutputs = false;
   CsvOptions tables; // how records are read
   PassManagerOptions manager;
+  const CLI::App *command = nullptr; // that has these flags
 };
 void addModelFlags(CLI::App &command, ModelFlags &flags);
 void addPassFlags(CLI::App &command, ModelFlags &flags);
@@ -45,12 +48,21 @@ struct Job {
   std::vector<NamedTensors> calibration; // what context.options points to
 };
 
-// Loads the model and runs the passes. Warnings go to stderr.
+// Reads the flags, the model and the calibration records.
+Expected<void> load(const ModelFlags &flags, Job &job);
+
+// load(), and runs the passes. Warnings go to stderr, and with them what other settings would give.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
+
+// What other settings would give than those of a job that is not sound: lines for people, or nothing.
+std::string adviceOn(const ModelFlags &flags, const Job &job);
 
 // The records that a flag's [NAME=]FILEs hold, as sd-run splits and checks them: one map for each run of the module.
 Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables);
+
+// One class for each record.
+Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records);
 
 // An option that is given once for each input.
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
@@ -61,6 +73,9 @@ std::string describeApproximations(const std::vector<Approximation> &approximati
 
 // As readTensor(); what there is to note goes to stderr.
 Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables);
+
+// How many records were measured, and the ranges that they come closest to leaving, a line each.
+std::string describeCalibration(const PassContext &context);
 
 // "warning: ..." on stderr, a line each.
 void printWarnings(const std::vector<std::string> &warnings);
