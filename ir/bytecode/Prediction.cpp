@@ -239,10 +239,11 @@ private:
 } // namespace
 
 ExtensionCost extensionCost(std::uint64_t ots) {
-  if (ots < 84'000) return {kSoftSpokenBytes * 8, 0, false};
-  if (ots < 300'000) return {0, 1.37, true};
-  if (ots < 2'300'000) return {0, 0.73, true};
-  return {0, 0.39, true};
+  if (ots < 94'000) return {kSoftSpokenBytes * 8, 0, false};
+  if (ots < 230'000) return {0, 2.52, true};
+  if (ots < 850'000) return {0, 1.38, true};
+  if (ots < 4'300'000) return {0, 0.75, true};
+  return {0, 0.41, true};
 }
 
 Prediction predict(const Program &program, const ProgramCost &cost, const NetworkProfile &network,

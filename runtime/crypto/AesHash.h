@@ -2,10 +2,13 @@
 //
 // H_K(x) = E_K(s(x)) ^ s(x) with the orthomorphism s(hi, lo) = (hi ^ lo, hi) is circular correlation robust in the
 // ideal cipher model (Guo, Katz, Wang, Yu: Efficient and secure multiparty computation from fixed-key block ciphers,
-// IEEE S&P 2020, section 7.3). An attacker who makes p cipher calls under a key that hashed B points wins with about p
-// B / 2^128; so that many sessions and long streams don't add up, a key is changed after a few points (Guo, Katz, Wang,
-// Weng, Yu: Better concrete security for half-gates garbling in the multi-instance setting, CRYPTO 2020, section 5):
-// after kPadsPerKey pads, and with each punctured tree.
+// IEEE S&P 2020, section 7.3): of q values H_K(x_i ^ Delta), Delta of 127 unknown bits, p cipher calls under K tell an
+// attacker nothing but with advantage 2 p q / 2^127 + q^2 / 2^129. Terms of different keys add up, and each call is
+// under one key: p calls in all have at most 2 p q / 2^127 for the largest q, so keys are changed after few points
+// (Guo, Katz, Wang, Weng, Yu: Better concrete security for half-gates garbling in the multi-instance setting, CRYPTO
+// 2020, section 5). q is 256 for pads (kPadsPerKey), at most 12 for a correlated tree, whose path alone depends on
+// Delta: a distinguisher by this bound takes 2^118 AES calls. Trees of the non-silent extension have no Delta, and a
+// key each, too.
 #pragma once
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <memory>
+#include <new>
 
 #include "runtime/crypto/AesBackends.h"
 
@@ -21,14 +21,14 @@ public:
     if (!context_ ||
         EVP_EncryptInit_ex2(context_.get(), cipher, reinterpret_cast<const unsigned char *>(&key.roundKeys[0]), nullptr,
                             nullptr) != 1)
-      std::abort(); // out of memory
+      throw std::bad_alloc();
     EVP_CIPHER_CTX_set_padding(context_.get(), 0);
   }
   void encrypt(const Block *in, Block *out, std::size_t n) {
     int written = 0;
     if (EVP_EncryptUpdate(context_.get(), reinterpret_cast<unsigned char *>(out), &written,
                           reinterpret_cast<const unsigned char *>(in), static_cast<int>(n * sizeof(Block))) != 1)
-      std::abort(); // ECB of whole blocks can't fail
+      throw std::bad_alloc();
   }
 
 private:

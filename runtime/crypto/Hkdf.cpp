@@ -6,8 +6,8 @@
 #include <openssl/params.h>
 
 #include <cassert>
-#include <cstdlib>
 #include <memory>
+#include <new>
 
 namespace sd {
 namespace {
@@ -36,7 +36,7 @@ void hkdfSha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t>
                                octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
                                octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
   // Only a crippled libcrypto or exhausted memory gets here, and no output is better than a guessable one.
-  if (!context || EVP_KDF_derive(context.get(), out.data(), out.size(), params) != 1) std::abort();
+  if (!context || EVP_KDF_derive(context.get(), out.data(), out.size(), params) != 1) throw std::bad_alloc();
 }
 
 } // namespace sd

@@ -5,8 +5,8 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "runtime/crypto/Hkdf.h"
 
@@ -53,9 +53,11 @@ struct Prg::Impl {
   Impl(const Seed &seed, std::uint64_t nonce) {
     std::uint8_t counter[16] = {};
     std::memcpy(counter, &nonce, sizeof nonce);
-    // As in hkdfSha256: rather no output than a guessable one.
-    if (context == nullptr || EVP_EncryptInit_ex2(context, aesCtr(), seed.bytes().data(), counter, nullptr) != 1)
-      std::abort();
+    // As in hkdfSha256: rather no output than a guessable one. The destructor does not run after a constructor fails.
+    if (context == nullptr || EVP_EncryptInit_ex2(context, aesCtr(), seed.bytes().data(), counter, nullptr) != 1) {
+      EVP_CIPHER_CTX_free(context);
+      throw std::bad_alloc();
+    }
   }
   Impl(const Impl &) = delete;
   Impl &operator=(const Impl &) = delete;
@@ -69,7 +71,7 @@ struct Prg::Impl {
       const std::size_t chunk = std::min(size, kChunk);
       std::memset(out, 0, chunk);
       int written = 0;
-      if (EVP_EncryptUpdate(context, out, &written, out, static_cast<int>(chunk)) != 1) std::abort();
+      if (EVP_EncryptUpdate(context, out, &written, out, static_cast<int>(chunk)) != 1) throw std::bad_alloc();
       out += chunk;
       size -= chunk;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/he/PackBits.h"
@@ -243,8 +244,6 @@ template <RingWord R>
 Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<const SignedOf<R>> weights, std::span<R> u,
                                         ThreadPool &threads, LayerTransforms *kept) {
   const Packing &packing = layer.packing;
-  if (noiseBound<R>(layer.geometry, packing, weights) > RlweParameters<R>::kMaxNoise)
-    return fail("the weights of a linear layer are too large to be hidden; compile with a smaller --scale");
   if (packing.inBlocks() > kMaxProducts)
     return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
                 packing.inBlocks(), kMaxProducts);
@@ -265,6 +264,18 @@ Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<cons
   return {};
 }
 
+template <RingWord R>
+Expected<void> checkHidden(double squares) {
+  if (squares <= RlweParameters<R>::kMaxSquares) return {};
+  const double bits = kHidingBits - std::log2(squares / RlweParameters<R>::kMaxSquares) / 2;
+  return fail(
+      "the weights are too large to be hidden: an inference would tell of them up to 2^-{:.1f}, and 2^-{} is the "
+      "most; compile with a smaller --scale",
+      bits, kHidingBits);
+}
+
+template Expected<void> checkHidden<Ring32>(double);
+template Expected<void> checkHidden<Ring64>(double);
 template class LinearHospital<Ring32>;
 template class LinearHospital<Ring64>;
 template class LinearService<Ring32>;

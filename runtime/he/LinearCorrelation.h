@@ -29,6 +29,11 @@ struct LinearLayer {
 // How many transforms of weight polynomials it is worth to keep of a layer. Those of constants cost nothing.
 std::size_t keptPolynomials(const LinearLayer &layer);
 
+// An error that says what to do if the replies to an inference with this sum of replySquares() over its layers would
+// tell more of the weights than RlweParameters.h admits. The service asks before it answers anything.
+template <RingWord R>
+Expected<void> checkHidden(double squares);
+
 // One message, P1 to P0.
 template <RingWord R>
 inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + RlweParameters<R>::kSizes.uploadBytes();
@@ -61,7 +66,7 @@ class LinearService {
 public:
   static Expected<LinearService> setUp(Channel &channel, const Seed &seed);
 
-  // Receives one layer's uploads and answers them. Writes u. Error if the weights are larger than the flood covers.
+  // Receives one layer's uploads and answers them. Writes u. checkHidden() must have passed.
   // `kept`: this layer's, of these weights.
   Expected<void> answer(const LinearLayer &layer, std::span<const SignedOf<R>> weights, std::span<R> u,
                         ThreadPool &threads, LayerTransforms *kept = nullptr);

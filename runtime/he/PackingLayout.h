@@ -27,8 +27,9 @@ struct WantedOutputs {
 WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
                             std::int64_t tile);
 
-// The bound of RlweParameters.h on the noise of a reply's coefficients: of the output block with the largest weights.
+// The sum over the coefficients that a layer's replies send, each with the squares of the weights that meet in it:
+// those of its output block (RlweParameters.h).
 template <RingWord R>
-double noiseBound(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights);
+double replySquares(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights);
 
 } // namespace sd

@@ -13,15 +13,18 @@ namespace {
 template <RingWord R>
 using P = RlweParameters<R>;
 
+constexpr int kFloodTerms = 3; // uniform integers in a flood
+
 template <RingWord R>
 inline constexpr int kDropBits = P<R>::kReplyBits - P<R>::kWantedBits;
 template <RingWord R>
 inline constexpr int kMessageShift = P<R>::kReplyBits - kBitsOf<R>; // a message unit at the reply modulus is 2^9
 
-// round(q m / 2^L) = (q m + 2^(L-1) - rho) / 2^L with rho = (q m + 2^(L-1)) mod 2^L, and q m vanishes modulo the
-// primes.
+// floor((q m + d) / 2^L) = (q m + d - rho) / 2^L with rho = (q m + d) mod 2^L, and q m vanishes modulo the primes. With
+// a uniform d the rounding's error has mean 0 and variance at most 1/4, whatever m is; with d = 2^(L-1) it is the
+// nearest.
 template <RingWord R>
-std::uint64_t encodeResidue(R m, int prime) {
+std::uint64_t encodeResidue(R m, R dither, int prime) {
   constexpr R kModulusLow = [] {
     R low = 1;
     for (int i = 0; i < P<R>::kPrimeCount; ++i)
@@ -35,9 +38,11 @@ std::uint64_t encodeResidue(R m, int prime) {
     return factors;
   }();
   const std::uint64_t p = kPrimes[prime];
-  const R rho = kModulusLow * m + (R{1} << (kBitsOf<R> - 1));
-  return subMod((p + 1) / 2, kInverse[prime](rho, p), p);
+  const R rho = kModulusLow * m + dither;
+  return subMod(kInverse[prime](dither, p), kInverse[prime](rho, p), p);
 }
+template <RingWord R>
+inline constexpr R kNearest = R{1} << (kBitsOf<R> - 1);
 
 std::uint64_t residue(std::int64_t small, std::uint64_t p) {
   return static_cast<std::uint64_t>(small) + (p & static_cast<std::uint64_t>(small >> 63));
@@ -53,7 +58,7 @@ std::uint64_t residueOfParts(std::uint64_t low50, std::uint64_t high, int prime)
 }
 constexpr std::uint64_t kLow50 = (std::uint64_t{1} << kPrimeBits) - 1;
 
-// Centred binomial of parameter 21: the difference of two counts of 21 bits.
+// Centred binomial: the difference of two counts of kErrorBound bits.
 template <class Int>
 void errors(Prg &randomness, std::span<Int> out) {
   SecretVector<std::uint64_t> bits(out.size());
@@ -247,9 +252,11 @@ void RlweSecretKey<R>::encrypt(std::span<const R> message, const RlwePoly &c1, P
   assert(message.size() == P<R>::kDegree);
   SecretVector<std::int32_t> e(P<R>::kDegree);
   errors(randomness, e.span());
+  SecretVector<R> dither(P<R>::kDegree);
+  randomness.fill(dither.span());
   for (int i = 0; i < P<R>::kPrimeCount; ++i) {
     for (int j = 0; j < P<R>::kDegree; ++j)
-      part<R>(c0, i)[j] = addMod(encodeResidue(message[j], i), residue(e[j], kPrimes[i]), kPrimes[i]);
+      part<R>(c0, i)[j] = addMod(encodeResidue(message[j], dither[j], i), residue(e[j], kPrimes[i]), kPrimes[i]);
     polyRing<R>(i).forward(part<R>(c0, i));
   }
   multiplyPlus<R>(c1, secret_, true, c0);
@@ -348,21 +355,26 @@ void makeReply(const ReplySums<R> &sums, const RlwePublicKey &key, const ReplyRe
   }
   SecretVector<std::int32_t> e0(request.positions.size());
   errors(randomness, e0.span());
-  SecretVector<std::uint64_t> flood(2 * request.positions.size());
-  randomness.fill(flood.span());
-  constexpr std::uint64_t kHighMask = (std::uint64_t{1} << (P<R>::kFloodBits - kPrimeBits)) - 1;
-  // The flood is drawn from [0, 2^kFloodBits); half of that is taken off again.
-  std::array<std::uint64_t, kCount> halfFlood;
+  SecretVector<Wide> uniform(kFloodTerms * request.positions.size());
+  randomness.fill(uniform.span());
+  constexpr Wide kUniformMask = (Wide{1} << P<R>::kFloodBits) - 1;
+  std::array<std::uint64_t, kCount> centre; // of the flood, which is drawn from [0, kFloodTerms 2^kFloodBits)
   for (int i = 0; i < kCount; ++i)
-    halfFlood[i] = powMod(2, P<R>::kFloodBits - 1, kPrimes[i]);
+    centre[i] = mulMod(kFloodTerms, powMod(2, P<R>::kFloodBits - 1, kPrimes[i]), kPrimes[i]);
   for (std::size_t j = 0; j < request.positions.size(); ++j) {
+    Wide flood = 0;
+    for (int k = 0; k < kFloodTerms; ++k)
+      flood += uniform[kFloodTerms * j + k] & kUniformMask;
     for (int i = 0; i < kCount; ++i) {
       const std::uint64_t p = kPrimes[i];
       std::uint64_t v = part<R>(poly0, i)[request.positions[j]];
-      v = subMod(v, encodeResidue(request.mask[j], i), p);
+      v = subMod(v, encodeResidue(request.mask[j], kNearest<R>, i), p);
       v = addMod(v, residue(e0[j], p), p);
-      v = addMod(v, residueOfParts(flood[2 * j] & kLow50, flood[2 * j + 1] & kHighMask, i), p);
-      x[i] = subMod(v, halfFlood[i], p);
+      v = addMod(v,
+                 residueOfParts(static_cast<std::uint64_t>(flood) & kLow50,
+                                static_cast<std::uint64_t>(flood >> kPrimeBits), i),
+                 p);
+      x[i] = subMod(v, centre[i], p);
     }
     constexpr auto kMask = (ReplyWord<R>{1} << P<R>::kWantedBits) - 1;
     wanted[j] = (scaled(x) + (ReplyWord<R>{1} << (kDropBits<R> - 1))) >> kDropBits<R> & kMask;

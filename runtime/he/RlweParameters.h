@@ -2,14 +2,15 @@
 // with the sizes in ir/core/LinearPacking.h.
 //
 // Security: ring degree N = 4096 and a uniform ternary secret admit log2 q <= 109 for 128 bits against classical
-// attacks, N = 8192 admits 218 (Albrecht et al., "Homomorphic Encryption Standard", 2018, table 1, error width 3.2).
-// Here log2 q = 100 and 150, so the margin is above 128 bits. The error is a centred binomial of parameter 21: its
-// deviation sqrt(21/2) = 3.24 is the standard's 3.2, and it never exceeds 21, which makes the noise bounds below
-// absolute.
+// attacks with errors of deviation 3.2, N = 8192 admits 218 (Albrecht et al., "Homomorphic Encryption Standard", 2018,
+// table 1). What counts is q over the deviation: 2^107.3 and 2^216.3 there, 2^100 and 2^150 here, as log2 q = 100 and
+// 150 and the errors are ML-KEM's (FIPS 203), a centred binomial of parameter 2 and deviation 1.
+// scripts/flood-estimate.py compares the two by the same formulas; docs/protocols.md says why the smaller error.
 #pragma once
 
 #include <type_traits>
 
+#include "ir/core/LinearHiding.h"
 #include "ir/core/LinearPacking.h"
 #include "ir/core/Ring.h"
 #include "runtime/he/Modular.h"
@@ -20,7 +21,12 @@ namespace sd {
 inline constexpr std::uint64_t kPrimes[] = {1125899906826241, 1125899906629633, 1125899905744897};
 inline constexpr int kPrimeBits = 50;
 
-inline constexpr int kErrorBound = 21; // centred binomial parameter: |e| <= 21, variance 10.5
+inline constexpr int kErrorBound = 2; // centred binomial parameter: |e| <= 2, variance 1
+// Of an error and of the dithered rounding of the encoding (Rlwe.cpp), together.
+inline constexpr double kUploadVariance = kErrorBound / 2.0 + 0.25;
+
+// 2 sqrt(3) ln(2 + sqrt(3)): Fisher information of a sum of three uniform variables on [0, 1], about their mean.
+inline constexpr double kFloodInformation = 4.5621;
 
 template <RingWord R>
 struct RlweParameters {
@@ -34,24 +40,25 @@ struct RlweParameters {
   static constexpr int kDecryptPrimes = kWide ? 2 : 1;
   using ReplyWord = std::conditional_t<kWide, Wide, std::uint64_t>; // holds a coefficient of a reply
 
-  // The flood added to a wanted coefficient is uniform on [-2^65, 2^65) or [-2^81, 2^81). If a product's noise is at
-  // most kMaxNoise, that is 2^26 or 2^38, each coefficient sent is within statistical distance 2^-kStatisticalBits of
-  // one that does not depend on the weights.
-  //
-  // Errors are dense, so all weights of an output block's polynomials meet in each of its coefficients, those of the
-  // other outputs too. With l1 and l2 their norms, the noise is at most kErrorBound * l1 + l1 / 2 (the encoding's
-  // rounding); and, as an error is a sum of 42 independent signs of 1/2, hence subgaussian of variance proxy 10.5, its
-  // first part exceeds kErrorTail * l2 with probability below 2 exp(-30^2 / 21) < 2^-60.
-  static constexpr int kFloodBits = kWide ? 82 : 66;
-  static constexpr int kStatisticalBits = kWide ? 44 : 40;
-  static constexpr std::int64_t kMaxNoise = std::int64_t{1} << (kFloodBits - kStatisticalBits);
+  // The flood added to a wanted coefficient is the sum of three integers uniform in an interval of U = 2^kFloodBits.
+  // Shifted by d, it is within Hellinger distance H of itself, H^2 <= kFloodInformation d^2 / (8 U^2). Errors are
+  // dense, so in each coefficient of a reply all weights of its output block meet, and d^2 is kUploadVariance times the
+  // sum of their squares on average. H^2 adds up over all coefficients of an inference, and the statistical distance is
+  // at most sqrt(2 H^2). docs/protocols.md has the proof, scripts/flood-estimate.py the figures.
+  static constexpr int kFloodBits = kWide ? 80 : 65;
+  // What a sum over the coefficients sent in an inference, each with the squares of the weights that meet in it, may
+  // be.
+  static constexpr double kMaxSquares = [] {
+    double most = 4 / (kFloodInformation * kUploadVariance);
+    for (int i = 0; i < kFloodBits - kHidingBits; ++i)
+      most *= 4;
+    return most;
+  }();
 
   static constexpr std::size_t kPolyWords = std::size_t(kPrimeCount) * kDegree;
 };
 template <RingWord R>
 using ReplyWord = typename RlweParameters<R>::ReplyWord;
-
-inline constexpr double kErrorTail = 30;
 
 // A ProductSum holds no more products than this.
 inline constexpr std::int64_t kMaxProducts = 4096;

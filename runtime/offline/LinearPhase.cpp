@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "ir/core/Guard.h"
+#include "runtime/he/PackingLayout.h"
 
 namespace sd {
 
@@ -29,6 +30,28 @@ std::vector<LinearEntry> linearEntries(const Program &program, const Plan &plan)
 bool needRlwe(const std::vector<LinearEntry> &entries) {
   return std::ranges::any_of(entries,
                              [](const LinearEntry &e) { return std::holds_alternative<LinearLayer>(e.method); });
+}
+
+// Before anything is answered, since replies add up over an inference.
+template <RingWord R>
+Expected<void> checkHiddenInAll(const OfflineJob &job, const WeightSet<R> &weights,
+                                const std::vector<LinearEntry> &entries) {
+  double sum = 0, largest = 0;
+  const Instruction *most = nullptr;
+  for (const LinearEntry &own : entries) {
+    const auto *layer = std::get_if<LinearLayer>(&own.method);
+    if (!layer) continue;
+    const PlanEntry &entry = job.plan.entries[own.index];
+    const double squares = replySquares<R>(layer->geometry, layer->packing, weights.tensors[entry.weights].data);
+    sum += squares;
+    if (squares >= largest) {
+      largest = squares;
+      most = &job.program.instructions[entry.instruction];
+    }
+  }
+  if (auto hidden = checkHidden<R>(sum); !hidden)
+    return fail("{} (the most of it by {} {})", hidden.error().message, info(most->op).mnemonic, most->source);
+  return {};
 }
 
 // The walk, shared by the uploading and the collecting thread.
@@ -86,7 +109,10 @@ private:
 template <RingWord R>
 Expected<void> ServiceLinear<R>::run(const OfflineJob &job, const WeightSet<R> &weights, std::vector<SenderSeeds> seeds,
                                      const Sink<ServiceMaterial<R>> &sink) {
-  if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
+  if (entries_.empty()) {
+    entries_ = linearEntries(job.program, job.plan);
+    SD_TRY(checkHiddenInAll<R>(job, weights, entries_));
+  }
   if (!rlwe_ && needRlwe(entries_)) {
     SD_ASSIGN(rlwe_, LinearService<R>::setUp(channel_, seed_));
   }

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "runtime/crypto/Secret.h"
 #include "runtime/ot/OtTags.h"
@@ -102,7 +102,7 @@ Digest sha256(std::span<const std::uint8_t> bytes) {
   Digest digest;
   unsigned size = 0;
   // Rather no output than a guessable one.
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) std::abort();
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
   return digest;
 }
 

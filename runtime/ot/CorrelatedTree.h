@@ -4,7 +4,7 @@
 // add up to Delta: one hash a leaf, half of what a plain tree costs, and one block a level sent, masked by a correlated
 // OT whose random choice bit is the negated path bit. With leaves v at the sender and w at the receiver: w = v, but
 // w[alpha] = v[alpha] ^ Delta. Leaf numbers are bit-reversed paths. The lowest bit of every leaf is cleared, and set in
-// w[alpha]: it is the choice bit. A tree has its own hash key, so a key never sees more than 2^depth points.
+// w[alpha]: it is the choice bit. A tree has its own hash key (AesHash.h).
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 //        -- base OT keys -->
 //        <-- SoftSpoken corrections --           15 bits an OT, few OTs; or, for the inputs of the silent extension,
 //        once
-//        -- trees' level sums -->                0.2 to 0.4 bits an OT (Ferret)
+//        -- trees' level sums -->                0.4 to 2.5 bits an OT (Ferret)
 //
 // Semi-honest. planCots() (runtime/ot/CotPlan.h) decides between the extensions. Both parties must make the same calls
 // with the same sizes, in the same order. An object that has returned an error is of no further use.

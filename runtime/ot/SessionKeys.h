@@ -5,15 +5,7 @@
 
 namespace sd {
 
-enum class KeyUse : std::uint8_t {
-  SubspaceLeft,
-  SubspaceRight,
-  SubspaceUnits,
-  CodeRows,
-  CorrelatedTrees,
-  Pads,
-  Reverse
-};
+enum class KeyUse : std::uint8_t { SubspaceTrees, SubspaceUnits, CodeRows, CorrelatedTrees, Pads, Reverse };
 
 inline Block sessionBlock(Block session, KeyUse use) {
   Block key;

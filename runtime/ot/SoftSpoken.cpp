@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <cstring>
+#include <utility>
 
 #include "runtime/ot/BitMatrix.h"
 #include "runtime/ot/LpnParameters.h"
@@ -34,18 +34,27 @@ Unit operator&(Unit a, Block mask) {
   return a;
 }
 
+// `count` keys of a stream of keys, from number `count` * `index` on.
+template <std::size_t kCount>
+std::array<AesKey, kCount> keysOf(const AesKey &source, std::uint64_t index) {
+  std::array<Block, kCount> keys;
+  aesKernels().counter(source, kCount * index, keys.data(), kCount);
+  return [&]<std::size_t... i>(std::index_sequence<i...>) { return std::array<AesKey, kCount>{AesKey(keys[i])...}; }
+  (std::make_index_sequence<kCount>{});
+}
+
+// One tree's own: a key hashes the inner nodes of one tree.
 struct TreeKeys {
-  explicit TreeKeys(Block session)
-      : left(sessionKey(session, KeyUse::SubspaceLeft)), right(sessionKey(session, KeyUse::SubspaceRight)) {}
-  AesKey left, right;
+  TreeKeys(const AesKey &source, int tree) : keys(keysOf<2>(source, static_cast<std::uint64_t>(tree))) {}
+  std::array<AesKey, 2> keys; // of left and right children
 };
 
 // nodes[0, n) to nodes[0, 2n): the left children stay in place, the right ones go n further, so that the choice at
 // level l is bit l of a leaf's number.
 void expand(const TreeKeys &keys, Block *nodes, std::size_t n) {
   const AesKernels &aes = aesKernels();
-  aes.hash(keys.right, Block{}, nodes, nodes + n, n);
-  aes.hash(keys.left, Block{}, nodes, nodes, n);
+  aes.hash(keys.keys[1], Block{}, nodes, nodes + n, n);
+  aes.hash(keys.keys[0], Block{}, nodes, nodes, n);
 }
 
 Block sum(const Block *nodes, std::size_t n) {
@@ -90,16 +99,11 @@ Unit foldLeaves(std::array<Unit, kLeaves> &leaves, Unit *columns) {
   return leaves[0];
 }
 
-// Stretches the leaves of one tree for one unit, whose four keys are given.
-void stretchTree(const AesKey *keys, const Block *leaves, std::array<Unit, kLeaves> &out) {
-  aesKernels().stretch(keys, leaves, out[0].data(), kLeaves);
-}
-
-std::array<AesKey, kUnitBlocks> unitKeys(const AesKey &source, std::uint64_t unit) {
-  static_assert(kUnitBlocks == 4);
-  Block keys[kUnitBlocks];
-  aesKernels().counter(source, kUnitBlocks * unit, keys, kUnitBlocks);
-  return {AesKey(keys[0]), AesKey(keys[1]), AesKey(keys[2]), AesKey(keys[3])};
+// Stretches the leaves of one tree for one unit, under keys of their own.
+void stretchTree(const AesKey &source, std::uint64_t unit, int tree, const Block *leaves,
+                 std::array<Unit, kLeaves> &out) {
+  const auto keys = keysOf<kUnitBlocks>(source, kSubspaceTrees * unit + static_cast<std::uint64_t>(tree));
+  aesKernels().stretch(keys.data(), leaves, out[0].data(), kLeaves);
 }
 
 struct Workspace {
@@ -120,11 +124,12 @@ Expected<SoftSpokenReceiver> SoftSpokenReceiver::create(Channel &channel, Prg &p
                                                         std::span<const Block> zero, std::span<const Block> one) {
   assert(zero.size() == kBaseTransfers && one.size() == kBaseTransfers);
   SoftSpokenReceiver receiver(sessionBlock(session, KeyUse::SubspaceUnits));
-  const TreeKeys keys(session);
+  const AesKey treeKeys = sessionKey(session, KeyUse::SubspaceTrees);
   receiver.leaves_.resize(kSubspaceTrees * kLeaves);
   std::vector<Block> message(2 * kBaseTransfers);
   for (int tree = 0; tree < kSubspaceTrees; ++tree) {
     Block *nodes = receiver.leaves_.data() + tree * kLeaves;
+    const TreeKeys keys(treeKeys, tree);
     nodes[0] = prg.next<Block>();
     for (int level = 0; level < kSubspaceBits; ++level) {
       const std::size_t n = std::size_t{1} << level, i = tree * kSubspaceBits + level;
@@ -145,7 +150,7 @@ Expected<SoftSpokenSender> SoftSpokenSender::create(Channel &channel, Block sess
   std::vector<Block> message(2 * kBaseTransfers);
   SD_TRY(channel.receive(tag::kTreeSums, {reinterpret_cast<std::uint8_t *>(message.data()), softSpokenSetupBytes()}));
   SoftSpokenSender sender(sessionBlock(session, KeyUse::SubspaceUnits));
-  const TreeKeys keys(session);
+  const AesKey treeKeys = sessionKey(session, KeyUse::SubspaceTrees);
   sender.delta_ = SecretVector<Block>(1, delta);
   sender.leaves_.resize(kSubspaceTrees * kLeaves);
   for (int tree = 0; tree < kSubspaceTrees; ++tree) {
@@ -157,7 +162,7 @@ Expected<SoftSpokenSender> SoftSpokenSender::create(Channel &channel, Block sess
       bits |= static_cast<unsigned>(bit) << level;
       sums[level] = chosen[i] ^ message[2 * i] ^ ((message[2 * i] ^ message[2 * i + 1]) & Block::mask(bit));
     }
-    openTree(keys, bits, sums.data(), sender.leaves_.data() + tree * kLeaves);
+    openTree(TreeKeys(treeKeys, tree), bits, sums.data(), sender.leaves_.data() + tree * kLeaves);
   }
   return sender;
 }
@@ -167,10 +172,10 @@ Expected<void> SoftSpokenReceiver::extend(Channel &channel, std::span<Block> t) 
   auto work = std::make_unique<Workspace>();
   std::vector<Unit> message;
   for (std::size_t at = 0; at < t.size(); at += kSoftSpokenUnit) {
-    const auto keys = unitKeys(session_, next_++);
+    const std::uint64_t unit = next_++;
     Unit choices{};
     for (int tree = 0; tree < kSubspaceTrees; ++tree) {
-      stretchTree(keys.data(), leaves_.data() + tree * kLeaves, work->leaves);
+      stretchTree(session_, unit, tree, leaves_.data() + tree * kLeaves, work->leaves);
       Unit all = foldLeaves(work->leaves, work->columns.data() + tree * kSubspaceBits);
       if (tree == 0) {
         choices = all;
@@ -201,10 +206,10 @@ Expected<void> SoftSpokenSender::extend(Channel &channel, std::span<Block> q) {
                            {reinterpret_cast<std::uint8_t *>(message.data()), message.size() * kUnitBytes}));
     const Unit *correction = message.data();
     for (std::size_t at = start; at < start + size; at += kSoftSpokenUnit) {
-      const auto keys = unitKeys(session_, next_++);
+      const std::uint64_t unit = next_++;
       for (int tree = 0; tree < kSubspaceTrees; ++tree) {
         Unit *columns = work->columns.data() + tree * kSubspaceBits;
-        stretchTree(keys.data(), leaves_.data() + tree * kLeaves, work->leaves);
+        stretchTree(session_, unit, tree, leaves_.data() + tree * kLeaves, work->leaves);
         foldLeaves(work->leaves, columns);
         if (tree == 0) continue;
         for (int b = 0; b < kSubspaceBits; ++b)

@@ -269,25 +269,12 @@ TYPED_TEST(LinearCorrelation, BalanceTradesBytesForWork) {
 
 TYPED_TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
   using R = TypeParam;
-  auto [left, right] = makeMemoryConnections();
-  const LinearLayer plan(geometryOf<R>({OpKind::ShareMatMul, {1, 2}, {2, 1}, {}}));
-  auto hospital = LinearHospital<R>::setUp(left->stream(3), testSeed(1));
-  ASSERT_TRUE(hospital);
-  auto service = LinearService<R>::setUp(right->stream(3), testSeed(2));
-  ASSERT_TRUE(service);
-  ThreadPool threads(1);
-  std::vector<R> r{1, 0}, u(1), v(1);
-  // The most, on the largest weight: 21.5 w.
-  const auto most = static_cast<SignedOf<R>>(RlweParameters<R>::kMaxNoise * 2 / (2 * kErrorBound + 1));
-  for (const SignedOf<R> first : {std::numeric_limits<SignedOf<R>>::min(), SignedOf<R>(most + 1)}) {
-    auto done = service->answer(plan, std::vector<SignedOf<R>>{first, 0}, u, threads);
-    ASSERT_FALSE(done);
-    EXPECT_NE(done.error().message.find("--scale"), std::string::npos);
-  }
-  ASSERT_TRUE(hospital->upload(plan, r, threads));
-  ASSERT_TRUE(service->answer(plan, std::vector<SignedOf<R>>{most, 0}, u, threads));
-  ASSERT_TRUE(hospital->collect(plan, v, threads));
-  EXPECT_EQ(static_cast<R>(u[0] + v[0]), static_cast<R>(most));
+  constexpr double kMost = RlweParameters<R>::kMaxSquares;
+  EXPECT_TRUE(checkHidden<R>(kMost));
+  const auto refused = checkHidden<R>(4 * kMost);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("up to 2^-39.0"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("--scale"), std::string::npos);
 }
 
 // The errors are dense: the weights of all outputs that share a polynomial add to each one's noise.
@@ -296,13 +283,18 @@ TYPED_TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
   const LinearGeometry geometry = geometryOf<R>({OpKind::ShareMatMul, {1, 64}, {64, 64}, {}});
   const Packing packing = choosePacking(geometry);
   ASSERT_GT(packing.outBlock, 1);
-  const double outputs = static_cast<double>(std::min<std::int64_t>(packing.outBlock, 64));
+  ASSERT_GE(packing.outBlock, 64); // one block, in which all meet
   const std::vector<SignedOf<R>> equal(64 * 64, 1000);
-  const double l1 = 64 * outputs * 1000;
-  EXPECT_DOUBLE_EQ(noiseBound<R>(geometry, packing, equal), 30 * std::sqrt(64 * outputs) * 1000 + l1 / 2);
+  EXPECT_DOUBLE_EQ(replySquares<R>(geometry, packing, equal), 64 * 64e6 * 64);
   std::vector<SignedOf<R>> single(64 * 64, 0);
   single[77] = -1000;
-  EXPECT_DOUBLE_EQ(noiseBound<R>(geometry, packing, single), 21.5 * 1000); // the worst case is the smaller bound here
+  EXPECT_DOUBLE_EQ(replySquares<R>(geometry, packing, single), 64e6);
+  // Tiles of an image: each output of each tile counts.
+  const LinearGeometry image = geometryOf<R>(conv({1, 2, 150, 150}, {3, 2, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1));
+  const Packing tiles = choosePacking(image);
+  ASSERT_GT(tiles.tileCount(), 1);
+  ASSERT_EQ(tiles.outBlock, 1);
+  EXPECT_DOUBLE_EQ(replySquares<R>(image, tiles, std::vector<SignedOf<R>>(54, -2)), 150 * 150 * 3 * 18 * 4.0);
 }
 
 // Two inferences of one session over two layers, by two sessions at once; transforms kept up to the budget.

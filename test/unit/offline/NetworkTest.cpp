@@ -21,11 +21,11 @@ struct Perceptron {
   Plan plan;
   std::vector<std::int64_t> widths;
 
-  explicit Perceptron(std::vector<std::int64_t> layerWidths) : widths(std::move(layerWidths)) {
+  explicit Perceptron(std::vector<std::int64_t> layerWidths, int weightBits = 10) : widths(std::move(layerWidths)) {
     const Shape in{1, widths.front()};
     SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", in)}, {}, Type::share(in, 10));
     for (std::size_t i = 1; i < widths.size(); ++i) {
-      const SlotId w = builder.weights({widths[i - 1], widths[i]}, 10, static_cast<std::uint32_t>(i), 10);
+      const SlotId w = builder.weights({widths[i - 1], widths[i]}, 10, static_cast<std::uint32_t>(i), weightBits);
       x = builder.add(OpKind::ShareMatMul, {x, w});
       if (i + 1 == widths.size()) break;
       x = builder.add(OpKind::ShareRelu, {x},
@@ -157,6 +157,28 @@ TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
     EXPECT_GT(bits, 1000);
     EXPECT_NEAR(ones, bits / 2, 7 * std::sqrt(bits) / 2 + 8); // 8: the padding of the last bytes
   }
+}
+
+// Weights that the flood would not hide: refused before anything is answered, naming the layer and the way out.
+TEST(TwoPartyNetwork, LargeWeightsAreRefusedBeforeAnyReply) {
+  const auto attempt = [](int bits, Traffic &sent) {
+    const Perceptron<Ring32> net({64, 256, 2}, bits);
+    TwoParties parties;
+    ThreadPool pool(1);
+    ProgramMaskWalk<Ring32> walk(net.builder.program(), net.plan, pool);
+    auto ended = prepare(net, *parties.a, *parties.b, walk, parties).ended.first;
+    sent = parties.a->stream(kLinearStream).traffic();
+    return ended;
+  };
+  Traffic sent;
+  const auto refused = attempt(28, sent);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("compile with a smaller --scale"), std::string::npos)
+      << refused.error().message;
+  EXPECT_NE(refused.error().message.find("share.matmul node"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(sent.messagesSent, 0U);
+  EXPECT_TRUE(attempt(12, sent));
+  EXPECT_GT(sent.messagesSent, 0U);
 }
 
 TEST(TwoPartyNetwork, TamperedMessagesNeitherCrashNorHang) {

@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""How well the service's replies hide its weights, and how hard the encryption under them is (docs/protocols.md, "Linear
+layers"), from the constants of runtime/he/RlweParameters.h and formulas. Fails if a figure is not what the header says.
+"""
+import itertools
+import math
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = (ROOT / "runtime/he/RlweParameters.h").read_text()
+SIZES = (ROOT / "ir/core/LinearPacking.h").read_text()
+ADMITTED = {32: 109, 64: 218}  # log2 q by the Homomorphic Encryption Standard, table 1, 128 bits, ternary secret
+RINGS = {ring: dict(zip(("degree", "q", "reply", "wanted"), map(int, sizes)))
+         for ring, sizes in zip((64, 32), re.findall(r"RlweSizes\{(\d+), (\d+), (\d+), (\d+)\}", SIZES))}
+
+
+def constant(pattern):
+    return float(re.search(pattern, HEADER).group(1))
+
+
+ERROR = constant(r"kErrorBound = (\d+);")
+INFORMATION = constant(r"kFloodInformation = ([\d.]+);")
+HIDING = float(re.search(r"kHidingBits = (\d+);", (ROOT / "ir/core/LinearHiding.h").read_text()).group(1))
+FLOOD = dict(zip((64, 32), map(float, re.search(r"kFloodBits = kWide \? (\d+) : (\d+);", HEADER).groups())))
+VARIANCE = ERROR / 2 + 0.25
+
+failures = []
+
+
+def require(condition, text):
+    print(("  " if condition else "  NOT SO: ") + text)
+    if not condition:
+        failures.append(text)
+
+
+def flood(width):
+    """Probabilities of a sum of three integers, each uniform on [0, width)."""
+    one = [1 / width] * width
+    total = [1.0]
+    for _ in range(3):
+        sums, out = 0.0, []
+        for i in range(len(total) + width - 1):
+            sums += total[i] if i < len(total) else 0.0
+            sums -= total[i - width] if i >= width else 0.0
+            out.append(sums / width)
+        total = out
+    return [max(p, 0.0) for p in total]
+
+
+def affinity(p, shift):
+    """Sum of sqrt(p(k) p(k - shift)): 1 - H^2."""
+    return sum(math.sqrt(p[k] * p[k - shift]) for k in range(shift, len(p)))
+
+
+def shape():
+    print("the flood's shape: H^2 of a shift by one, times 8 U^2 (the header has the limit)")
+    last = 0
+    for log in range(4, 12):
+        width = 1 << log
+        last = 8 * width * width * (1 - affinity(flood(width), 1))
+        require(last <= INFORMATION * (1 + 8 / width), f"U = 2^{log}: {last:.5f}")
+    exact = 2 * math.sqrt(3) * math.log(2 + math.sqrt(3))
+    require(abs(exact - INFORMATION) < 1e-4, f"2 sqrt(3) ln(2 + sqrt(3)) = {exact:.5f}")
+    p = flood(64)
+    for shift in (2, 5, 20):
+        require(1 - affinity(p, shift) <= shift ** 2 * (1 - affinity(p, 1)), f"a shift by {shift} costs at most {shift}^2 times that of 1")
+
+
+def composition():
+    """Exact statistical distances of products of few coordinates, against the bound."""
+    print("composition at toy size, U = 16: exact distance and bound")
+    p = flood(16)
+    for shifts in ((1,), (3,), (1, 1), (2, 1, 1)):
+        size = len(p) + max(shifts)
+        at = lambda k: p[k] if 0 <= k < len(p) else 0.0
+        exact = sum(abs(math.prod(at(k) for k in ks) - math.prod(at(k - s) for k, s in zip(ks, shifts)))
+                    for ks in itertools.product(range(size), repeat=len(shifts))) / 2
+        bound = math.sqrt(2 * sum(s * s for s in shifts) * (1 - affinity(p, 1)))
+        require(exact <= bound, f"shifts {shifts}: {exact:.4f} <= {bound:.4f}")
+
+
+def hiding(ring):
+    width = FLOOD[ring]
+    # sqrt(2 H^2) = 2^-HIDING at S = squares: H^2 = INFORMATION VARIANCE S / (8 U^2).
+    squares = 2 * (width - HIDING) + 2 - math.log2(INFORMATION * VARIANCE)
+    print(f"Z_2^{ring}: weights are refused if the sum of squares over the coefficients sent exceeds 2^{squares:.2f}")
+    one = 0.5 * math.log2(INFORMATION * VARIANCE) + squares / 2 - 1 - width
+    require(abs(one + HIDING) < 1e-9, f"an inference: at most 2^{one:.2f}")
+    many = one + 0.5 * math.log2(1e6)
+    require(many <= -25, f"10^6 inferences: at most 2^{many:.2f}")
+    for coefficients in (1e3, 1e5, 1e7):
+        print(f"    {coefficients:.0e} coefficients: weights that meet in one may have a root of the sum of squares of "
+              f"2^{(squares - math.log2(coefficients)) / 2:.1f}")
+
+
+def failure(ring):
+    """Odds that an output opens wrongly: flood, dropped bits, and the rounding of c1 times the secret's signs."""
+    degree, q, reply, wanted = (RINGS[ring][k] for k in ("degree", "q", "reply", "wanted"))
+    half = 2.0 ** (reply - ring - 1)
+    width = 2.0 ** (FLOOD[ring] - (q - reply))
+    dropped = 2.0 ** (reply - wanted) / 2
+    deviation = math.sqrt(degree * 2 / 3 / 12)
+    odds, steps = 0.0, 4000
+    for i in range(steps):  # density of three uniforms near an end, y from it: y^2 / 2, in units of the width
+        y = (i + 0.5) * 1.5 / steps
+        density = y * y / 2 if y < 1 else 0.75 - (1.5 - y) ** 2
+        left = half - dropped - (1.5 - y) * width
+        odds += 2 * density * 1.5 / steps * math.erfc(left / deviation / math.sqrt(2)) / 2
+    require(odds < 2.0 ** -64, f"an output opens wrongly with odds of 2^{math.log2(max(odds, 1e-300)):.0f}")
+
+
+def block_size(n, log_q, deviation):
+    """The least BKZ block size that finds a ternary secret by the primal attack (Alkim, Ducas, Poeppelmann, Schwabe, USENIX
+    Security 2016, section 6.3, with the secret's coordinates scaled to the error's: Bai, Galbraith, ACISP 2014)."""
+    scale = math.log2(deviation / math.sqrt(2 / 3))
+
+    def enough(beta):
+        delta = math.log2((math.pi * beta) ** (1 / beta) * beta / (2 * math.pi * math.e)) / (2 * (beta - 1))
+        best = -math.inf
+        for m in range(n // 4, 2 * n, n // 64):
+            d = m + n + 1
+            best = max(best, delta * (2 * beta - d - 1) + (m * log_q + n * scale) / d)
+        return math.log2(deviation * math.sqrt(beta)) <= best
+
+    low, high = 60, 4000
+    while low < high:
+        mid = (low + high) // 2
+        low, high = (low, mid) if enough(mid) else (mid + 1, high)
+    return low
+
+
+def hardness(ring):
+    n, q, admitted = RINGS[ring]["degree"], RINGS[ring]["q"], ADMITTED[ring]
+    ours, standard = block_size(n, q, math.sqrt(ERROR / 2)), block_size(n, admitted, 8 / math.sqrt(2 * math.pi))
+    require(ours >= standard, f"N = {n}: block size {ours} (core-SVP 2^{0.292 * ours:.0f}) for log q = {q} and deviation "
+                              f"{math.sqrt(ERROR / 2):.2f}; the standard's {admitted} and 3.19 have {standard} (2^{0.292 * standard:.0f})")
+    # Arora, Ge, ICALP 2011, with m samples: degree D with m C(n, D - v) >= C(n, D), v the number of an error's values.
+    values, samples = 2 * int(ERROR) + 1, 36
+    degree = values
+    log2comb = lambda a, b: (math.lgamma(a + 1) - math.lgamma(b + 1) - math.lgamma(a - b + 1)) / math.log(2)
+    while samples + log2comb(n, degree - values) < log2comb(n, degree):
+        degree += 1
+    require(2 * log2comb(n, degree) > 128, f"N = {n}: linearisation with 2^{samples} samples has 2^{log2comb(n, degree):.0f} unknowns")
+
+
+def main():
+    shape()
+    composition()
+    for ring in RINGS:
+        hiding(ring)
+        failure(ring)
+        hardness(ring)
+    if failures:
+        print("\n".join(["failed:", *failures]))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
