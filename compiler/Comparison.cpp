@@ -47,39 +47,14 @@ OpKind opBehind(const Module &module, std::size_t output) {
   return namesClasses(first) ? first : behind(false);
 }
 
-// The statement of errors takes a run for each output element; it is made for the first records, and not where it would
-// take minutes for each.
-constexpr double kStatedWork = 2e10;
-
-// Output elements times the multiply-adds of the linear ops, or the elements of all others.
-double statementWork(const Module &module) {
-  double outputs = 0, run = 0;
-  for (auto output : module.ops.back().operands)
-    outputs += static_cast<double>(elementCount(module.type(output).shape));
-  for (auto &op : module.ops) {
-    if (op.result == kNoValue) continue;
-    const double elements = static_cast<double>(elementCount(module.type(op.result).shape));
-    const bool linear = op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
-    const Shape &weights = linear ? module.type(op.operands[1]).shape : module.type(op.result).shape;
-    const std::int64_t each = op.kind == OpKind::ShareConv ? elementCount(weights) / weights[0]
-                              : linear                     ? weights[0]
-                                                           : 1;
-    run += elements * static_cast<double>(each);
-  }
-  return outputs * run;
-}
-
-Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowered, std::span<const Record> records,
-                                      bool stateErrors) {
+Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowered, std::span<const Record> records) {
   SD_ASSIGN(const Interpreter exact, Interpreter::create(viewOf(imported)));
   SD_ASSIGN(const Interpreter fixed, Interpreter::create(viewOf(lowered)));
-  const bool stated = stateErrors && statementWork(lowered) <= kStatedWork;
   std::vector<Expected<Outcome>> results(records.size(), fail(""));
   auto runOne = [&](std::size_t i) -> Expected<Outcome> {
-    const InterpreterOptions options = {.observe = true, .errors = stated && i < kStatedRecords};
     Outcome outcome;
     SD_ASSIGN(outcome.exact, exact.run(records[i]));
-    SD_ASSIGN(outcome.fixed, fixed.run(records[i], options));
+    SD_ASSIGN(outcome.fixed, fixed.run(records[i], {.observe = true}));
     return outcome;
   };
   const std::size_t threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 64);
@@ -131,8 +106,6 @@ void compareValues(const std::vector<Outcome> &outcomes, Comparison &sum) {
         sum.errorSum += error;
         sum.errorMost = std::max(sum.errorMost, error);
         sum.outputMost = std::max(sum.outputMost, std::abs(value));
-        if (!outcome.fixed.errors.empty())
-          sum.statedMost = std::max<double>(sum.statedMost.value_or(0), outcome.fixed.errors[o].data[i]);
         ++sum.elements;
       }
     sum.rangeError = std::max(sum.rangeError, range.relativeError());
@@ -149,7 +122,7 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
                              const CompareOptions &options) {
   Comparison sum;
   if (records.empty()) return sum;
-  SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records, options.stateErrors));
+  SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records));
   const Shape &first = records.front().begin()->second.shape;
   const std::int64_t batch = first.empty() ? 1 : first[0];
   std::size_t named = 0;
@@ -170,7 +143,6 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
   }
   sum.compared = options.scores;
   compareValues(outcomes, sum);
-  sum.statedFirst = sum.statedMost && outcomes.size() > kStatedRecords;
   sum.seen.assign(lowered.ops.size(), 0);
   for (auto &outcome : outcomes)
     for (auto &observation : outcome.fixed.observations)

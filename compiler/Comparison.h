@@ -12,12 +12,9 @@ namespace sd {
 
 using Record = std::map<std::string, Tensor<float>>; // the inputs of one run, by name
 
-inline constexpr std::size_t kStatedRecords = 50; // so many are stated at most
-
 struct CompareOptions {
   const Tensor<float> *labels = nullptr; // a class for each record
   bool scores = true;                    // else the lowered module opens classes, whose values are no scores
-  bool stateErrors = false;              // of the first records, where that takes no minutes
 };
 
 struct Comparison {
@@ -28,8 +25,6 @@ struct Comparison {
   double outputMost = 0;                       // largest |float|
   double rangeError = 0;                       // the largest error of an output, as a part of its range
   bool compared = true;                        // the errors are known: see CompareOptions::scores
-  std::optional<double> statedMost;            // how far a secure run may lie from fixed point
-  bool statedFirst = false;                    // of the first records alone
   std::vector<double> seen;                    // by op of the lowered module: the largest |y| that entered it
 
   // Whether less than 1 % of the classes (one is allowed from 20 records) and less than 2 % of the output range differ.
@@ -37,9 +32,9 @@ struct Comparison {
   bool close() const { return sameClasses() && (!compared || rangeError <= 0.02); }
 };
 
-// Runs both modules on every record, on all cores. The classes are those of the first output that names them, else of
-// the first of all: its largest element, or whether its only one is above one half (behind a sigmoid) or zero.
-// Error if a record does not fit, or lies outside a declared range.
+// Runs both modules on every record, on all cores. A secure run gives what the fixed-point one does. The classes are
+// those of the first output that names them, else of the first of all: its largest element, or whether its only one is
+// above one half (behind a sigmoid) or zero. Error if a record does not fit, or lies outside a declared range.
 Expected<Comparison> compare(const Module &imported, const Module &lowered, std::span<const Record> records,
                              const CompareOptions &options);
 

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <set>
 
+#include "ir/core/ScheduleChoice.h"
 #include "ir/core/Windows.h"
 #include "passes/Quantizer.h"
 
@@ -142,17 +143,16 @@ private:
     best_ = std::move(tournament);
   }
 
-  double estimate(const Tournament &tournament) const {
+  double estimate(const Tournament &tournament) {
     const auto elements = static_cast<std::uint64_t>(tournament.comparisons);
-    const ProtocolCost unit = compareCost(
-        target_.ringBits,
-        {0, target_.boundBits, bestSchedule(target_.ringBits, 0, target_.boundBits, elements, target_.network)});
+    const ProtocolCost &unit = schedules_.best({0, target_.boundBits, {}}, elements)->cost;
     return estimateSeconds(unit, elements, target_.network) +
            (tournament.depth - 1) * unit.roundTrips() * target_.network.roundTripSeconds;
   }
 
   const Shape &input_;
   const PoolTarget &target_;
+  ScheduleChooser schedules_{target_.ringBits, target_.network};
   std::vector<std::int64_t> outputs_;      // by axis
   std::vector<std::vector<Cover>> covers_; // by axis, then j
   Tournament best_;

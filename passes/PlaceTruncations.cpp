@@ -17,6 +17,7 @@
 #include <map>
 #include <set>
 
+#include "ir/core/ScheduleChoice.h"
 #include "passes/Pass.h"
 #include "passes/Rewrite.h"
 
@@ -27,10 +28,10 @@ namespace {
 class TruncationPlacer {
 public:
   TruncationPlacer(const Module &module, const PassOptions &options)
-      : module_(module), network_(options.network), k_(boundBitsOf(module, options)),
+      : module_(module), schedules_(module.ringBits, options.network), k_(boundBitsOf(module, options)),
         mostBits_(maxTruncationOf(module, options)), scaleBits_(options.scaleBits),
-        roundsOutputs_(options.roundOutputs && !options.revealClass), rewriter_(module), pending_(module.types.size(), 0),
-        landed_(module.types.size(), kNoValue) {}
+        roundsOutputs_(options.roundOutputs && !options.revealClass), rewriter_(module),
+        pending_(module.types.size(), 0), landed_(module.types.size(), kNoValue) {}
 
   Expected<Module> run() {
     for (auto &op : module_.ops)
@@ -232,16 +233,11 @@ private:
     return std::ranges::any_of(concat.operands, [&](ValueId v) { return pending_[v] != 0 && users_[v].size() > 1; });
   }
 
-  double seconds(const ProtocolCost &cost, ValueId result) const {
-    return estimateSeconds(cost, static_cast<std::uint64_t>(elementCount(module_.type(result).shape)), network_);
+  double compareSeconds(int truncation, int bound, ValueId result, bool selects = true) {
+    return schedules_.seconds({truncation, bound, {}, selects},
+                              static_cast<std::uint64_t>(elementCount(module_.type(result).shape)));
   }
-  double compareSeconds(int truncation, int bound, ValueId result) const {
-    const auto elements = static_cast<std::uint64_t>(elementCount(module_.type(result).shape));
-    return seconds(
-        compareCost(module_.ringBits,
-                    {truncation, bound, bestSchedule(module_.ringBits, truncation, bound, elements, network_)}),
-        result);
-  }
+  double truncateSeconds(int bits, ValueId result) { return compareSeconds(bits, k_, result, false); }
 
   // Whether the maxima and ReLUs that `value` reaches through gathers cost less behind a truncation of all of it.
   bool landsBeforePool(ValueId value) {
@@ -252,7 +248,7 @@ private:
       return pools_[value] = true;
     bool ends = false; // without a ReLU that would truncate for nothing
     const std::set<std::size_t> reached = collectPool(value, ends);
-    double carried = 0, landedSeconds = seconds(truncateCost(module_.ringBits, bits), value), lastTruncation = 0;
+    double carried = 0, landedSeconds = truncateSeconds(bits, value), lastTruncation = 0;
     bool compares = false;
     for (auto i : reached) {
       const Op &op = module_.ops[i];
@@ -260,7 +256,7 @@ private:
         compares = true;
         carried += compareSeconds(0, k_, op.result);
         landedSeconds += compareSeconds(0, k_ + 1 - bits, op.result);
-        lastTruncation = seconds(truncateCost(module_.ringBits, bits), op.result);
+        lastTruncation = truncateSeconds(bits, op.result);
       } else if (op.kind == OpKind::ShareRelu && op.attrs.i(Attr::Bits) + bits <= mostBits_) {
         const int own = static_cast<int>(op.attrs.i(Attr::Bits));
         carried += compareSeconds(own + bits, k_, op.result);
@@ -291,7 +287,7 @@ private:
   bool equalPending(const Op &op) const { return pending_[op.operands[0]] == pending_[op.operands[1]]; }
 
   const Module &module_;
-  const NetworkProfile &network_;
+  ScheduleChooser schedules_;
   const int k_, mostBits_; // the bound of what nothing is known of; of a truncation
   const int scaleBits_;
   const bool roundsOutputs_; // a class has no scale

@@ -31,8 +31,8 @@ Every type says who holds the value:
 | `share<1x16, 2^20>` | `X + r` mod 2^L: P0 holds `X`, P1 the mask `r` |
 
 A shape without dimensions is written `scalar`. What each op means in numbers stands in `ir/core/Reference*.cpp`: nn ops
-add up in double precision; a truncation of `y` by `t` bits gives `y / 2^t` to the nearest integer, half up, in the
-reference, and one of its two neighbours, unbiased, in the protocol.
+add up in double precision; a truncation of `y` by `t` bits gives `floor((y + 2^(t-1)) / 2^t)`, the nearest integer, half
+up. A secure run gives the same, bit for bit.
 
 ## Text form
 
@@ -63,7 +63,7 @@ constexpr std::string_view kExample = R"(module "example" {
   %4 = share.constant {weights = ints<3x2> [512, -256, 1024, 0, 3, 77]} : weight<3x2, 2^10> loc("Gemm_0")
   %5 = share.constant {weights = ints<2> [1048576, -524288]} : weight<2, 2^20> loc("Gemm_0")
   %6 = share.matmul %3, %4, %5 loc("Gemm_0")
-  %7 = share.relu %6 {bits = 10, bound = 30, digit = 4, radix = 3, round = 1} loc("Relu_1")
+  %7 = share.relu %6 {bits = 10, bound = 30, round = 1, schedule = [2, 6, 3, 3, 3]} loc("Relu_1")
   %8 = share.output %7
   %9 = nn.softmax %8 {axis = 1} loc("Softmax_2")
   nn.return %9 {names = ["diagnosis"]}

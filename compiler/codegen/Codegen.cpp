@@ -7,6 +7,7 @@
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/Writer.h"
+#include "ir/core/ScheduleAttr.h"
 
 namespace sd {
 
@@ -45,8 +46,7 @@ private:
       const OpInfo &kind = info(op.kind);
       if (kind.opcode == 0)
         return fail("{}: {} is not part of a lowered module; run the default pipeline first", where(op), kind.mnemonic);
-      const bool scheduled = op.attrs.has(Attr::Digit) && op.attrs.has(Attr::Radix);
-      if (std::ranges::count(kind.optional, Attr::Digit) > 0 && !scheduled)
+      if (compares(op.kind) && !op.attrs.has(Attr::Schedule))
         return fail("{}: {} has no schedule; run the pass choose-schedules first", where(op), kind.mnemonic);
       if (op.kind == OpKind::ShareConstant && !op.attrs.has(Attr::Weights))
         return fail("{}: {} has no weights", where(op), kind.mnemonic);

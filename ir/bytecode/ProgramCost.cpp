@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/core/ScheduleAttr.h"
+
 namespace sd {
 
 namespace {
@@ -163,18 +165,15 @@ OfflineCost &OfflineCost::operator+=(const OfflineCost &other) {
 }
 
 ProtocolCost protocolOf(int ringBits, const Instruction &it) {
-  const auto bits = [&](Attr attr) { return static_cast<int>(it.attrs.i(attr)); };
   switch (it.op) {
   case OpKind::ShareInput:
     return inputCost(ringBits);
   case OpKind::ShareOutput:
     return outputCost(ringBits);
   case OpKind::ShareTruncate:
-    return truncateCost(ringBits, bits(Attr::Bits));
   case OpKind::ShareRelu:
-    return compareCost(ringBits, {bits(Attr::Bits), bits(Attr::Bound), {bits(Attr::Digit), bits(Attr::Radix)}});
   case OpKind::ShareMax:
-    return compareCost(ringBits, {0, bits(Attr::Bound), {bits(Attr::Digit), bits(Attr::Radix)}});
+    return compareCost(ringBits, compareShape(it.op, it.attrs));
   case OpKind::ShareMul:
     return productCost(ringBits);
   default:

@@ -7,6 +7,7 @@
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Verify.h"
+#include "ir/bytecode/VersionOne.h"
 
 namespace sd {
 
@@ -80,6 +81,7 @@ public:
     SD_TRY(section(Section::Groups, "the group table", &ProgramReader::groups));
     SD_TRY(section(Section::Sources, "the source names", &ProgramReader::sources));
     SD_TRY(in_.end("the file"));
+    giveSchedules(program_);
     SD_TRY(verifyProgram(program_));
     if (ioOf(program_) != io_) return fail("the table of inputs and outputs does not agree with the instructions");
     return std::move(program_);

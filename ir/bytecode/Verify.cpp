@@ -5,6 +5,7 @@
 
 #include "ir/bytecode/ByteIo.h"
 #include "ir/bytecode/Format.h"
+#include "ir/core/ScheduleAttr.h"
 
 namespace sd {
 
@@ -105,10 +106,7 @@ private:
           SD_TRY(text(item, name));
       }
     }
-    for (const Attr attr : {Attr::Digit, Attr::Radix}) {
-      if (std::ranges::count(info(it.op).optional, attr) > 0 && !it.attrs.has(attr))
-        return fail("B2: attribute '{}' is not chosen", findAttr(attr)->text);
-    }
+    if (compares(it.op) && !it.attrs.has(Attr::Schedule)) return fail("B2: attribute 'schedule' is not chosen");
     if (it.op == OpKind::ShareTruncate && it.attrs.i(Attr::Bits) < 1) return fail("B2: a truncation by no bits");
     return {};
   }

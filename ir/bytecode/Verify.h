@@ -7,8 +7,8 @@ namespace sd {
 
 // Checks, and names the instruction, slot or group at fault:
 // B1 slots: well-formed types, each slot written by one instruction;
-// B2 instructions: an op with an opcode, operands written before, no weights and no round among the attributes, digit
-//    and radix chosen, a truncation by one bit at least;
+// B2 instructions: an op with an opcode, operands written before, no weights and no round among the attributes, the
+//    schedule of a comparison chosen, a truncation by one bit at least;
 // B3 resultType() gives the result slot's type (its own constraints G1 to G7 and C1 ... are named);
 // B4 order: inputs, clear ops and share.constant; then the secure part; then clear ops; one nn.return, last;
 // B5 groups: not empty, a partition of the instructions in order; an interactive one holds interactive ops alone, no

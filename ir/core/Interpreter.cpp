@@ -4,7 +4,6 @@
 #include <cmath>
 #include <memory>
 
-#include "ir/core/ReferenceError.h"
 #include "ir/core/ReferenceLinear.h"
 
 namespace sd {
@@ -23,7 +22,6 @@ struct Value {
   std::shared_ptr<const Tensor<R>> ring; // shares and weights
   // With InterpreterOptions::observe: what this value would have been outside the ring, if it wrapped.
   std::shared_ptr<const Tensor<double>> wide;
-  std::shared_ptr<const Tensor<float>> error; // with InterpreterOptions::errors: of clear values
 };
 
 template <class T>
@@ -68,13 +66,10 @@ template <RingWord R>
 class Run {
 public:
   Run(const ProgramView &program, const std::vector<Tensor<R>> &weights, const InterpreterOptions &options)
-      : program_(program), weights_(weights), options_(options), rounding_(options.rounding),
-        values_(program.types.size()) {}
+      : program_(program), weights_(weights), options_(options), values_(program.types.size()) {}
 
   Expected<void> step(std::size_t index, const std::map<std::string, Tensor<float>> &inputs);
-  void drop(std::uint32_t value) {
-    if (!options_.errors || !values_[value].ring) values_[value] = {}; // the error statement looks back at shares
-  }
+  void drop(std::uint32_t value) { values_[value] = {}; }
   RunResult take() { return std::move(result_); }
 
 private:
@@ -88,13 +83,6 @@ private:
     return pointers;
   }
 
-  Trace<R> trace() const {
-    Trace<R> trace{program_, {}};
-    for (auto &value : values_)
-      trace.values.push_back(value.ring.get());
-    return trace;
-  }
-
   Expected<Value<R>> clearOp(const OpView &op);
   Expected<Value<R>> shareOp(std::size_t index, const OpView &op);
   std::vector<Tensor<double>> integers(const OpView &op) const;
@@ -105,7 +93,6 @@ private:
   const ProgramView &program_;
   const std::vector<Tensor<R>> &weights_;
   const InterpreterOptions &options_;
-  Rounding rounding_;
   std::vector<Value<R>> values_;
   RunResult result_;
 };
@@ -120,12 +107,6 @@ Expected<Value<R>> Run<R>::clearOp(const OpView &op) {
     SD_ASSIGN(auto result, evaluateClear(op.kind, operands, *op.attrs));
     value.clear = owned(std::move(result));
   }
-  if (!options_.errors) return value;
-  auto errors = all(op, &Value<R>::error);
-  auto exact = [](auto *error) { return std::ranges::all_of(error->data, [](float e) { return e == 0; }); };
-  value.error =
-      owned(std::ranges::all_of(errors, exact) ? Tensor<float>(value.clear->shape)
-                                               : carryError(op.kind, operands, errors, *op.attrs, *value.clear));
   return value;
 }
 
@@ -193,7 +174,6 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
     if (options_.observe) observe(index, op);
     const int scale = program_.types[op.operands[0]].scale;
     value.clear = owned(dequantize<R>(*operand(op, 0).ring, scale));
-    if (options_.errors) value.error = owned(statedErrors(trace(), index));
     return value;
   }
   default:
@@ -203,7 +183,7 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
   if (options_.observe && (isLinear(op.kind) || isLayout(op.kind))) value = integersExactly(op);
   auto operands = all(op, &Value<R>::ring);
   if (!value.ring) {
-    SD_ASSIGN(auto result, evaluateShare<R>(op.kind, operands, *op.attrs, rounding_));
+    SD_ASSIGN(auto result, evaluateShare<R>(op.kind, operands, *op.attrs));
     value.ring = owned(std::move(result));
   }
   return value;
@@ -212,10 +192,8 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
 template <RingWord R>
 void Run<R>::returnOp(const OpView &op) {
   result_.names = op.attrs->strings(Attr::Names);
-  for (auto id : op.operands) {
+  for (auto id : op.operands)
     result_.outputs.push_back(*values_[id].clear);
-    if (options_.errors) result_.errors.push_back(*values_[id].error);
-  }
 }
 
 template <RingWord R>
@@ -228,7 +206,6 @@ Expected<void> Run<R>::step(std::size_t index, const std::map<std::string, Tenso
   if (op.kind == OpKind::Input) {
     Value<R> value;
     SD_ASSIGN(auto input, takeInput(op, program_.types[op.result].shape, inputs));
-    if (options_.errors) value.error = owned(Tensor<float>(input.shape));
     value.clear = owned(std::move(input));
     values_[op.result] = std::move(value);
     return {};

@@ -29,9 +29,7 @@ struct ProgramView {
 };
 
 struct InterpreterOptions {
-  Rounding rounding = Rounding::nearest();
   bool observe = false; // measure the values before truncations and comparisons
-  bool errors = false;  // state the errors of the outputs; takes a run's time for each output element
 };
 
 // The largest |y| that entered an op with a bound, against what the op promises: 2^k - 2^t; or an output, which takes
@@ -41,13 +39,11 @@ struct Observation {
   double largest, limit;
 };
 
+// A secure run within the program's bounds gives exactly these outputs.
 struct RunResult {
   std::vector<std::string> names; // of the outputs, as nn.return has them
   std::vector<Tensor<float>> outputs;
   std::vector<Observation> observations;
-  // For each output: how far a run of the protocol may lie from the outputs here. 8 standard deviations of the
-  // truncations' errors to first order, and one unit, carried through the clear ops behind share.output.
-  std::vector<Tensor<float>> errors;
 };
 
 class Interpreter {

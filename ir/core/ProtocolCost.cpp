@@ -1,24 +1,21 @@
 #include "ir/core/ProtocolCost.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
-#include <set>
+#include <span>
 
 namespace sd {
 namespace {
 
-// Times closer than this are equal as far as an estimate knows.
-constexpr double kEqualSeconds = 1.07;
-
 // Message k carries its sender's part of levels k and k + 1 (level 0: the opening of the leaves).
-std::vector<std::uint32_t> compareMessages(std::uint32_t word, const CompareShape &shape, const CompareTree &tree) {
-  const int depth = static_cast<int>(tree.levels.size());
-  const int last = depth + 2; // levels 1 .. depth, the sign, then P1's re-masked share
+std::vector<std::uint32_t> compareMessages(std::uint32_t word, const CompareShape &shape,
+                                           std::span<const MergeCost> levels) {
+  const int depth = static_cast<int>(levels.size());
+  const int last = depth + 2; // levels 1 .. depth, the results, then P1's re-masked share
   const auto bitsOf = [&](int level, int party) -> std::uint32_t {
-    if (level == 0) return party ? 0 : shape.bits() + word + (shape.truncation ? 2 : 0);
-    if (level <= depth) return static_cast<std::uint32_t>(tree.levels[level - 1].wires);
-    if (level == depth + 1) return 1;
+    if (level == 0) return party ? 0 : shape.lowBits() + shape.highBits() + (shape.selects ? word : 0) + shape.wraps();
+    if (level <= depth) return static_cast<std::uint32_t>(levels[level - 1].wires);
+    if (level == depth + 1) return static_cast<std::uint32_t>(shape.results());
     return level == last && party ? word : 0;
   };
   std::vector<std::uint32_t> messages;
@@ -27,34 +24,30 @@ std::vector<std::uint32_t> compareMessages(std::uint32_t word, const CompareShap
   return messages;
 }
 
-void addLeaf(ProtocolCost &cost, const CompareTree &tree) {
-  for (const auto &digit : tree.digits) {
-    cost.ots += digit.bits;
-    cost.offlineBitsToP0 += digit.bits * digit.tables() << (digit.bits - 1);
+// The lowest digit of all has no table of equality.
+void addTables(ProtocolCost &cost, int bits, int digits, bool lowest) {
+  for (int i = 0; i < digits; ++i) {
+    const int own = bits / digits + (i < bits % digits ? 1 : 0);
+    const CompareTree::Digit digit{0, own, !(lowest && i == 0)};
+    cost.ots += own;
+    cost.offlineBitsToP0 += digit.payloadPlanes();
     cost.dealerBits += digit.tablePlanes();
   }
 }
 
-// Two one-bit payloads a product: rest0 last1 under the choice rest0, last0 rest1 under the choice last0. A wire's mask
-// is its OT's own choice bit; a product's share is not, and costs a bit to say so.
-void addTree(ProtocolCost &cost, const CompareTree &tree) {
-  for (const auto &level : tree.levels) {
-    std::set<int> choices;
-    std::vector<int> factors(level.wires, 1); // of each node
-    for (const auto &product : level.products) {
-      factors.push_back(factors[product.rest] + 1);
-      // P1's corrections; then P0's choice of a product as a factor, and P1's answer.
-      cost.offlineMessages = std::max(cost.offlineMessages, 2 * factors.back() - 3);
-      choices.insert(product.rest);
-      choices.insert(product.last);
-      cost.offlineBitsToP0 += 2;
-      cost.dealerBits += 1;
-    }
-    for (const int node : choices) {
-      cost.ots += 1;
-      if (node >= level.wires) cost.offlineBitsToP1 += 1;
-    }
+// Two one-bit payloads a product: a0 b1 under the choice a0, b0 a1 under the choice b0. A wire's mask is its transfer's
+// own choice bit; a product's share is not, and costs a bit to say so.
+void addTree(ProtocolCost &cost, std::span<const MergeCost> levels) {
+  int factors = 1;
+  for (const MergeCost &level : levels) {
+    cost.ots += level.choices;
+    cost.offlineBitsToP1 += level.productChoices;
+    cost.offlineBitsToP0 += 2 * level.products;
+    cost.dealerBits += level.products;
+    factors = std::max(factors, level.factors);
   }
+  // P1's corrections; then P0's choice of a product as a factor, and P1's answer.
+  cost.offlineMessages = factors <= 2 ? 1 : factors <= 4 ? 3 : 5;
 }
 
 } // namespace
@@ -66,16 +59,29 @@ std::uint64_t ProtocolCost::onlineBytes(int sender, std::uint64_t elements) cons
   return bytes;
 }
 
+CompareShape evenShape(int truncation, int bound, int width, int radix, bool selects) {
+  CompareShape shape{truncation, bound, {}, selects};
+  shape.schedule = evenSchedule(shape.lowBits(), shape.highBits(), width, radix);
+  return shape;
+}
+
+CompareShape standardShape(int truncation, int bound, bool selects) {
+  CompareShape shape{truncation, bound, {}, selects};
+  shape.schedule = standardSchedule(shape.lowBits(), shape.highBits());
+  return shape;
+}
+
 Expected<void> check(int ringBits, const CompareShape &shape) {
   if (shape.truncation < 0 || shape.truncation > maxTruncation(ringBits))
     return fail("a truncation by {} bits; 0 to {} are possible", shape.truncation, maxTruncation(ringBits));
   if (shape.bound <= shape.truncation || shape.bound > ringBits - 2)
     return fail("a bound of 2^{} for a truncation by {} bits; the exponent must be above that and at most {}",
                 shape.bound, shape.truncation, ringBits - 2);
-  if (shape.schedule.digit < 1 || shape.schedule.digit > 4)
-    return fail("comparison digits of {} bits; 1 to 4 are possible", shape.schedule.digit);
-  if (shape.schedule.radix < 2 || shape.schedule.radix > 4)
-    return fail("a comparison tree of radix {}; 2 to 4 are possible", shape.schedule.radix);
+  if (!shape.makesTree()) {
+    const auto &[levels, high, low] = shape.schedule;
+    return fail("a comparison of {} and {} bits in {} levels, of {} and {} digits, {} and {} of which merge at a time",
+                shape.highBits(), shape.lowBits(), levels, high.digits, low.digits, high.radix, low.radix);
+  }
   return {};
 }
 
@@ -91,34 +97,29 @@ ProtocolCost outputCost(int ringBits) {
   return cost;
 }
 
-ProtocolCost truncateCost(int ringBits, int truncation) {
-  ProtocolCost cost;
-  cost.messageBits = {1, static_cast<std::uint32_t>(ringBits)};
-  cost.offlineMessages = 1;
-  cost.ots = 1;
-  cost.offlineBitsToP0 = truncation;
-  cost.dealerBits = truncation;
-  return cost;
-}
-
 ProtocolCost compareCost(int ringBits, const CompareShape &shape) {
-  const CompareTree tree = CompareTree::make(shape.bits(), shape.schedule);
+  const std::vector<MergeCost> levels = mergeCosts(shape.schedule);
   const auto word = static_cast<std::uint32_t>(ringBits);
+  const auto t = static_cast<std::uint32_t>(shape.truncation);
   ProtocolCost cost;
-  cost.messageBits = compareMessages(word, shape, tree);
-  cost.offlineMessages = 1;
-  addLeaf(cost, tree);
-  addTree(cost, tree);
-  // The selection: lam q1 under P0's choice l0, a random OT under P1's choice l1; for t > 0 two payloads of t bits
-  // under one choice of P0's, and one under another.
-  cost.ots += 1;
-  cost.reverseOts = 1;
-  cost.offlineBitsToP0 += word;
-  cost.dealerBits += word;
-  if (shape.truncation) {
-    cost.ots += 2;
-    cost.offlineBitsToP0 += 3 * shape.truncation;
-    cost.dealerBits += 3 * shape.truncation;
+  cost.messageBits = compareMessages(word, shape, levels);
+  addTables(cost, shape.lowBits(), shape.schedule.low.digits, true);
+  addTables(cost, shape.highBits(), shape.schedule.high.digits, t == 0);
+  addTree(cost, levels);
+  const auto addWords = [&](std::uint32_t ots, std::uint32_t bits) {
+    cost.ots += ots;
+    cost.offlineBitsToP0 += bits;
+    cost.dealerBits += bits;
+  };
+  // The selection: lam q1 under P0's choice l0, a random OT under P1's choice l1. For t > 0 the wrap: two payloads of t
+  // bits under one choice of P0's and one under another (a truncation alone: just one), and rho as a word.
+  if (shape.selects) {
+    cost.reverseOts = 1;
+    addWords(1, word);
+  }
+  if (t > 0) {
+    addWords(shape.wraps(), (shape.selects ? 3 : 1) * t);
+    addWords(1, word);
   }
   return cost;
 }
@@ -147,29 +148,6 @@ double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const N
                                cost.offlineBits() * machine.correctionBit);
   const double offline = work + cost.offlineBitsToP0 / network.bitsPerSecond;
   return cost.roundTrips() * network.roundTripSeconds + static_cast<double>(elements) * (online + offline);
-}
-
-CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
-                             const NetworkProfile &network, int offlineMessages) {
-  struct Candidate {
-    CompareSchedule schedule;
-    double seconds;
-    int roundTrips;
-    std::uint32_t bits;
-  };
-  std::vector<Candidate> candidates;
-  for (int digit = 1; digit <= 4; ++digit)
-    for (int radix = 2; radix <= 4; ++radix) {
-      const ProtocolCost cost = compareCost(ringBits, {truncation, bound, {digit, radix}});
-      if (cost.offlineMessages > offlineMessages) continue;
-      const auto bits = std::accumulate(cost.messageBits.begin(), cost.messageBits.end(), cost.offlineBits());
-      candidates.push_back({{digit, radix}, estimateSeconds(cost, elements, network), cost.roundTrips(), bits});
-    }
-  const double least = std::ranges::min(candidates, {}, &Candidate::seconds).seconds;
-  std::erase_if(candidates, [&](const Candidate &c) { return c.seconds > kEqualSeconds * least; });
-  const int roundTrips = std::ranges::min(candidates, {}, &Candidate::roundTrips).roundTrips;
-  std::erase_if(candidates, [&](const Candidate &c) { return c.roundTrips > roundTrips; });
-  return std::ranges::min(candidates, {}, &Candidate::bits).schedule;
 }
 
 } // namespace sd

@@ -12,7 +12,6 @@
 
 namespace sd {
 
-inline constexpr int kMostOfflineMessages = 5; // of any schedule
 // t of a truncation; a comparison has at least one bit left.
 constexpr int maxTruncation(int ringBits) { return ringBits - 8; }
 
@@ -26,7 +25,8 @@ struct ProtocolCost {
   std::uint32_t ots = 0;        // P0 receives
   std::uint32_t reverseOts = 0; // P1 receives
 
-  // Messages in turn, P1's first, that the correlations of a whole network take, however large.
+  // Messages in turn, P1's first, that the correlations of a whole network take, however large: 1, or 3 for products of
+  // three or four masks, 5 for those of five.
   int offlineMessages = 0;
 
   // Offline with a dealer, per element: corrections from the dealer to P1, beside the seeds.
@@ -42,21 +42,30 @@ struct ProtocolCost {
   std::uint32_t offlineBits() const { return offlineBitsToP0 + offlineBitsToP1; }
 };
 
-// max(y, 0) / 2^t for |y| <= 2^bound - 2^t.
+// max(floor((y + 2^(t - 1)) / 2^t), 0) for |y| <= 2^bound - 2^t; without the selection the truncation alone.
 struct CompareShape {
   int truncation = 0; // t, 0 to maxTruncation()
   int bound = 30;     // t < bound <= ringBits - 2
   CompareSchedule schedule;
-  int bits() const { return bound - truncation; } // of the comparison
+  bool selects = true;
+  int lowBits() const { return truncation; }
+  int highBits() const { return selects ? bound - truncation : 0; }
+  int results() const { return selects && truncation > 0 ? 2 : 1; }   // opened at the end: the sign, the carry's bit
+  int wraps() const { return truncation == 0 ? 0 : selects ? 2 : 1; } // bits that P0 opens for the wrap
+  bool makesTree() const { return sd::makesTree(lowBits(), highBits(), schedule); }
+  CompareTree tree() const { return CompareTree::make(lowBits(), highBits(), schedule); }
   bool operator==(const CompareShape &) const = default;
 };
+
+// With the even schedule of such digits, or the standard one.
+CompareShape evenShape(int truncation, int bound, int width, int radix, bool selects = true);
+CompareShape standardShape(int truncation, int bound, bool selects = true);
 
 // Names the first parameter that is out of its limits.
 Expected<void> check(int ringBits, const CompareShape &shape);
 
 ProtocolCost inputCost(int ringBits);
 ProtocolCost outputCost(int ringBits);
-ProtocolCost truncateCost(int ringBits, int truncation); // 1 <= truncation
 ProtocolCost compareCost(int ringBits, const CompareShape &shape);
 ProtocolCost productCost(int ringBits);
 
@@ -72,10 +81,5 @@ struct NetworkProfile {
 // all ops share.
 double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network,
                        const MachineProfile &machine = MachineProfile::twoCores());
-
-// Of the schedules with at most `offlineMessages` and within 7 % of the least estimated time, the one of fewest round
-// trips online, then of fewest bits in all; the first in (digit, radix) order among equals.
-CompareSchedule bestSchedule(int ringBits, int truncation, int bound, std::uint64_t elements,
-                             const NetworkProfile &network, int offlineMessages = kMostOfflineMessages);
 
 } // namespace sd

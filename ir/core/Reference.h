@@ -9,17 +9,12 @@
 
 namespace sd {
 
-// How a truncation rounds y / 2^t. Nearest: half up. Stochastic: as the protocol does, to floor or ceiling with the
-// probability of the fraction, from a small generator of its own (for simulation; not for secrets).
-struct Rounding {
-  bool stochastic = false;
-  std::uint64_t state = 0;
-
-  static Rounding nearest() { return {}; }
-  static Rounding seeded(std::uint64_t seed) { return {true, seed}; }
-  template <std::signed_integral Centred>
-  Centred truncate(Centred y, int bits); // a residue of either ring
-};
+// floor((y + 2^(bits - 1)) / 2^bits) of a residue of either ring, centred: y / 2^bits to the nearest integer, half up.
+// What the protocol gives, bit for bit. bits = 0: y.
+template <std::signed_integral Centred>
+constexpr Centred truncate(Centred y, int bits) {
+  return bits == 0 ? y : static_cast<Centred>((y >> bits) + (y >> (bits - 1) & 1));
+}
 
 // The result of a nn op (not nn.input or nn.return) on floats; sums are accumulated in double. Error if the operands
 // break the op's rule.
@@ -31,8 +26,7 @@ double evaluateScalar(OpKind kind, double x);
 // The result of a share op (not share.constant, share.input, share.output) on residues of R; weights likewise.
 // Truncations take their operand centred.
 template <RingWord R>
-Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs,
-                                  Rounding &rounding);
+Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs);
 
 // share.input: the nearest integer to x 2^scale, half away from zero. Refuses NaN, infinity and |q| >= 2^bound, naming
 // the element; bound is the instruction's own, or what every value obeys.

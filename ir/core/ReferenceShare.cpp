@@ -16,14 +16,6 @@ SignedOf<R> centred(R value) {
   return static_cast<SignedOf<R>>(value);
 }
 
-// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-std::uint64_t nextRandom(std::uint64_t &state) {
-  std::uint64_t z = state += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
 // Types that let the rule check shapes; scales fit whatever they are.
 template <RingWord R>
 Expected<Shape> resultShape(OpKind kind, Operands<R> operands, const Attrs &attrs) {
@@ -45,18 +37,8 @@ std::string elementName(const Shape &shape, std::int64_t index) {
 
 } // namespace
 
-template <std::signed_integral Centred>
-Centred Rounding::truncate(Centred y, int bits) {
-  if (bits == 0) return y;
-  const std::int64_t low = y & ((std::int64_t{1} << bits) - 1);
-  const std::int64_t threshold =
-      stochastic ? static_cast<std::int64_t>(nextRandom(state) >> (64 - bits)) : (std::int64_t{1} << (bits - 1)) - 1;
-  return static_cast<Centred>((y >> bits) + (low > threshold ? 1 : 0));
-}
-
 template <RingWord R>
-Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs,
-                                  Rounding &rounding) {
+Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const> operands, const Attrs &attrs) {
   if (info(kind).level != Level::Share || kind == OpKind::ShareConstant || kind == OpKind::ShareInput ||
       kind == OpKind::ShareOutput)
     return fail("{} does not map shares to shares", info(kind).mnemonic);
@@ -67,7 +49,7 @@ Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const>
   if (isLinear(kind)) return evaluateLinear<R>(kind, operands, attrs, shape);
   const Tensor<R> &x = *operands[0];
   const int bits = static_cast<int>(attrs.i(Attr::Bits, 0));
-  const auto truncated = [&](R y) { return rounding.truncate(centred(y), bits); };
+  const auto truncated = [&](R y) { return truncate(centred(y), bits); };
   constexpr SignedOf<R> kZero = 0;
   if (kind == OpKind::ShareTruncate) return map<R>(x, [&](R y) { return static_cast<R>(truncated(y)); });
   if (kind == OpKind::ShareRelu && operands.size() == 1)
@@ -108,8 +90,7 @@ Tensor<float> dequantize(const Tensor<R> &q, int scale) {
 }
 
 #define SD_INSTANTIATE(R)                                                                                              \
-  template SignedOf<R> Rounding::truncate(SignedOf<R>, int);                                                           \
-  template Expected<Tensor<R>> evaluateShare(OpKind, std::span<const Tensor<R> *const>, const Attrs &, Rounding &);    \
+  template Expected<Tensor<R>> evaluateShare(OpKind, std::span<const Tensor<R> *const>, const Attrs &);                \
   template Expected<Tensor<R>> quantize(const Tensor<float> &, int, int);                                              \
   template Tensor<float> dequantize(const Tensor<R> &, int);
 SD_INSTANTIATE(Ring32)

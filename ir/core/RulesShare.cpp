@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "ir/core/ProtocolCost.h"
 #include "ir/core/Rules.h"
+#include "ir/core/ScheduleAttr.h"
 
 namespace sd::rules {
 
@@ -55,13 +55,14 @@ Expected<void> checkRound(const Case &c, int constraint) {
   return {};
 }
 
-Expected<void> checkSchedule(const Case &c, int constraint) {
-  if (c.attrs.has(Attr::Digit) != c.attrs.has(Attr::Radix))
-    return broken(constraint, "'digit' and 'radix' come together");
-  const std::int64_t digit = c.attrs.i(Attr::Digit, 1), radix = c.attrs.i(Attr::Radix, 2);
-  if (!within(digit, 1, 4) || !within(radix, 2, 4))
-    return broken(constraint, "digit {} or radix {} is out of range", digit, radix);
-  return {};
+// Bits and bound are in their limits.
+Expected<void> checkSchedule(const Case &c, OpKind kind, int constraint) {
+  if (!c.attrs.has(Attr::Schedule)) return {};
+  const auto &integers = c.attrs.ints(Attr::Schedule);
+  const CompareShape shape = compareShape(kind, c.attrs);
+  if (scheduleFrom(integers) && shape.makesTree()) return {};
+  return broken(constraint, "the schedule [{}] makes no tree of {} and {} bits", fmt::join(integers, ", "),
+                shape.highBits(), shape.lowBits());
 }
 
 Expected<Type> truncation(const Case &c) {
@@ -159,11 +160,15 @@ Expected<Type> ruleSharePad(const Case &c) {
   return Type::share(std::move(shape), c.in[0].scale);
 }
 
-Expected<Type> ruleShareTruncate(const Case &c) { return truncation(c); }
+Expected<Type> ruleShareTruncate(const Case &c) {
+  SD_ASSIGN(Type result, truncation(c));
+  SD_TRY(checkSchedule(c, OpKind::ShareTruncate, 4));
+  return result;
+}
 
 Expected<Type> ruleShareRelu(const Case &c) {
   SD_ASSIGN(Type result, truncation(c));
-  SD_TRY(checkSchedule(c, 4));
+  SD_TRY(checkSchedule(c, OpKind::ShareRelu, 4));
   if (c.in.size() > 1) {
     SD_TRY(broadcastsTo(c, 1, 5));
     if (c.in[1].scale != 0) return broken(5, "the weight has scale 2^{}", c.in[1].scale);
@@ -177,7 +182,7 @@ Expected<Type> ruleShareMax(const Case &c) {
   if (auto bound = c.attrs.i(Attr::Bound); !within(bound, 1, c.boundBits()))
     return broken(3, "bound is {}; it must be from 1 to {}", bound, c.boundBits());
   SD_TRY(checkRound(c, 4));
-  SD_TRY(checkSchedule(c, 5));
+  SD_TRY(checkSchedule(c, OpKind::ShareMax, 5));
   return c.in[0];
 }
 

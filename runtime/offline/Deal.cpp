@@ -5,7 +5,7 @@
 namespace sd {
 namespace {
 
-CompareTree treeOf(const PlanEntry &entry) { return CompareTree::make(entry.compare.bits(), entry.compare.schedule); }
+CompareTree treeOf(const PlanEntry &entry) { return entry.compare.tree(); }
 
 template <RingWord R>
 CompareService<R> compareServiceParts(const PlanEntry &entry, Prg &prg) {
@@ -16,15 +16,15 @@ CompareService<R> compareServiceParts(const PlanEntry &entry, Prg &prg) {
   m.tables = SecretPlanes::random(n, tree.tablePlanes(), prg);
   m.masks = SecretPlanes::random(n, tree.wires(), prg);
   m.products = SecretPlanes::random(n, tree.products(), prg);
-  m.l = SecretPlanes::random(n, 1, prg);
-  m.d = randomRing<R>(n, prg);
-  m.select = randomRing<R>(n, prg);
-  if (entry.compare.truncation) {
-    m.wrapChoice = SecretPlanes::random(n, 2, prg);
-    m.wrapA = randomRing<R>(n, prg);
-    m.wrapLA = randomRing<R>(n, prg);
-    m.wrapB = randomRing<R>(n, prg);
-  }
+  m.ends = SecretPlanes::random(n, entry.compare.results(), prg);
+  m.wrapChoice = SecretPlanes::random(n, entry.compare.wraps(), prg);
+  const std::size_t selected = entry.compare.selects ? n : 0, truncated = entry.compare.truncation ? n : 0;
+  m.d = randomRing<R>(selected, prg);
+  m.select = randomRing<R>(selected, prg);
+  m.wrapA = randomRing<R>(truncated, prg);
+  m.wrapLA = randomRing<R>(std::min(selected, truncated), prg);
+  m.wrapB = randomRing<R>(std::min(selected, truncated), prg);
+  m.carry = randomRing<R>(truncated, prg);
   return m;
 }
 
@@ -37,24 +37,23 @@ void completeProducts(const CompareTree &tree, const CompareService<R> &service,
     for (std::size_t p = 0; p < level.products.size(); ++p) {
       // The product in the clear, from its parts in the clear; then the share.
       const auto value = [&](int node, std::size_t w) {
-        if (node < level.wires) return service.masks[firstMask + node][w] ^ client.masks[firstMask + node][w];
-        const int at = firstProduct + node - level.wires;
+        if (node < level.wireCount()) return service.masks[firstMask + node][w] ^ client.masks[firstMask + node][w];
+        const int at = firstProduct + node - level.wireCount();
         return service.products[at][w] ^ client.products[at][w];
       };
       const int at = firstProduct + static_cast<int>(p);
       for (std::size_t w = 0; w < words; ++w)
         client.products[at][w] =
-            (value(level.products[p].rest, w) & value(level.products[p].last, w)) ^ service.products[at][w];
+            (value(level.products[p].a, w) & value(level.products[p].b, w)) ^ service.products[at][w];
     }
-    firstMask += level.wires;
+    firstMask += level.wireCount();
     firstProduct += static_cast<int>(level.products.size());
   }
 }
 
 template <RingWord R>
-void completeTables(const CompareTree &tree, const PlanEntry &entry, const CompareService<R> &service,
-                    CompareClient<R> &client) {
-  client.tables = leafTables(tree, comparedBits<R>(tree, entry.compare.truncation, client.r.span()));
+void completeTables(const CompareTree &tree, const CompareService<R> &service, CompareClient<R> &client) {
+  client.tables = leafTables(tree, comparedBits<R>(tree, client.r.span()));
   const auto first = firstTablePlanes(tree);
   for (std::size_t d = 0; d < tree.digits.size(); ++d)
     for (int bit = 0; bit < tree.digits[d].bits; ++bit)
@@ -73,20 +72,28 @@ void completeSelection(const PlanEntry &entry, const CompareService<R> &service,
   const std::size_t n = entry.elements;
   const int t = entry.compare.truncation;
   client.select = SecretVector<R>(n);
+  client.wrapLA = SecretVector<R>(t ? n : 0);
+  client.wrapB = SecretVector<R>(t ? n : 0);
   for (std::size_t i = 0; i < n; ++i) {
-    const R l1 = spread<R>(client.l, 0, i), lam = l1 ^ spread<R>(service.l, 0, i);
+    const R l1 = spread<R>(client.ends, 0, i), lam = l1 ^ spread<R>(service.ends, 0, i);
     client.select[i] = (lam & client.r[i] >> t) - (l1 & service.d[i]) - service.select[i];
-  }
-  if (t == 0) return;
-  client.wrapA = SecretVector<R>(n);
-  client.wrapLA = SecretVector<R>(n);
-  client.wrapB = SecretVector<R>(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const R nr = notTop(client.r[i]), l1 = spread<R>(client.l, 0, i);
+    if (t == 0) continue;
+    const R nr = notTop(client.r[i]);
     const R cA = spread<R>(service.wrapChoice, 0, i), cB = spread<R>(service.wrapChoice, 1, i);
-    client.wrapA[i] = (cA & nr) - service.wrapA[i];
     client.wrapLA[i] = (cA & l1 & nr) - service.wrapLA[i];
     client.wrapB[i] = (cB & (nr - 2 * (l1 & nr))) - service.wrapB[i];
+  }
+}
+
+template <RingWord R>
+void completeTruncation(const PlanEntry &entry, const CompareService<R> &service, CompareClient<R> &client) {
+  const std::size_t n = entry.elements;
+  const int rho = entry.compare.results() - 1;
+  client.wrapA = SecretVector<R>(n);
+  client.carry = SecretVector<R>(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    client.wrapA[i] = (spread<R>(service.wrapChoice, 0, i) & notTop(client.r[i])) - service.wrapA[i];
+    client.carry[i] = R{client.ends.bit(rho, i) != service.ends.bit(rho, i)} - service.carry[i];
   }
 }
 
@@ -94,18 +101,18 @@ void completeSelection(const PlanEntry &entry, const CompareService<R> &service,
 template <class Client, class F>
 void correctedFields(const PlanEntry &entry, int ringBits, Client &client, F &&f) {
   const std::size_t n = entry.elements;
-  const int t = entry.compare.truncation;
   if constexpr (requires { client.tables; }) {
     const CompareTree tree = treeOf(entry);
-    f(client.select, n, ringBits);
+    const int t = entry.compare.truncation;
+    if (entry.compare.selects) f(client.select, n, ringBits);
     f(client.tables, n, tree.tablePlanes());
     f(client.products, n, tree.products());
     if (t == 0) return;
     f(client.wrapA, n, t);
+    f(client.carry, n, ringBits);
+    if (!entry.compare.selects) return;
     f(client.wrapLA, n, t);
     f(client.wrapB, n, t);
-  } else if constexpr (requires { client.wrap; }) {
-    if (t) f(client.wrap, n, t);
   } else if constexpr (requires { client.product; }) {
     f(client.product, n, ringBits);
   }
@@ -145,12 +152,7 @@ ServiceMaterial<R> dealtServiceParts(const PlanEntry &entry, Prg &prg) {
   switch (entry.kind) {
   case EntryKind::Linear:
     return LinearMaterial<R>{randomRing<R>(n, prg)};
-  case EntryKind::Truncate: {
-    TruncateService<R> m;
-    m.c = SecretPlanes::random(n, 1, prg);
-    m.wrap = randomRing<R>(n, prg);
-    return m;
-  }
+  case EntryKind::Truncate:
   case EntryKind::Compare:
   case EntryKind::Maximum:
     return compareServiceParts<R>(entry, prg);
@@ -175,15 +177,14 @@ ClientMaterial<R> dealtClientParts(const PlanEntry &entry, Prg &prg) {
     return InputMaterial<R>{};
   case EntryKind::Output:
     return OutputMaterial<R>{};
-  case EntryKind::Truncate:
-    return TruncateClient<R>{};
   case EntryKind::Product:
     return ProductClient<R>{};
+  case EntryKind::Truncate:
   case EntryKind::Compare:
   case EntryKind::Maximum: {
     CompareClient<R> m;
     m.masks = SecretPlanes::random(entry.elements, treeOf(entry).wires(), prg);
-    m.l = SecretPlanes::random(entry.elements, 1, prg);
+    m.ends = SecretPlanes::random(entry.elements, entry.compare.results(), prg);
     return m;
   }
   case EntryKind::Linear:
@@ -218,10 +219,6 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk<R> &walk, 
   if (auto *output = std::get_if<OutputMaterial<R>>(&material)) {
     SD_ASSIGN(output->r, operand(0));
   }
-  if (auto *truncate = std::get_if<TruncateClient<R>>(&material)) {
-    SD_ASSIGN(truncate->r, operand(0));
-    truncate->mask = std::move(mask);
-  }
   if (auto *compare = std::get_if<CompareClient<R>>(&material)) {
     SD_ASSIGN(compare->r, operand(0));
     if (entry.kind == EntryKind::Maximum) {
@@ -242,18 +239,13 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk<R> &walk, 
 template <RingWord R>
 void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client) {
   const std::size_t n = entry.elements;
-  if (auto *truncate = std::get_if<TruncateClient<R>>(&client)) {
-    const auto &s = std::get<TruncateService<R>>(service);
-    truncate->wrap = SecretVector<R>(n);
-    for (std::size_t i = 0; i < n; ++i)
-      truncate->wrap[i] = (spread<R>(s.c, 0, i) & notTop(truncate->r[i])) - s.wrap[i];
-  }
   if (auto *compare = std::get_if<CompareClient<R>>(&client)) {
     const auto &s = std::get<CompareService<R>>(service);
     const CompareTree tree = treeOf(entry);
-    completeTables(tree, entry, s, *compare);
+    completeTables(tree, s, *compare);
     completeProducts(tree, s, *compare);
-    completeSelection(entry, s, *compare);
+    if (entry.compare.selects) completeSelection(entry, s, *compare);
+    if (entry.compare.truncation) completeTruncation(entry, s, *compare);
   }
   if (auto *product = std::get_if<ProductClient<R>>(&client)) {
     const auto &s = std::get<ProductService<R>>(service);

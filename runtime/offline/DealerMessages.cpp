@@ -9,7 +9,7 @@ namespace sd {
 namespace {
 
 constexpr std::array<std::uint8_t, 4> kMagic = {'S', 'D', 'D', 'L'};
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 
 } // namespace
 

@@ -30,16 +30,16 @@ void digitTables(const CompareTree::Digit &digit, const SecretPlanes &b, PlanesR
 } // namespace
 
 template <RingWord R>
-SecretPlanes comparedBits(const CompareTree &tree, int truncation, std::span<const R> r) {
+SecretPlanes comparedBits(const CompareTree &tree, std::span<const R> r) {
   SecretPlanes b(r.size(), tree.bits);
-  wordsToPlanes(r, truncation, tree.bits, b.ref());
+  wordsToPlanes(r, 0, tree.bits, b.ref());
   for (std::uint64_t &word : b.words())
     word = ~word;
   return b;
 }
 
-template SecretPlanes comparedBits(const CompareTree &, int, std::span<const Ring32>);
-template SecretPlanes comparedBits(const CompareTree &, int, std::span<const Ring64>);
+template SecretPlanes comparedBits(const CompareTree &, std::span<const Ring32>);
+template SecretPlanes comparedBits(const CompareTree &, std::span<const Ring64>);
 
 SecretPlanes leafTables(const CompareTree &tree, const SecretPlanes &b) {
   SecretPlanes tables(b.elements(), tree.tablePlanes());

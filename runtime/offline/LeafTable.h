@@ -6,10 +6,9 @@
 
 namespace sd {
 
-// The complements of the compared bits of P1's q1 = r >> t, bits t .. t + tree.bits - 1 of r: the number that P0's is
-// compared with. One plane a bit.
+// The complements of the low tree.bits bits of P1's r: the number that P0's is compared with. One plane a bit.
 template <RingWord R>
-SecretPlanes comparedBits(const CompareTree &tree, int truncation, std::span<const R> r);
+SecretPlanes comparedBits(const CompareTree &tree, std::span<const R> r);
 
 // Unpermuted tables of all digits in the order of Material.h: plane e of "greater" is [e > b], of "equal" [e == b].
 SecretPlanes leafTables(const CompareTree &tree, const SecretPlanes &b);

@@ -1,5 +1,6 @@
 #include "runtime/offline/Material.h"
 
+#include <algorithm>
 #include <cassert>
 #include <type_traits>
 
@@ -14,19 +15,25 @@ concept Is = requires(const M m) {
   []<RingWord R>(const Of<R> &) {}(m);
 };
 
+// Elements, and how many planes and bits a word they have; 0 words where a field is not there.
 struct Sizes {
-  Sizes(const PlanEntry &entry, int ringBits)
-      : n(entry.elements), word(ringBits), t(entry.compare.truncation), maximum(entry.kind == EntryKind::Maximum) {
-    if (entry.kind != EntryKind::Compare && entry.kind != EntryKind::Maximum) return;
-    const CompareTree tree = CompareTree::make(entry.compare.bits(), entry.compare.schedule);
+  Sizes(const PlanEntry &entry, int ringBits) : n(entry.elements), word(ringBits), t(entry.compare.truncation) {
+    if (!compares(entry.kind)) return;
+    const CompareTree tree = entry.compare.tree();
     bits = tree.bits;
     tables = tree.tablePlanes();
     wires = tree.wires();
     products = tree.products();
+    ends = entry.compare.results();
+    wraps = entry.compare.wraps();
+    selected = entry.compare.selects ? n : 0;
+    truncated = t ? n : 0;
+    both = std::min(selected, truncated);
+    addend = entry.kind == EntryKind::Maximum ? n : 0;
   }
   std::size_t n;
-  int word, t, bits = 0, tables = 0, wires = 0, products = 0;
-  bool maximum;
+  int word, t, bits = 0, tables = 0, wires = 0, products = 0, ends = 0, wraps = 0;
+  std::size_t selected = 0, truncated = 0, both = 0, addend = 0;
 };
 
 template <class Visitor>
@@ -43,40 +50,30 @@ template <Is<LinearMaterial> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
   v.words(m.u, s.n, s.word);
 }
-template <Is<TruncateService> M, class Visitor>
-void visit(M &m, const Sizes &s, Visitor &v) {
-  v.planes(m.c, s.n, 1);
-  v.words(m.wrap, s.n, s.t);
-}
-template <Is<TruncateClient> M, class Visitor>
-void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, s.word);
-  v.words(m.wrap, s.n, s.t);
-  v.words(m.mask, s.n, s.word);
-}
 template <class M, class Visitor>
 void visitShared(M &m, const Sizes &s, Visitor &v) {
   v.planes(m.tables, s.n, s.tables);
   v.planes(m.masks, s.n, s.wires);
   v.planes(m.products, s.n, s.products);
-  v.planes(m.l, s.n, 1);
-  v.words(m.select, s.n, s.word);
-  v.words(m.wrapA, s.t ? s.n : 0, s.t);
-  v.words(m.wrapLA, s.t ? s.n : 0, s.t);
-  v.words(m.wrapB, s.t ? s.n : 0, s.t);
+  v.planes(m.ends, s.n, s.ends);
+  v.words(m.select, s.selected, s.word);
+  v.words(m.wrapA, s.truncated, s.t);
+  v.words(m.wrapLA, s.both, s.t);
+  v.words(m.wrapB, s.both, s.t);
+  v.words(m.carry, s.truncated, s.word);
 }
 template <Is<CompareService> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
   v.planes(m.c, s.n, s.bits);
   visitShared(m, s, v);
-  v.words(m.d, s.n, s.word);
-  v.planes(m.wrapChoice, s.n, s.t ? 2 : 0);
+  v.words(m.d, s.selected, s.word);
+  v.planes(m.wrapChoice, s.n, s.wraps);
 }
 template <Is<CompareClient> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
   v.words(m.r, s.n, s.word);
   visitShared(m, s, v);
-  v.words(m.addend, s.maximum ? s.n : 0, s.word);
+  v.words(m.addend, s.addend, s.word);
   v.words(m.mask, s.n, s.word);
 }
 template <Is<ProductService> M, class Visitor>
@@ -147,7 +144,6 @@ ServiceMaterial<R> emptyFor(EntryKind kind, std::type_identity<ServiceMaterial<R
   case EntryKind::Linear:
     return LinearMaterial<R>{};
   case EntryKind::Truncate:
-    return TruncateService<R>{};
   case EntryKind::Compare:
   case EntryKind::Maximum:
     return CompareService<R>{};
@@ -168,7 +164,6 @@ ClientMaterial<R> emptyFor(EntryKind kind, std::type_identity<ClientMaterial<R>>
   case EntryKind::Output:
     return OutputMaterial<R>{};
   case EntryKind::Truncate:
-    return TruncateClient<R>{};
   case EntryKind::Compare:
   case EntryKind::Maximum:
     return CompareClient<R>{};

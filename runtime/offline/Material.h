@@ -37,48 +37,37 @@ struct LinearMaterial { // P0 alone
   SecretVector<R> u;
 };
 
-// ---------------------------------------------------------------------------------------------------- Truncate
-// wrap0 + wrap1 = c nr mod 2^t.
-template <RingWord R>
-struct TruncateService {
-  SecretPlanes c;       // one plane, random
-  SecretVector<R> wrap; // wrap0: random
-};
-template <RingWord R>
-struct TruncateClient {
-  SecretVector<R> r;
-  SecretVector<R> wrap; // wrap1: function of r, c, wrap0
-  SecretVector<R> mask; // random: the result's
-};
-
-// ---------------------------------------------------------------------------------------------------- Compare
-// For a CompareShape {t, bound} with tree = CompareTree::make(bound - t, schedule), q1 = r >> t, nr = 1 - (r >> (B -
-// 1)):
+// ---------------------------------------------------------------------------------------------------- comparisons
+// For a CompareShape {t, bound} with tree = shape.tree(), q1 = r >> t, nr = 1 - (r >> (B - 1)):
 //
-//  leaf      b = complement of the low bound - t bits of q1. For each digit of the tree, in order: 2^bits planes of
+//  leaf      b = complement of the low tree.bits bits of r. For each digit of the tree, in order: 2^bits planes of
 //            "greater", then, if it has equality, 2^bits planes of "equal". Plane e holds [e ^ c > b], [e ^ c == b] of
 //            the digit's bits of c and b. table0 ^ table1 is that.
 //  masks     one plane for each wire, level by level, in the order of the tree; the wire's mask is mask0 ^ mask1.
 //  products  one plane for each CompareTree::Product, level by level: product0 ^ product1 = AND of its masks.
-//  l         lam = l0 ^ l1 masks the sign.
+//  ends      shares of the masks of the results: lam = l0 ^ l1 masks the sign, then for t > 0 rho = rho0 ^ rho1 masks
+//            [sign and carry]. Of a truncation alone: rho, which masks the carry.
 //  select    select0 + select1 = lam q1 - l1 d mod 2^B. (d is a difference of two pads: from a random OT with
 //            messages M0, M1 of P0's and P1's choice l1, d = M1 - M0, and a share -l1 d is M0 on P0's side and -M_l1 on
 //            P1's.)
 //  wrap      for t > 0, mod 2^t: nA0 + nA1 = cA nr; lA0 + lA1 = cA l1 nr; nB0 + nB1 = cB (1 - 2 l1) nr.
 //            (A receiver P0 with choice cA gets both nA and lA from one OT.)
+//  carry     for t > 0: carry0 + carry1 = rho mod 2^B.
 //
-// For Maximum, r is the mask of a - b (r_a - r_b), t = 0, and P1 adds r_b to what it re-masks.
+// A truncation alone selects nothing: no l, d, select, cB, wrapLA, wrapB. For Maximum, r is the mask of a - b (r_a -
+// r_b), t = 0, and P1 adds r_b to what it re-masks.
 template <RingWord R>
 struct CompareService {
-  SecretPlanes c;        // bound - t planes, random: the masks of P0's digits, bit k of the number in plane k
+  SecretPlanes c;        // tree.bits planes, random: the masks of P0's digits, bit k of the number in plane k
   SecretPlanes tables;   // table0
   SecretPlanes masks;    // random
   SecretPlanes products; // product0
-  SecretPlanes l;        // l0, one plane, random
+  SecretPlanes ends;     // l0, rho0: random
   SecretVector<R> d;     // random
   SecretVector<R> select;
-  SecretPlanes wrapChoice;              // cA, cB: random; no planes if t = 0
-  SecretVector<R> wrapA, wrapLA, wrapB; // nA0, lA0, nB0; empty if t = 0
+  SecretPlanes wrapChoice;              // cA, cB: random
+  SecretVector<R> wrapA, wrapLA, wrapB; // nA0, lA0, nB0
+  SecretVector<R> carry;                // carry0
 };
 template <RingWord R>
 struct CompareClient {
@@ -86,9 +75,10 @@ struct CompareClient {
   SecretPlanes tables;
   SecretPlanes masks; // random
   SecretPlanes products;
-  SecretPlanes l; // l1, one plane, random
+  SecretPlanes ends; // l1, rho1: random
   SecretVector<R> select;
   SecretVector<R> wrapA, wrapLA, wrapB;
+  SecretVector<R> carry;
   SecretVector<R> addend; // Maximum: r_b; else empty
   SecretVector<R> mask;   // random: the result's
 };
@@ -109,11 +99,10 @@ struct ProductClient {
 
 // The material of one entry, for each party. monostate: nothing to hold (P0's Input and Output, P1's Linear).
 template <RingWord R>
-using ServiceMaterial =
-    std::variant<std::monostate, LinearMaterial<R>, TruncateService<R>, CompareService<R>, ProductService<R>>;
+using ServiceMaterial = std::variant<std::monostate, LinearMaterial<R>, CompareService<R>, ProductService<R>>;
 template <RingWord R>
-using ClientMaterial = std::variant<std::monostate, InputMaterial<R>, OutputMaterial<R>, TruncateClient<R>,
-                                    CompareClient<R>, ProductClient<R>>;
+using ClientMaterial =
+    std::variant<std::monostate, InputMaterial<R>, OutputMaterial<R>, CompareClient<R>, ProductClient<R>>;
 
 // What tells them apart, for code that takes either.
 template <class Material>

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ir/core/Ring.h"
+#include "ir/core/ScheduleAttr.h"
 
 namespace sd {
 namespace {
@@ -31,15 +32,6 @@ std::optional<EntryKind> kindOf(OpKind op) {
   }
 }
 
-CompareShape shapeOf(const Instruction &instruction, int ringBits) {
-  CompareShape shape;
-  shape.truncation = static_cast<int>(instruction.attrs.i(Attr::Bits, 0));
-  shape.bound = static_cast<int>(instruction.attrs.i(Attr::Bound, ringBits - 2));
-  shape.schedule.digit = static_cast<int>(instruction.attrs.i(Attr::Digit, shape.schedule.digit));
-  shape.schedule.radix = static_cast<int>(instruction.attrs.i(Attr::Radix, shape.schedule.radix));
-  return shape;
-}
-
 } // namespace
 
 ProtocolCost PlanEntry::cost(int ringBits) const {
@@ -49,7 +41,6 @@ ProtocolCost PlanEntry::cost(int ringBits) const {
   case EntryKind::Output:
     return outputCost(ringBits);
   case EntryKind::Truncate:
-    return truncateCost(ringBits, compare.truncation);
   case EntryKind::Compare:
   case EntryKind::Maximum:
     return compareCost(ringBits, compare);
@@ -113,8 +104,8 @@ Expected<Plan> makePlan(const Program &program) {
     entry.kind = *kind;
     entry.instruction = i;
     entry.elements = static_cast<std::uint64_t>(elementCount(program.slots[instruction.result].shape));
-    if (kind == EntryKind::Compare || kind == EntryKind::Maximum || kind == EntryKind::Truncate) {
-      entry.compare = shapeOf(instruction, program.ringBits);
+    if (compares(*kind)) {
+      entry.compare = compareShape(instruction.op, instruction.attrs);
       if (auto ok = check(program.ringBits, entry.compare); !ok)
         return fail("instruction {} ({}): {}", i, info(instruction.op).mnemonic, ok.error().message);
     }

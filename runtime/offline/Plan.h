@@ -11,18 +11,22 @@ namespace sd {
 enum class EntryKind : std::uint8_t {
   Input,    // P1 draws the mask of its input
   Linear,   // y = W x + b: u + v = W r (share.conv, share.matmul, share.scale)
-  Truncate, // y / 2^t
-  Compare,  // max(y, 0) / 2^t
+  Truncate, // y / 2^t, rounded
+  Compare,  // max(y / 2^t, 0), rounded
   Maximum,  // b + relu(a - b): a Compare of a - b at t = 0, its result re-masked together with b
   Product,  // x y
   Output,   // nothing to prepare: P1 keeps the mask that opens the result
 };
 
+constexpr bool compares(EntryKind kind) {
+  return kind == EntryKind::Truncate || kind == EntryKind::Compare || kind == EntryKind::Maximum;
+}
+
 struct PlanEntry {
   EntryKind kind = EntryKind::Input;
   std::uint32_t instruction = 0; // in Program::instructions: shapes and geometry stand there
   std::uint64_t elements = 0;    // of the result
-  CompareShape compare;          // Compare, Maximum; of a Truncate only `truncation` counts
+  CompareShape compare;          // if it compares()
   std::uint32_t weights = 0;     // Linear: the index of its matrix in WeightSet::tensors
   TransferCost transfers;        // Linear, two parties: none if by RLWE
 

@@ -15,8 +15,6 @@ Expected<ClientMaterial<R>> startMaterial(std::size_t index, const OfflineJob &j
   const PlanEntry &entry = job.plan.entries[index];
   const std::size_t n = entry.elements;
   SD_ASSIGN(SecretVector<R> first, walk.operand(index, 0));
-  if (entry.kind == EntryKind::Truncate)
-    return TruncateClient<R>{std::move(first), SecretVector<R>(n), std::move(mask)};
   SecretVector<R> second;
   if (entry.operands() == 2) {
     SD_ASSIGN(second, walk.operand(index, 1));
@@ -26,17 +24,20 @@ Expected<ClientMaterial<R>> startMaterial(std::size_t index, const OfflineJob &j
   for (std::size_t i = 0; i < second.size(); ++i)
     first[i] -= second[i]; // Maximum: the mask of a - b
   const CompareTree &tree = layout.tree;
-  const std::size_t wrapped = layout.truncation ? n : 0;
-  SecretPlanes tables = leafTables(tree, comparedBits<R>(tree, layout.truncation, first.span()));
+  const CompareShape &shape = layout.shape;
+  const std::size_t selected = shape.selects ? n : 0, truncated = shape.truncation ? n : 0;
+  const std::size_t both = std::min(selected, truncated);
+  SecretPlanes tables = leafTables(tree, comparedBits<R>(tree, first.span()));
   return CompareClient<R>{std::move(first),
                           std::move(tables),
                           SecretPlanes::random(n, tree.wires(), random),
                           SecretPlanes(n, tree.products()),
-                          SecretPlanes(n, 1),
-                          SecretVector<R>(n),
-                          SecretVector<R>(wrapped),
-                          SecretVector<R>(wrapped),
-                          SecretVector<R>(wrapped),
+                          SecretPlanes::random(n, shape.results(), random), // l1 is then its transfer's own choice
+                          SecretVector<R>(selected),
+                          SecretVector<R>(truncated),
+                          SecretVector<R>(both),
+                          SecretVector<R>(both),
+                          SecretVector<R>(truncated),
                           std::move(second),
                           std::move(mask)};
 }

@@ -5,6 +5,11 @@ namespace {
 
 PadPlanes from(SecretPlanes &planes, int first) { return {planes[first], planes.stride()}; }
 
+template <RingWord R>
+R bitAt(const std::uint64_t *plane, std::size_t i) {
+  return static_cast<R>(plane[i / 64] >> (i % 64) & 1);
+}
+
 // Correlated OT on words: the peer gets zero + choice delta; writes `bits` of each correction, and leaves -zero, this
 // side's share of choice * delta, in `share`.
 template <RingWord R>
@@ -21,17 +26,12 @@ void correlate(const PadPairs<R> &pads, int bits, const SecretVector<R> &delta, 
 
 template <RingWord R>
 Expected<void> ClientTile<R>::begin(PadSender &ots, PadReceiver *reverse, BitWriter &out) {
-  if (auto *m = std::get_if<CompareClient<R>>(&material_)) return beginCompare(*m, ots, *reverse, out);
   if (auto *m = std::get_if<ProductClient<R>>(&material_)) return beginProduct(*m, ots, out);
-  auto &m = std::get<TruncateClient<R>>(material_);
-  const std::size_t n = tile_.count;
-  PadPairs<R> pads(n);
-  SD_TRY(ringPads(ots, pads));
-  SecretVector<R> nr(n);
-  for (std::size_t i = 0; i < n; ++i)
-    nr[i] = notTop(m.r[tile_.first + i]);
-  correlate(pads, layout_.truncation, nr, m.wrap.span().subspan(tile_.first, n), out);
-  return {};
+  auto &m = std::get<CompareClient<R>>(material_);
+  SD_TRY(beginTree(m, ots, out));
+  if (layout_.shape.selects) SD_TRY(sendSelection(m, ots, *reverse, out));
+  if (layout_.shape.truncation == 0) return {};
+  return sendTruncation(m, ots, out);
 }
 
 template <RingWord R>
@@ -54,7 +54,7 @@ Expected<void> ClientTile<R>::beginProduct(ProductClient<R> &m, PadSender &ots, 
 }
 
 template <RingWord R>
-Expected<void> ClientTile<R>::beginCompare(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
+Expected<void> ClientTile<R>::beginTree(CompareClient<R> &m, PadSender &ots, BitWriter &out) {
   SD_TRY(maskTables(m, ots, out));
   const std::size_t n = tile_.count;
   int wire = 0;
@@ -68,7 +68,7 @@ Expected<void> ClientTile<R>::beginCompare(CompareClient<R> &m, PadSender &ots, 
     wire += level.wires;
   }
   answer(1, out);
-  return sendWords(m, ots, reverse, out);
+  return {};
 }
 
 // Turns the plain tables into this side's shares: each layer masks them.
@@ -102,16 +102,14 @@ Expected<void> ClientTile<R>::maskTables(CompareClient<R> &m, PadSender &ots, Bi
 }
 
 template <RingWord R>
-Expected<void> ClientTile<R>::sendWords(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
+Expected<void> ClientTile<R>::sendSelection(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out) {
   const std::size_t n = tile_.count;
-  const int t = layout_.truncation;
-  const std::uint64_t *l = m.l[0] + word();
-  const auto bit = [&](std::size_t i) { return static_cast<R>(l[i / 64] >> (i % 64) & 1); };
+  std::uint64_t *l = m.ends[0] + word();
   const auto select = m.select.span().subspan(tile_.first, n), r = m.r.span().subspan(tile_.first, n);
   SecretVector<R> delta(n), known(n); // known: l1 q1 - M_l1
-  SD_TRY(ringPads(reverse, m.l[0] + word(), known.span()));
+  SD_TRY(ringPads(reverse, l, known.span()));
   for (std::size_t i = 0; i < n; ++i) {
-    const R q = r[i] >> t, chosen = (R{0} - bit(i)) & q;
+    const R q = r[i] >> layout_.shape.truncation, chosen = (R{0} - bitAt<R>(l, i)) & q;
     known[i] = chosen - known[i];
     delta[i] = q - 2 * chosen;
   }
@@ -120,24 +118,41 @@ Expected<void> ClientTile<R>::sendWords(CompareClient<R> &m, PadSender &ots, Pad
   correlate(pads, kBitsOf<R>, delta, select, out);
   for (std::size_t i = 0; i < n; ++i)
     select[i] += known[i];
-  if (t == 0) return {};
+  return {};
+}
 
-  const auto field = [&](SecretVector<R> &share) {
-    correlate(pads, t, delta, share.span().subspan(tile_.first, n), out);
+// The wrap, and rho as a word: rho0 + rho1 - 2 rho0 rho1 = (zero + rho0 (1 - 2 rho1)) + (rho1 - zero).
+template <RingWord R>
+Expected<void> ClientTile<R>::sendTruncation(CompareClient<R> &m, PadSender &ots, BitWriter &out) {
+  const std::size_t n = tile_.count;
+  const CompareShape &shape = layout_.shape;
+  PadPairs<R> pads(n), second(n);
+  SecretVector<R> delta(n);
+  const auto field = [&](int bits, SecretVector<R> &share) {
+    correlate(pads, bits, delta, share.span().subspan(tile_.first, n), out);
   };
-  PadPairs<R> second(n);
-  SD_TRY(ringPads(ots, pads, second));
+  SD_TRY(shape.selects ? ringPads(ots, pads, second) : ringPads(ots, pads));
   for (std::size_t i = 0; i < n; ++i)
-    delta[i] = notTop(r[i]);
-  field(m.wrapA);
-  for (std::size_t i = 0; i < n; ++i)
-    delta[i] &= bit(i);
-  std::swap(pads, second);
-  field(m.wrapLA);
+    delta[i] = notTop(m.r[tile_.first + i]);
+  field(shape.truncation, m.wrapA);
+  if (shape.selects) {
+    const std::uint64_t *l = m.ends[0] + word();
+    for (std::size_t i = 0; i < n; ++i)
+      delta[i] &= bitAt<R>(l, i);
+    std::swap(pads, second);
+    field(shape.truncation, m.wrapLA);
+    SD_TRY(ringPads(ots, pads));
+    for (std::size_t i = 0; i < n; ++i)
+      delta[i] = notTop(m.r[tile_.first + i]) - 2 * delta[i];
+    field(shape.truncation, m.wrapB);
+  }
   SD_TRY(ringPads(ots, pads));
+  const std::uint64_t *rho = m.ends[shape.results() - 1] + word();
   for (std::size_t i = 0; i < n; ++i)
-    delta[i] = notTop(r[i]) - 2 * delta[i];
-  field(m.wrapB);
+    delta[i] = 1 - 2 * bitAt<R>(rho, i);
+  field(kBitsOf<R>, m.carry);
+  for (std::size_t i = 0; i < n; ++i)
+    m.carry[tile_.first + i] += bitAt<R>(rho, i);
   return {};
 }
 
@@ -156,22 +171,22 @@ void ClientTile<R>::choose(int stage, BitReader &in) {
 
 template <RingWord R>
 void ClientTile<R>::answer(int stage, BitWriter &out) {
-  SecretVector<std::uint64_t> forRest(words()), forLast(words());
+  SecretVector<std::uint64_t> forA(words()), forB(words());
   for (std::size_t l = 0; l < levels_.size(); ++l) {
     ProductPads &own = levels_[l];
     for (const auto &step : layout_.levels[l].steps) {
       if (step.stage != stage) continue;
-      const std::uint64_t *rest = own.nodes[step.rest], *last = own.nodes[step.last];
-      const std::uint64_t *restZero = own.pads[step.restPlane], *restOne = own.ones[step.restPlane];
-      const std::uint64_t *lastZero = own.pads[step.lastPlane], *lastOne = own.ones[step.lastPlane];
+      const std::uint64_t *a = own.nodes[step.a], *b = own.nodes[step.b];
+      const std::uint64_t *aZero = own.pads[step.aPlane], *aOne = own.ones[step.aPlane];
+      const std::uint64_t *bZero = own.pads[step.bPlane], *bOne = own.ones[step.bPlane];
       std::uint64_t *result = own.nodes[step.result];
       for (std::size_t w = 0; w < words(); ++w) {
-        forRest[w] = restZero[w] ^ restOne[w] ^ last[w];
-        forLast[w] = lastZero[w] ^ lastOne[w] ^ rest[w];
-        result[w] = (rest[w] & last[w]) ^ restZero[w] ^ lastZero[w];
+        forA[w] = aZero[w] ^ aOne[w] ^ b[w];
+        forB[w] = bZero[w] ^ bOne[w] ^ a[w];
+        result[w] = (a[w] & b[w]) ^ aZero[w] ^ bZero[w];
       }
-      out.plane(forRest.data(), tile_.count);
-      out.plane(forLast.data(), tile_.count);
+      out.plane(forA.data(), tile_.count);
+      out.plane(forB.data(), tile_.count);
     }
   }
 }

@@ -12,12 +12,7 @@ constexpr std::uint64_t kTileElements = 4096, kProductTileElements = 512;
 constexpr std::uint64_t kBatchElements = 8192;
 constexpr std::uint64_t kWindowElements = std::uint64_t{1} << 21;
 
-bool hasBits(EntryKind kind) {
-  return kind == EntryKind::Truncate || kind == EntryKind::Compare || kind == EntryKind::Maximum ||
-         kind == EntryKind::Product;
-}
-
-bool compares(EntryKind kind) { return kind == EntryKind::Compare || kind == EntryKind::Maximum; }
+bool hasBits(EntryKind kind) { return compares(kind) || kind == EntryKind::Product; }
 
 void addBatch(BitWindow &window, BitBatch &batch, const TwoPartyLayout &layout) {
   if (batch.tiles.empty()) return;
@@ -72,19 +67,19 @@ CotCost costOfNext(const CotState &state, std::uint64_t n) {
 
 ProductLayout ProductLayout::make(const CompareTree::Level &level) {
   ProductLayout layout;
-  layout.wires = level.wires;
+  layout.wires = level.wireCount();
   layout.nodes = level.nodes();
   std::map<int, Choice> choices;
   std::vector<int> stageOf(level.nodes(), 0);
   for (std::size_t i = 0; i < level.products.size(); ++i) {
     Step step;
-    step.rest = level.products[i].rest;
-    step.last = level.products[i].last;
-    step.result = level.wires + static_cast<int>(i);
-    step.stage = stageOf[step.result] = stageOf[step.rest] + 1;
+    step.a = level.products[i].a;
+    step.b = level.products[i].b;
+    step.result = layout.wires + static_cast<int>(i);
+    step.stage = stageOf[step.result] = std::max(stageOf[step.a], stageOf[step.b]) + 1;
     layout.stages = std::max(layout.stages, step.stage);
-    step.restPlane = choices[step.rest].width++; // among its node's own; made absolute below
-    step.lastPlane = choices[step.last].width++;
+    step.aPlane = choices[step.a].width++; // among its node's own; made absolute below
+    step.bPlane = choices[step.b].width++;
     layout.steps.push_back(step);
   }
   for (auto &[node, choice] : choices) {
@@ -95,8 +90,8 @@ ProductLayout ProductLayout::make(const CompareTree::Level &level) {
     layout.choices.push_back(choice);
   }
   for (Step &step : layout.steps) {
-    step.restPlane += choices[step.rest].firstPlane;
-    step.lastPlane += choices[step.last].firstPlane;
+    step.aPlane += choices[step.a].firstPlane;
+    step.bPlane += choices[step.b].firstPlane;
   }
   std::stable_sort(layout.steps.begin(), layout.steps.end(),
                    [](const Step &a, const Step &b) { return a.stage < b.stage; });
@@ -106,21 +101,22 @@ ProductLayout ProductLayout::make(const CompareTree::Level &level) {
 EntryLayout EntryLayout::make(const PlanEntry &entry, int ringBits) {
   EntryLayout layout;
   if (!hasBits(entry.kind)) return layout;
-  layout.truncation = entry.compare.truncation;
   layout.messageBits = {0};
-  if (entry.kind == EntryKind::Truncate) layout.messageBits[0] = layout.truncation;
   if (entry.kind == EntryKind::Product) layout.messageBits[0] = ringBits * (ringBits + 1);
   if (!compares(entry.kind)) return layout;
 
-  layout.tree = CompareTree::make(entry.compare.bits(), entry.compare.schedule);
+  layout.shape = entry.compare;
+  layout.tree = layout.shape.tree();
   for (const auto &level : layout.tree.levels) {
     layout.levels.push_back(ProductLayout::make(level));
     layout.stages = std::max(layout.stages, layout.levels.back().stages);
   }
   layout.messageBits.assign(2 * layout.stages - 1, 0);
   for (const auto &digit : layout.tree.digits)
-    layout.messageBits[0] += digit.bits * digit.tables() << (digit.bits - 1);
-  layout.messageBits[0] += ringBits + 3 * layout.truncation;
+    layout.messageBits[0] += digit.payloadPlanes();
+  const int t = layout.shape.truncation;
+  layout.messageBits[0] += (layout.shape.selects ? ringBits : 0) + (t ? ringBits : 0);
+  layout.messageBits[0] += (layout.shape.selects ? 3 : 1) * t;
   for (const auto &level : layout.levels) {
     for (const auto &step : level.steps)
       layout.messageBits[2 * (step.stage - 1)] += 2;

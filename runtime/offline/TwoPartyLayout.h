@@ -7,8 +7,8 @@
 //     P0 (OT receiver)                           P1 (OT sender)
 //        <-- stage 1: tables, products of two masks, words --
 //        -- stage 2's choices: shares of products, masked -->
-//        <-- stage 2: products of three masks --
-//        ... stage 3 only for radix 4
+//        <-- stage 2: products of three or four masks --
+//        ... stage 3 only for products of five
 //
 // each split into batches so that neither side waits for a whole window. So the round trips don't grow with the
 // network.
@@ -20,12 +20,12 @@
 namespace sd {
 
 // The OTs behind the products of masks of one tree level. A node that is a factor is the choice of one OT, with one bit
-// of payload for each product it is a factor of: (rest, last) = rest0 last1 under rest0, and last0 rest1 under last0.
+// of payload for each product it is a factor of: a b = a0 b0 + a1 b1 + (a0 b1 under a0) + (b0 a1 under b0).
 struct ProductLayout {
   struct Step {
-    int rest = 0, last = 0, result = 0; // nodes
-    int restPlane = 0, lastPlane = 0;   // of the payload, over all choices of the level
-    int stage = 1;                      // 1: both factors are wires
+    int a = 0, b = 0, result = 0; // nodes
+    int aPlane = 0, bPlane = 0;   // of the payload, over all choices of the level
+    int stage = 1;                // 1: both factors are wires
   };
   struct Choice {
     int node = 0, firstPlane = 0, width = 0;
@@ -39,9 +39,9 @@ struct ProductLayout {
 };
 
 struct EntryLayout {
-  CompareTree tree; // Compare, Maximum
+  CompareShape shape; // of an entry that compares()
+  CompareTree tree;
   std::vector<ProductLayout> levels;
-  int truncation = 0;
   int stages = 1;
   // Message k of the chart, bits an element: even k from P1.
   std::vector<std::uint64_t> messageBits;

@@ -10,23 +10,24 @@ namespace {
 template <RingWord R>
 ServiceMaterial<R> emptyMaterial(const PlanEntry &entry, const EntryLayout &layout) {
   const std::size_t n = entry.elements;
-  if (entry.kind == EntryKind::Truncate) return TruncateService<R>{SecretPlanes(n, 1), SecretVector<R>(n)};
   if (entry.kind == EntryKind::Product)
     return ProductService<R>{SecretVector<R>(n), SecretVector<R>(n), SecretVector<R>(n)};
   const CompareTree &tree = layout.tree;
-  const int t = layout.truncation;
-  const std::size_t wrapped = t ? n : 0;
+  const CompareShape &shape = layout.shape;
+  const std::size_t selected = shape.selects ? n : 0, truncated = shape.truncation ? n : 0;
+  const std::size_t both = std::min(selected, truncated);
   CompareService<R> m{SecretPlanes(n, tree.bits),
                       SecretPlanes(n, tree.tablePlanes()),
                       SecretPlanes(n, tree.wires()),
                       SecretPlanes(n, tree.products()),
-                      SecretPlanes(n, 1),
-                      SecretVector<R>(n),
-                      SecretVector<R>(n),
-                      SecretPlanes(n, t ? 2 : 0),
-                      SecretVector<R>(wrapped),
-                      SecretVector<R>(wrapped),
-                      SecretVector<R>(wrapped)};
+                      SecretPlanes(n, shape.results()),
+                      SecretVector<R>(selected),
+                      SecretVector<R>(selected),
+                      SecretPlanes(n, shape.wraps()),
+                      SecretVector<R>(truncated),
+                      SecretVector<R>(both),
+                      SecretVector<R>(both),
+                      SecretVector<R>(truncated)};
   std::fill(m.tables.words().begin(), m.tables.words().end(), 0); // the butterflies start from P1's plain table
   return m;
 }

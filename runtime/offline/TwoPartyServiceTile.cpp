@@ -5,6 +5,9 @@ namespace {
 
 PadPlanes from(SecretPlanes &planes, int first) { return {planes[first], planes.stride()}; }
 
+// Which pads of a tile's words.
+enum WordPad : std::size_t { kSelectPad, kWrapPad, kWrapLPad, kWrapBPad, kCarryPad, kWordPads };
+
 template <RingWord R>
 R bitAt(const std::uint64_t *plane, std::size_t i) {
   return static_cast<R>(plane[i / 64] >> (i % 64) & 1);
@@ -23,10 +26,9 @@ void addCorrections(std::span<const R> pads, const std::uint64_t *choices, const
 template <RingWord R>
 Expected<void> ServiceTile<R>::gather(PadReceiver &ots, PadSender *reverse, Prg &random) {
   const std::size_t n = tile_.count;
-  if (auto *m = std::get_if<CompareService<R>>(&material_)) return gatherCompare(*m, ots, *reverse, random);
-  if (auto *m = std::get_if<TruncateService<R>>(&material_)) {
-    pads_.resize(n);
-    return ringPads(ots, m->c[0] + word(), pads_.span());
+  if (auto *m = std::get_if<CompareService<R>>(&material_)) {
+    SD_TRY(gatherTree(*m, ots, random));
+    return gatherWords(*m, ots, reverse);
   }
   auto &m = std::get<ProductService<R>>(material_);
   constexpr int kBits = kBitsOf<R>;
@@ -43,11 +45,11 @@ Expected<void> ServiceTile<R>::gather(PadReceiver &ots, PadSender *reverse, Prg 
 }
 
 template <RingWord R>
-Expected<void> ServiceTile<R>::gatherCompare(CompareService<R> &m, PadReceiver &ots, PadSender &reverse, Prg &random) {
+Expected<void> ServiceTile<R>::gatherTree(CompareService<R> &m, PadReceiver &ots, Prg &random) {
   const std::size_t n = tile_.count;
   int tablePlanes = 0;
   for (const auto &digit : layout_.tree.digits)
-    tablePlanes += digit.bits * digit.tables() << (digit.bits - 1);
+    tablePlanes += digit.payloadPlanes();
   tablePads_ = SecretPlanes(n, tablePlanes);
   int plane = 0;
   for (const auto &digit : layout_.tree.digits)
@@ -74,19 +76,33 @@ Expected<void> ServiceTile<R>::gatherCompare(CompareService<R> &m, PadReceiver &
       std::copy_n(own.nodes[w], words(), m.masks[wire + w] + word());
     wire += level.wires;
   }
-  // d = M1 - M0; M0 starts P0's share of the selection.
-  PadPairs<R> messages(n);
-  SD_TRY(ringPads(reverse, messages));
-  for (std::size_t i = 0; i < n; ++i) {
-    m.d[tile_.first + i] = messages.one[i] - messages.zero[i];
-    m.select[tile_.first + i] = messages.zero[i];
-  }
-  pads_.resize((layout_.truncation ? 4 : 1) * n);
+  return {};
+}
+
+template <RingWord R>
+Expected<void> ServiceTile<R>::gatherWords(CompareService<R> &m, PadReceiver &ots, PadSender *reverse) {
+  const std::size_t n = tile_.count;
+  const CompareShape &shape = layout_.shape;
+  pads_.resize(kWordPads * n);
   const auto pads = [&](std::size_t k) { return pads_.span().subspan(k * n, n); };
-  SD_TRY(ringPads(ots, m.l[0] + word(), pads(0)));
-  if (layout_.truncation == 0) return {};
-  SD_TRY(ringPads(ots, m.wrapChoice[0] + word(), pads(1), pads(2)));
-  return ringPads(ots, m.wrapChoice[1] + word(), pads(3));
+  if (shape.selects) {
+    // d = M1 - M0; M0 starts P0's share of the selection.
+    PadPairs<R> messages(n);
+    SD_TRY(ringPads(*reverse, messages));
+    for (std::size_t i = 0; i < n; ++i) {
+      m.d[tile_.first + i] = messages.one[i] - messages.zero[i];
+      m.select[tile_.first + i] = messages.zero[i];
+    }
+    SD_TRY(ringPads(ots, m.ends[0] + word(), pads(kSelectPad)));
+  }
+  if (shape.truncation == 0) return {};
+  if (shape.selects) {
+    SD_TRY(ringPads(ots, m.wrapChoice[0] + word(), pads(kWrapPad), pads(kWrapLPad)));
+    SD_TRY(ringPads(ots, m.wrapChoice[1] + word(), pads(kWrapBPad)));
+  } else {
+    SD_TRY(ringPads(ots, m.wrapChoice[0] + word(), pads(kWrapPad)));
+  }
+  return ringPads(ots, m.ends[shape.results() - 1] + word(), pads(kCarryPad));
 }
 
 template <RingWord R>
@@ -103,11 +119,6 @@ void ServiceTile<R>::apply(int stage, BitReader &in) {
   }
   if (stage > 1) return;
   SecretVector<R> corrections(n);
-  if (auto *m = std::get_if<TruncateService<R>>(&material_)) {
-    in.fields(corrections.span(), layout_.truncation);
-    addCorrections<R>(pads_.span(), m->c[0] + word(), corrections, m->wrap.span().subspan(tile_.first, n));
-    return;
-  }
   // Bit k of the factor weighs 2^k: its OT carries as many bits less.
   auto &m = std::get<ProductService<R>>(material_);
   const auto product = m.product.span().subspan(tile_.first, n);
@@ -149,18 +160,18 @@ void ServiceTile<R>::applyTables(CompareService<R> &m, BitReader &in) {
 
 template <RingWord R>
 void ServiceTile<R>::applyProducts(int stage, BitReader &in) {
-  SecretVector<std::uint64_t> forRest(words()), forLast(words());
+  SecretVector<std::uint64_t> forA(words()), forB(words());
   for (std::size_t l = 0; l < levels_.size(); ++l) {
     ProductPads &own = levels_[l];
     for (const auto &step : layout_.levels[l].steps) {
       if (step.stage != stage) continue;
-      in.plane(forRest.data(), tile_.count);
-      in.plane(forLast.data(), tile_.count);
-      const std::uint64_t *rest = own.nodes[step.rest], *last = own.nodes[step.last];
-      const std::uint64_t *restPad = own.pads[step.restPlane], *lastPad = own.pads[step.lastPlane];
+      in.plane(forA.data(), tile_.count);
+      in.plane(forB.data(), tile_.count);
+      const std::uint64_t *a = own.nodes[step.a], *b = own.nodes[step.b];
+      const std::uint64_t *aPad = own.pads[step.aPlane], *bPad = own.pads[step.bPlane];
       std::uint64_t *out = own.nodes[step.result];
       for (std::size_t w = 0; w < words(); ++w)
-        out[w] = (rest[w] & last[w]) ^ restPad[w] ^ (rest[w] & forRest[w]) ^ lastPad[w] ^ (last[w] & forLast[w]);
+        out[w] = (a[w] & b[w]) ^ aPad[w] ^ (a[w] & forA[w]) ^ bPad[w] ^ (b[w] & forB[w]);
     }
   }
 }
@@ -168,21 +179,27 @@ void ServiceTile<R>::applyProducts(int stage, BitReader &in) {
 template <RingWord R>
 void ServiceTile<R>::applyWords(CompareService<R> &m, BitReader &in) {
   const std::size_t n = tile_.count;
-  SecretVector<R> corrections(n), share(n);
-  const auto pads = [&](std::size_t k) { return std::span<const R>(pads_.span()).subspan(k * n, n); };
-  in.fields(corrections.span(), kBitsOf<R>);
-  addCorrections<R>(pads(0), m.l[0] + word(), corrections, share.span());
-  for (std::size_t i = 0; i < n; ++i)
-    m.select[tile_.first + i] += share[i];
-  const int t = layout_.truncation;
-  if (t == 0) return;
-  const auto field = [&](std::size_t k, int choice, SecretVector<R> &out) {
-    in.fields(corrections.span(), t);
-    addCorrections<R>(pads(k), m.wrapChoice[choice] + word(), corrections, out.span().subspan(tile_.first, n));
+  const CompareShape &shape = layout_.shape;
+  const int t = shape.truncation;
+  SecretVector<R> corrections(n);
+  const auto field = [&](WordPad pad, int bits, const std::uint64_t *choice, std::span<R> out) {
+    in.fields(corrections.span(), bits);
+    addCorrections<R>(std::span<const R>(pads_.span()).subspan(pad * n, n), choice + word(), corrections, out);
   };
-  field(1, 0, m.wrapA);
-  field(2, 0, m.wrapLA);
-  field(3, 1, m.wrapB);
+  const auto part = [&](SecretVector<R> &whole) { return whole.span().subspan(tile_.first, n); };
+  if (shape.selects) {
+    SecretVector<R> share(n);
+    field(kSelectPad, kBitsOf<R>, m.ends[0], share.span());
+    for (std::size_t i = 0; i < n; ++i)
+      m.select[tile_.first + i] += share[i];
+  }
+  if (t == 0) return;
+  field(kWrapPad, t, m.wrapChoice[0], part(m.wrapA));
+  if (shape.selects) {
+    field(kWrapLPad, t, m.wrapChoice[0], part(m.wrapLA));
+    field(kWrapBPad, t, m.wrapChoice[1], part(m.wrapB));
+  }
+  field(kCarryPad, kBitsOf<R>, m.ends[shape.results() - 1], part(m.carry));
 }
 
 template <RingWord R>

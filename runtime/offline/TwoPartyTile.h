@@ -30,7 +30,8 @@ public:
   void finish();
 
 private:
-  Expected<void> gatherCompare(CompareService<R> &m, PadReceiver &ots, PadSender &reverse, Prg &random);
+  Expected<void> gatherTree(CompareService<R> &m, PadReceiver &ots, Prg &random);
+  Expected<void> gatherWords(CompareService<R> &m, PadReceiver &ots, PadSender *reverse);
   void applyTables(CompareService<R> &m, BitReader &in);
   void applyProducts(int stage, BitReader &in);
   void applyWords(CompareService<R> &m, BitReader &in);
@@ -59,10 +60,11 @@ public:
   void finish();
 
 private:
-  Expected<void> beginCompare(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
+  Expected<void> beginTree(CompareClient<R> &m, PadSender &ots, BitWriter &out);
   Expected<void> beginProduct(ProductClient<R> &m, PadSender &ots, BitWriter &out);
   Expected<void> maskTables(CompareClient<R> &m, PadSender &ots, BitWriter &out);
-  Expected<void> sendWords(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
+  Expected<void> sendSelection(CompareClient<R> &m, PadSender &ots, PadReceiver &reverse, BitWriter &out);
+  Expected<void> sendTruncation(CompareClient<R> &m, PadSender &ots, BitWriter &out);
   std::size_t word() const { return tile_.first / 64; }
   std::size_t words() const { return planeWords(tile_.count); }
 

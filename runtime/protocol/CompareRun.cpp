@@ -6,10 +6,10 @@ namespace sd {
 
 CompareRun::CompareRun(const CompareShape &shape, Party party, std::size_t elements, Material material,
                        ThreadPool *pool)
-    : tree_(CompareTree::make(shape.bits(), shape.schedule)), elements_(elements), pool_(pool),
-      material_(std::move(material)), opened_(tree_, party, std::move(material_.masks), std::move(material_.products)) {
-  mine_.resize(static_cast<std::size_t>(sign()) + 1);
-  theirs_.resize(static_cast<std::size_t>(sign()) + 1);
+    : tree_(shape.tree()), elements_(elements), pool_(pool), material_(std::move(material)),
+      opened_(tree_, party, std::move(material_.masks), std::move(material_.products)) {
+  mine_.resize(static_cast<std::size_t>(end()) + 1);
+  theirs_.resize(static_cast<std::size_t>(end()) + 1);
 }
 
 void CompareRun::openLeaves(SecretPlanes opened, SecretPlanes signBit) {
@@ -40,8 +40,9 @@ void CompareRun::writePart(int level, BitWriter &writer) {
   SecretPlanes part(elements_, partPlanes(level));
   forPlaneWords(pool_, words(), [&](std::size_t begin, std::size_t end) {
     if (level <= depth()) return opened_.part(static_cast<std::size_t>(level) - 1, part.ref(), {begin, end});
-    for (std::size_t w = begin; w < end; ++w)
-      part[0][w] = opened_.result()[w] ^ signBit_[0][w] ^ material_.l[0][w];
+    for (int k = 0; k < part.count(); ++k)
+      for (std::size_t w = begin; w < end; ++w)
+        part[k][w] = opened_.result(k)[w] ^ material_.ends[k][w];
   });
   for (int j = 0; j < part.count(); ++j)
     writer.plane(part[j], elements_);
@@ -49,25 +50,29 @@ void CompareRun::writePart(int level, BitWriter &writer) {
 }
 
 void CompareRun::openUpTo(int level) {
-  while (openedLevel_ < level && openedLevel_ < sign()) {
+  while (openedLevel_ < level && openedLevel_ < end()) {
     const int next = ++openedLevel_;
     if (next == 0) {
       opened_.prepare(elements_);
       forPlaneWords(pool_, words(), [&](std::size_t begin, std::size_t end) {
-        opened_.lookUp(digits_.ref(), material_.tables, {begin, end});
+        opened_.lookUp(digits_.ref(), material_.tables, signBit_.count() ? signBit_[0] : nullptr, {begin, end});
       });
       digits_ = {};
+      signBit_ = {};
       material_.tables = {};
       continue;
     }
     SecretPlanes mine = std::move(mine_[static_cast<std::size_t>(next)]);
     SecretPlanes theirs = std::move(theirs_[static_cast<std::size_t>(next)]);
     assert(mine.count() == partPlanes(next) && theirs.count() == partPlanes(next));
-    forPlaneWords(pool_, words(), [&](std::size_t begin, std::size_t end) {
-      if (next == sign()) return xorPlanes(mine[0] + begin, theirs[0] + begin, end - begin);
-      opened_.merge(static_cast<std::size_t>(next) - 1, mine.ref(), theirs.ref(), {begin, end});
+    if (next == end()) {
+      xorPlanes(mine.words().data(), theirs.words().data(), mine.words().size());
+      results_ = std::move(mine);
+      return;
+    }
+    forPlaneWords(pool_, words(), [&](std::size_t begin, std::size_t last) {
+      opened_.merge(static_cast<std::size_t>(next) - 1, mine.ref(), theirs.ref(), {begin, last});
     });
-    if (next == sign()) mu_ = std::move(mine);
   }
 }
 

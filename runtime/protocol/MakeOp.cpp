@@ -5,7 +5,6 @@
 #include "runtime/protocol/Compare.h"
 #include "runtime/protocol/InputOutput.h"
 #include "runtime/protocol/Product.h"
-#include "runtime/protocol/Truncate.h"
 
 namespace sd {
 
@@ -21,8 +20,8 @@ Expected<std::unique_ptr<ServiceOp<R>>> makeServiceOp(const Plan &plan, std::siz
   case EntryKind::Output:
     return ServiceOutput<R>::make(entry, *operands[0]);
   case EntryKind::Truncate: {
-    SD_ASSIGN(TruncateService<R> material, bundle.template take<TruncateService<R>>(index));
-    return ServiceTruncate<R>::make(entry, std::move(material), *operands[0], pool);
+    SD_ASSIGN(CompareService<R> material, bundle.template take<CompareService<R>>(index));
+    return ServiceCompare<R>::makeTruncate(entry, std::move(material), *operands[0], pool);
   }
   case EntryKind::Compare: {
     SD_ASSIGN(CompareService<R> material, bundle.template take<CompareService<R>>(index));
@@ -55,10 +54,7 @@ Expected<std::unique_ptr<ClientOp<R>>> makeClientOp(const Plan &plan, std::size_
     SD_ASSIGN(OutputMaterial<R> material, bundle.template take<OutputMaterial<R>>(index));
     return ClientOutput<R>::make(entry, std::move(material));
   }
-  case EntryKind::Truncate: {
-    SD_ASSIGN(TruncateClient<R> material, bundle.template take<TruncateClient<R>>(index));
-    return ClientTruncate<R>::make(entry, std::move(material), pool);
-  }
+  case EntryKind::Truncate:
   case EntryKind::Compare:
   case EntryKind::Maximum: {
     SD_ASSIGN(CompareClient<R> material, bundle.template take<CompareClient<R>>(index));

@@ -5,12 +5,10 @@
 namespace sd {
 namespace {
 
-constexpr int kMaxFactors = 4; // of a term: one wire a merged digit
-
 // A term's factors: the wires' opened parts, and this party's share of the masks' product for each subset of them.
 struct TermPlanes {
-  const std::uint64_t *mine[kMaxFactors], *theirs[kMaxFactors];
-  const std::uint64_t *products[1 << kMaxFactors];
+  const std::uint64_t *mine[kMostFactors], *theirs[kMostFactors];
+  const std::uint64_t *products[1 << kMostFactors];
 };
 
 // out ^= share of the product of kFactors values, each public ^ mask. Factor by factor from the last,
@@ -39,8 +37,10 @@ void addTermOf(std::size_t factors, const TermPlanes &term, std::uint64_t one, s
     return addTerm<2>(term, one, out, range);
   case 3:
     return addTerm<3>(term, one, out, range);
-  default:
+  case 4:
     return addTerm<4>(term, one, out, range);
+  default:
+    return addTerm<5>(term, one, out, range);
   }
 }
 
@@ -52,7 +52,7 @@ OpenedTree::OpenedTree(const CompareTree &tree, Party party, SecretPlanes masks,
   for (const auto &level : tree.levels) {
     firstMask_.push_back(mask);
     firstProduct_.push_back(product);
-    mask += level.wires;
+    mask += level.wireCount();
     product += static_cast<int>(level.products.size());
   }
 }
@@ -61,44 +61,48 @@ void OpenedTree::prepare(std::size_t elements) {
   shares_ = SecretPlanes(elements, 2 * static_cast<int>(tree_.digits.size()));
 }
 
-void OpenedTree::lookUp(ConstPlanesRef opened, const SecretPlanes &tables, WordRange range) {
+void OpenedTree::lookUp(ConstPlanesRef opened, const SecretPlanes &tables, const std::uint64_t *sign, WordRange range) {
   const std::size_t words = range.end - range.begin;
   std::size_t table = 0;
-  for (std::size_t d = 0; d < tree_.digits.size(); ++d) {
-    const auto &digit = tree_.digits[d];
+  int plane = 0;
+  for (const auto &digit : tree_.digits) {
     const ConstPlanesRef index = opened.from(static_cast<std::size_t>(digit.firstBit)).at(range.begin);
     for (int k = 0; k < digit.tables(); ++k) {
-      lookupPlanes(tables.ref().from(table).at(range.begin), index, digit.bits,
-                   shares_[2 * static_cast<int>(d) + k] + range.begin, words);
+      lookupPlanes(tables.ref().from(table).at(range.begin), index, digit.bits, shares_[plane + k] + range.begin,
+                   words);
       table += std::size_t{1} << digit.bits;
     }
+    plane += 2;
   }
+  if (sign) xorPlanes(shares_[plane - 2] + range.begin, sign + range.begin, words);
 }
 
 void OpenedTree::part(std::size_t level, PlanesRef out, WordRange range) const {
-  const auto write = [&](int wire, int share) {
-    if (wire < 0) return;
-    const std::uint64_t *mask = masks_[firstMask_[level] + wire], *from = shares_[share];
-    std::uint64_t *to = out[static_cast<std::size_t>(wire)];
+  const auto &wires = tree_.levels[level].wires;
+  for (std::size_t k = 0; k < wires.size(); ++k) {
+    const std::uint64_t *mask = masks_[firstMask_[level] + static_cast<int>(k)], *from = shares_[wires[k]];
+    std::uint64_t *to = out[k];
     for (std::size_t w = range.begin; w < range.end; ++w)
       to[w] = from[w] ^ mask[w];
-  };
-  for (const auto &group : tree_.levels[level].groups)
-    for (int k = 0; k < group.size; ++k) {
-      write(group.greaterWires[k], 2 * (group.first + k));
-      write(group.equalWires[k], 2 * (group.first + k) + 1);
-    }
+  }
 }
 
 void OpenedTree::merge(std::size_t level, ConstPlanesRef mine, ConstPlanesRef theirs, WordRange range) {
   const auto &shape = tree_.levels[level];
   const auto node = [&](int i) -> const std::uint64_t * {
-    return i < shape.wires ? masks_[firstMask_[level] + i] : products_[firstProduct_[level] + i - shape.wires];
+    return i < shape.wireCount() ? masks_[firstMask_[level] + i]
+                                 : products_[firstProduct_[level] + i - shape.wireCount()];
   };
   const std::uint64_t one = party_ == Party::Service ? ~std::uint64_t{0} : 0;
-  const auto evaluate = [&](const std::vector<CompareTree::Term> &terms, std::uint64_t *out) {
+  for (const auto &result : shape.results) {
+    std::uint64_t *out = shares_[result.plane];
+    if (result.from >= 0) { // from a place that no result before it has taken
+      if (result.from != result.plane)
+        std::copy(shares_[result.from] + range.begin, shares_[result.from] + range.end, out + range.begin);
+      continue;
+    }
     std::fill(out + range.begin, out + range.end, 0);
-    for (const auto &term : terms) {
+    for (const auto &term : result.terms) {
       TermPlanes planes{};
       for (std::size_t k = 0; k < term.wires.size(); ++k) {
         planes.mine[k] = mine[static_cast<std::size_t>(term.wires[k])];
@@ -108,18 +112,6 @@ void OpenedTree::merge(std::size_t level, ConstPlanesRef mine, ConstPlanesRef th
         planes.products[s] = node(term.nodes[s]);
       addTermOf(term.wires.size(), planes, one, out, range);
     }
-  };
-  for (std::size_t g = 0; g < shape.groups.size(); ++g) {
-    const auto &group = shape.groups[g];
-    std::uint64_t *greater = shares_[2 * static_cast<int>(g)], *equal = shares_[2 * static_cast<int>(g) + 1];
-    if (group.passes()) {
-      std::copy(shares_[2 * group.first] + range.begin, shares_[2 * group.first] + range.end, greater + range.begin);
-      std::copy(shares_[2 * group.first + 1] + range.begin, shares_[2 * group.first + 1] + range.end,
-                equal + range.begin);
-      continue;
-    }
-    evaluate(group.greater, greater);
-    if (group.equality) evaluate(group.equal, equal);
   }
 }
 

@@ -1,4 +1,4 @@
-// One party's side of the comparison tree on bit planes: docs/protocols.md, step 4. Local: what must be sent
+// One party's side of the comparison tree on bit planes: docs/protocols.md, steps 3 and 4. Local: what must be sent
 // and what came is passed in. All functions work on plane words [begin, end), so that threads can share the elements.
 #pragma once
 
@@ -19,8 +19,9 @@ public:
   // Room for the shares; before lookUp().
   void prepare(std::size_t elements);
 
-  // Shares of each digit's (greater, equal): the entry `opened` of its tables. `opened` has tree.bits planes.
-  void lookUp(ConstPlanesRef opened, const SecretPlanes &tables, WordRange range);
+  // Shares of each digit's (greater, equal): the entry `opened` of its tables. `opened` has tree.bits planes. The
+  // highest digit's "greater" has this party's bit of `sign` added, if not null: so has every result that it enters.
+  void lookUp(ConstPlanesRef opened, const SecretPlanes &tables, const std::uint64_t *sign, WordRange range);
 
   // This party's part of the wires of `level`, counted from 0: share ^ mask.
   void part(std::size_t level, PlanesRef out, WordRange range) const;
@@ -28,8 +29,8 @@ public:
   // From both parts, shares of the level's results, in the place of its inputs.
   void merge(std::size_t level, ConstPlanesRef mine, ConstPlanesRef theirs, WordRange range);
 
-  // After the last merge: this party's share of "a > c".
-  const std::uint64_t *result() const { return shares_[0]; }
+  // After the last merge: this party's share of result `k`.
+  const std::uint64_t *result(int k) const { return shares_[k]; }
 
 private:
   const CompareTree &tree_;

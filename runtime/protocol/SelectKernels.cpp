@@ -58,6 +58,14 @@ void overElements(std::size_t n, Step step) {
     step(hn::CappedTag<R, 1>(), i);
 }
 
+// Shares of the bit that is opened as w under rho, of which `carry` is a share as a word; P0 has the public part.
+template <class D, class R>
+auto carryWord(D d, const std::uint64_t *w, const R *carry, std::size_t i, bool service) {
+  const auto opened = spread(d, w, i);
+  const auto share = negateIf(opened, load(d, carry, i));
+  return service ? hn::Sub(share, opened) : share; // the lanes of `opened` are 0 or -1
+}
+
 template <class R>
 void openWordImpl(const WordRounding<R> &rounding, const OpenWord<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
@@ -77,6 +85,7 @@ void selectServiceImpl(const WordRounding<R> &rounding, const SelectService<R> &
       const auto s = hn::Add(negateIf(eB, load(d, a.wrap->b, i)), negateIf(eA, load(d, a.wrap->la, i)));
       const auto w = select(mu, negateIf(eA, load(d, a.wrap->a, i)), s);
       z = hn::Add(z, raise(w, rounding.t));
+      z = hn::Add(z, carryWord(d, a.wrap->w, a.wrap->carry, i, true));
     }
     z = hn::Add(z, load(d, a.message, i));
     if (a.addend) z = hn::Add(z, load(d, a.addend, i));
@@ -97,6 +106,7 @@ void selectClientImpl(const WordRounding<R> &rounding, const SelectClient<R> &a,
       auto s = hn::Add(negateIf(eB, load(d, a.wrap->b, i)), negateIf(eA, load(d, a.wrap->la, i)));
       s = hn::Add(s, hn::Add(hn::And(eB, negateIf(l, nr)), hn::And(hn::And(eA, l), nr)));
       z = hn::Add(z, raise(select(mu, whole, s), rounding.t));
+      z = hn::Add(z, carryWord(d, a.wrap->w, a.wrap->carry, i, false));
     }
     z = hn::Sub(z, load(d, a.mask, i));
     if (a.addend) z = hn::Add(z, load(d, a.addend, i));
@@ -108,7 +118,8 @@ template <class R>
 void truncateServiceImpl(const WordRounding<R> &rounding, const TruncateWords<R> &a, std::size_t n) {
   overElements<R>(n, [&](auto d, std::size_t i) {
     const auto w = negateIf(spread(d, a.e, i), load(d, a.wrap, i));
-    const auto z = hn::Add(roundedWord(d, rounding, a.value, i), raise(w, rounding.t));
+    auto z = hn::Add(roundedWord(d, rounding, a.value, i), raise(w, rounding.t));
+    z = hn::Add(z, carryWord(d, a.w, a.carry, i, true));
     hn::StoreU(hn::Add(z, load(d, a.other, i)), d, a.out + i);
   });
 }
@@ -119,7 +130,8 @@ void truncateClientImpl(const WordRounding<R> &rounding, const TruncateWords<R> 
     const auto e = spread(d, a.e, i), r = load(d, a.value, i);
     const auto nr = hn::Sub(hn::Set(d, 1), hn::ShiftRight<kBitsOf<R> - 1>(r));
     const auto w = hn::Add(hn::And(e, nr), negateIf(e, load(d, a.wrap, i)));
-    const auto z = hn::Add(hn::ShiftRightSame(r, rounding.t), raise(w, rounding.t));
+    auto z = hn::Add(hn::ShiftRightSame(r, rounding.t), raise(w, rounding.t));
+    z = hn::Add(z, carryWord(d, a.w, a.carry, i, false));
     hn::StoreU(hn::Sub(z, load(d, a.other, i)), d, a.out + i);
   });
 }

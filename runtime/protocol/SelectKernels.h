@@ -9,14 +9,15 @@
 
 namespace sd {
 
-// y' = Y + 2^bound (- 1 if t > 0), and Q0 = (y' >> t) - 2^(bits - t) - 2^(bound - t) (+ 1 if t > 0), bits those of R.
+// y' = Y + 2^bound + 2^(t - 1), and Q0 = (y' >> t) - 2^(bits - t) - 2^(bound - t), bits those of R; for t = 0 without
+// 2^(t - 1) and 2^(bits - t).
 template <RingWord R>
 struct WordRounding {
   int t = 0;
   R offset = 0, correction = 0;
   WordRounding(int truncation, int bound)
-      : t(truncation), offset((R{1} << bound) - (truncation ? 1 : 0)),
-        correction((truncation ? 1 - (R{1} << (kBitsOf<R> - truncation)) : 0) - (R{1} << (bound - truncation))) {}
+      : t(truncation), offset((R{1} << bound) + (truncation ? R{1} << (truncation - 1) : 0)),
+        correction(0 - (truncation ? R{1} << (kBitsOf<R> - truncation) : 0) - (R{1} << (bound - truncation))) {}
 };
 
 // P0, first message: out = (1 - 2 l0) Q0 + d.
@@ -29,11 +30,11 @@ struct OpenWord {
 template <RingWord R>
 void openWord(const WordRounding<R> &rounding, const OpenWord<R> &args, std::size_t n);
 
-// The selection's share b z for both parties. Null wrap: t = 0.
+// What t > 0 adds: the wrap, and [sign and carry] as a word. For the selection's share b z + b c of either party.
 template <RingWord R>
 struct SelectWrap {
-  const R *a, *la, *b;               // the material's wrapA, wrapLA, wrapB
-  const std::uint64_t *eA, *eB, *nr; // nr: P1 alone
+  const R *a, *la, *b, *carry;           // the material's wrapA, wrapLA, wrapB, carry
+  const std::uint64_t *eA, *eB, *w, *nr; // w: [sign and carry] under rho; nr: P1 alone
 };
 template <RingWord R>
 struct SelectService {
@@ -56,12 +57,13 @@ struct SelectClient {
 template <RingWord R>
 void selectClient(const WordRounding<R> &rounding, const SelectClient<R> &args, std::size_t n);
 
-// Truncation alone, with share wrap of c nr and the opened e. P0: out = Q0 + (1 - 2e) wrap 2^(bits - t) + message.
-// P1: out = (r >> t) + (e nr + (1 - 2e) wrap) 2^(bits - t) - mask.
+// Truncation alone, with share wrap of cA nr, the opened e, and the carry's bit opened as w.
+// P0: out = Q0 + (1 - 2e) wrap 2^(bits - t) + w + (1 - 2w) carry + message.
+// P1: out = (r >> t) + (e nr + (1 - 2e) wrap) 2^(bits - t) + (1 - 2w) carry - mask.
 template <RingWord R>
 struct TruncateWords {
-  const R *value, *wrap, *other; // value: Y or r; other: message or mask
-  const std::uint64_t *e;
+  const R *value, *wrap, *carry, *other; // value: Y or r; other: message or mask
+  const std::uint64_t *e, *w;
   R *out;
 };
 template <RingWord R>

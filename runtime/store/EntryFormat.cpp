@@ -58,7 +58,7 @@ Expected<EntryHeader> EntryHeader::decode(std::span<const std::uint8_t, kBytes> 
   SD_ASSIGN(const Bytes magic, reader.take(kMagic.size(), "the magic number"));
   if (!std::ranges::equal(magic, kMagic)) return fail("not a stored inference");
   SD_ASSIGN(const auto version, reader.get<std::uint16_t>("the version"));
-  if (version != kVersion) return fail("version {}; this release knows version {}", version, kVersion);
+  if (version != kVersion) return fail("version {}; this release knows version {}: prepare it anew", version, kVersion);
   EntryHeader header;
   const auto copy = [&](auto &field) -> Expected<void> {
     SD_ASSIGN(const Bytes from, reader.take(field.size(), "the header"));

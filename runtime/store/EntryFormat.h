@@ -31,7 +31,7 @@ struct EntryBinding {
 };
 
 struct EntryHeader {
-  static constexpr std::uint16_t kVersion = 1;
+  static constexpr std::uint16_t kVersion = 2;
   static constexpr std::size_t kBytes = 160, kTagBytes = 16, kSaltBytes = 32;
   EntryBinding binding;
   StoreId store{};

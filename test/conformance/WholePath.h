@@ -7,9 +7,7 @@
 //   fixed point    against the expected output: Q = 8 * 2^-s * sqrt(max(1, L)) * max(1, M), and that precision. Each
 //                  product brings in a few units of 2^-s, of its weights and of its operand, relative to the values at
 //                  hand; those of different layers are independent;
-//   two parties    against fixed point: the error that the reference states for each element (8 standard deviations
-//                  of the truncations' roundings and one unit); Q where stating it would take too long, which is a
-//                  run backwards for each element.
+//   two parties    against fixed point: equal, bit for bit.
 #pragma once
 
 #include "Suite.h"

@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
   sd::PlanEntry entry;
   entry.kind = sd::EntryKind::Compare;
   entry.elements = static_cast<std::uint64_t>(argument(1, 170'000));
-  entry.compare = {argument(4, 10), 30, {argument(2, 3), argument(3, 3)}};
+  entry.compare = sd::evenShape(argument(4, 10), 30, argument(2, 3), argument(3, 3));
   if (const auto ok = check(sd::kBitsOf<sd::Ring32>, entry.compare); !ok || entry.elements == 0) {
     fmt::print(stderr, "{}\n", ok ? "at least one element" : ok.error().message);
     return 1;

@@ -14,7 +14,7 @@ PlanEntry entryOf(const benchmark::State &state) {
   PlanEntry entry;
   entry.kind = EntryKind::Compare;
   entry.elements = kElements;
-  entry.compare = {10, 30, {static_cast<int>(state.range(0)), static_cast<int>(state.range(1))}};
+  entry.compare = evenShape(10, 30, static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   return entry;
 }
 
@@ -80,7 +80,7 @@ void dealer(benchmark::State &state) {
 }
 
 void schedules(benchmark::internal::Benchmark *bench) {
-  bench->ArgNames({"digit", "radix"})->Args({4, 3})->Args({3, 3})->Args({2, 4})->Unit(benchmark::kMillisecond);
+  bench->ArgNames({"width", "radix"})->Args({4, 3})->Args({3, 3})->Args({2, 4})->Unit(benchmark::kMillisecond);
 }
 BENCHMARK(online<Ring32>)->Apply(schedules)->Iterations(20);
 BENCHMARK(online<Ring64>)->Apply(schedules)->Iterations(20);

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <future>
 
+#include "ir/core/ScheduleAttr.h"
 #include "runtime/he/LinearCorrelation.h"
 #include "runtime/he/PackingLayout.h"
 #include "runtime/kernels/Convolution.h"
@@ -153,14 +154,12 @@ double offline(const Program &program, const WeightSet<Ring32> &weights) {
   return best;
 }
 
-double comparisons(std::int64_t elements, CompareSchedule schedule) {
+double comparisons(std::int64_t elements, const CompareShape &shape) {
   test::ProgramBuilder<Ring32> builder;
   const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {elements})}, {}, Type::share({elements}, 20));
-  const SlotId y = builder.add(OpKind::ShareRelu, {x},
-                               {{Attr::Bits, std::int64_t{10}},
-                                {Attr::Bound, std::int64_t{30}},
-                                {Attr::Digit, std::int64_t{schedule.digit}},
-                                {Attr::Radix, std::int64_t{schedule.radix}}});
+  const SlotId y = builder.add(
+      OpKind::ShareRelu, {x},
+      {{Attr::Bits, std::int64_t{10}}, {Attr::Bound, std::int64_t{30}}, {Attr::Schedule, toIntegers(shape.schedule)}});
   builder.add(OpKind::ShareOutput, {y});
   return offline(builder.program(), builder.weightSet()) / static_cast<double>(elements);
 }
@@ -172,19 +171,19 @@ std::pair<double, double> solve(std::array<double, 3> p, std::array<double, 3> q
 }
 
 void measureCorrelations(MachineProfile &machine) {
-  const auto row = [](CompareSchedule schedule, double time) {
-    const ProtocolCost cost = compareCost(kBitsOf<Ring32>, {10, 30, schedule});
+  const auto row = [](const CompareShape &shape, double time) {
+    const ProtocolCost cost = compareCost(kBitsOf<Ring32>, shape);
     return std::array{static_cast<double>(cost.ots), static_cast<double>(cost.offlineBits()), time};
   };
-  const CompareSchedule wide{4, 3}, narrow{1, 2}; // few OTs and many bits, and the reverse
+  const CompareShape wide = evenShape(10, 30, 4, 3), narrow = evenShape(10, 30, 1, 2); // few OTs and many bits; reverse
   const double ofWide = comparisons(100'000, wide);
   auto [ot, bit] = solve(row(wide, ofWide), row(narrow, comparisons(100'000, narrow)));
   if (bit < 0) { // lost in the noise
     bit = 0;
-    ot = ofWide / compareCost(kBitsOf<Ring32>, {10, 30, wide}).ots;
+    ot = ofWide / compareCost(kBitsOf<Ring32>, wide).ots;
   }
   const double few = comparisons(1000, wide);
-  const ProtocolCost cost = compareCost(kBitsOf<Ring32>, {10, 30, wide});
+  const ProtocolCost cost = compareCost(kBitsOf<Ring32>, wide);
   const double softSpoken = (few - cost.offlineBits() * bit) / (cost.ots + cost.reverseOts);
   machine.softSpokenOt = softSpoken;
   machine.silentOt = ot;
@@ -201,11 +200,11 @@ void measureCorrelations(MachineProfile &machine) {
 void measureOnline(MachineProfile &machine) {
   constexpr std::size_t kElements = 1 << 16;
   const MaskedTensor<Ring32> y(SecretVector<Ring32>(kElements, 12345));
-  const auto online = [&](CompareSchedule schedule) {
+  const auto online = [&](const CompareShape &shape) {
     PlanEntry entry;
     entry.kind = EntryKind::Compare;
     entry.elements = kElements;
-    entry.compare = {10, 30, schedule};
+    entry.compare = shape;
     const double time = least([&] {
       Prg prg(fresh());
       ServiceMaterial<Ring32> ofService = dealtServiceParts<Ring32>(entry, prg);
@@ -231,7 +230,7 @@ void measureOnline(MachineProfile &machine) {
     return std::array{2.0, 2 * static_cast<double>(entry.cost(kBitsOf<Ring32>).onlineBytes(kElements)) / kElements,
                       time / kElements};
   };
-  const auto [element, byte] = solve(online({4, 3}), online({1, 2}));
+  const auto [element, byte] = solve(online(evenShape(10, 30, 4, 3)), online(evenShape(10, 30, 1, 2)));
   machine.messageByte = byte;
   machine.element = element;
 
@@ -276,11 +275,8 @@ void measureSetUp(MachineProfile &machine) {
   for (int run = 0; run < 3; ++run) {
     test::ProgramBuilder<Ring32> builder;
     const SlotId x = builder.add(OpKind::ShareInput, {builder.input("x", {1})}, {}, Type::share({1}, 20));
-    const SlotId y = builder.add(OpKind::ShareRelu, {x},
-                                 {{Attr::Bits, std::int64_t{10}},
-                                  {Attr::Bound, std::int64_t{30}},
-                                  {Attr::Digit, std::int64_t{3}},
-                                  {Attr::Radix, std::int64_t{3}}});
+    const SlotId y =
+        builder.add(OpKind::ShareRelu, {x}, {{Attr::Bits, std::int64_t{10}}, {Attr::Bound, std::int64_t{30}}});
     builder.add(OpKind::ShareOutput, {y});
     auto plan = makePlan(builder.program());
     require(plan);

@@ -16,6 +16,7 @@
 #include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/Reader.h"
 #include "ir/bytecode/Writer.h"
+#include "ir/core/ScheduleAttr.h"
 #include "runtime/net/Shaped.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
@@ -157,12 +158,13 @@ private:
       else
         same->name += ", " + member.name;
     };
-    for (std::int64_t digit = 1; digit <= 4; ++digit)
-      for (std::int64_t radix = 2; radix <= 4; ++radix) {
-        SD_ASSIGN(Candidate member, variant(fmt::format("digit {}, radix {}", digit, radix), chosen, [&](auto &it) {
-                    if (!it.attrs.has(Attr::Digit)) return;
-                    it.attrs.set(Attr::Digit, digit);
-                    it.attrs.set(Attr::Radix, radix);
+    for (int width = 1; width <= 4; ++width)
+      for (int radix = 2; radix <= 4; ++radix) {
+        SD_ASSIGN(Candidate member, variant(fmt::format("digits of {}, radix {}", width, radix), chosen, [&](auto &it) {
+                    if (!compares(it.op)) return;
+                    const CompareShape shape = compareShape(it.op, it.attrs);
+                    it.attrs.set(Attr::Schedule,
+                                 toIntegers(evenSchedule(shape.lowBits(), shape.highBits(), width, radix)));
                   }));
         add(std::move(member));
       }

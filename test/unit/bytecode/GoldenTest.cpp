@@ -41,13 +41,13 @@ TEST_P(GoldenTest, IsReadAndInspectedAsPinned) {
   EXPECT_TRUE(*weights == sample.weights);
 }
 
-TEST_P(GoldenTest, IsWrittenAgainToTheByte) {
-  Sample sample = GetParam().make();
-  const auto program = writeProgram(sample.program);
-  ASSERT_TRUE(program) << program.error().message;
-  EXPECT_EQ(*program, *readFile(path(".sdb"), 1 << 20));
-  sample.bind(digestOf(*program));
-  EXPECT_EQ(*writeWeights(sample.weights, sample.program), *readFile(path(".sdw"), 1 << 20));
+// Version 1 had no schedules: its comparisons get the standard ones, as the samples have them.
+TEST_P(GoldenTest, IsTheSampleWithStandardSchedules) {
+  const auto loaded = readProgramFile(path(".sdb"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto again = writeProgram(loaded->program), sample = writeProgram(GetParam().make().program);
+  ASSERT_TRUE(again && sample);
+  EXPECT_EQ(*again, *sample);
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,

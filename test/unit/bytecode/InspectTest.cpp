@@ -28,7 +28,7 @@ TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
   EXPECT_EQ(json["public_preprocessing"][0]["op"], "nn.sub");
   EXPECT_EQ(json["postprocessing"][0]["op"], "nn.softmax");
   EXPECT_EQ(json["groups"].size(), program.program.groups.size());
-  EXPECT_EQ(json["groups"][3]["instructions"][0]["attributes"]["digit"], 3);
+  EXPECT_EQ(json["groups"][3]["instructions"][0]["attributes"]["schedule"][0], 2);
   EXPECT_EQ(json["cost"]["online"]["bytes"], cost.totalOnlineBytes());
   EXPECT_EQ(json["cost"]["online"]["bytes_sent"]["service"], cost.onlineBytes[0]);
   EXPECT_EQ(json["cost"]["offline"]["ots"], cost.offline.ots);

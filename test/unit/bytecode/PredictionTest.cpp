@@ -53,8 +53,8 @@ TEST(PredictionTest, LatencyIsThatOfTheMessages) {
   const ProgramCost cost = *costOf(program);
   const Prediction prediction = predicted(program, network(100, 1e12));
   EXPECT_NEAR(prediction.online, 100 * 0.5 * static_cast<double>(cost.messages[0] + cost.messages[1]), 1);
-  // One for both linear layers; then P1, P0 and P1 about the comparison, whose tree merges three digits, and P0's word
-  // that it is ready.
+  // One for both linear layers; then P1, P0 and P1 about the comparison, whose tree multiplies three masks, and P0's
+  // word that it is ready.
   EXPECT_NEAR(prediction.offline, 100 * (1 + 0.5 * 4), 1);
 }
 

@@ -8,10 +8,10 @@
 namespace sd {
 namespace {
 
-// By hand, from the message chart of a comparison of 20 bits by digits of 3 and radix 3: seven digits, two levels.
+// By hand, from the message chart of a comparison of 20 and 10 bits in two levels.
 TEST(ProgramCostTest, CountsAnMlpToTheByte) {
   const ProgramCost cost = *costOf(tinyMlp().program);
-  const ProtocolCost relu = compareCost(32, {10, 30, {3, 3}});
+  const ProtocolCost relu = compareCost(32, standardShape(10, 30));
   ASSERT_EQ(relu.messages(), 4);
   // input 2 x 4 bytes from P1; the ReLU's three elements, each message padded once; output 2 x 4 bytes from P0.
   std::uint64_t fromP0 = 8 + 8, fromP1 = 8 + 8;
@@ -31,7 +31,8 @@ TEST(ProgramCostTest, CountsAnMlpToTheByte) {
 
 TEST(ProgramCostTest, OpsOfOneGroupShareItsMessages) {
   const ProgramCost cost = *costOf(branches().program);
-  const ProtocolCost relu = compareCost(32, {0, 20, {2, 4}}), truncation = truncateCost(32, 4);
+  const ProtocolCost relu = compareCost(32, standardShape(0, 20)),
+                     truncation = compareCost(32, standardShape(4, 30, false));
   const GroupCost &shared = cost.groups[3];
   EXPECT_EQ(shared.messages, (ByParty{2, 2}));
   EXPECT_EQ(shared.onlineBytes[0], 2 * relu.onlineBytes(0, 4) + truncation.onlineBytes(0, 4) + 2 * 8);

@@ -4,6 +4,7 @@
 
 #include "ir/bytecode/Digest.h"
 #include "ir/bytecode/Format.h"
+#include "ir/core/ScheduleAttr.h"
 
 namespace sd {
 
@@ -72,12 +73,10 @@ Sample tinyMlp() {
   m.group(true);
   const SlotId hidden = m.add(OpKind::ShareMatMul, {shared, w1, b1}, {}, Type::share({1, 3}, 20), "Gemm_1");
   m.group(false);
-  const SlotId relu = m.add(OpKind::ShareRelu, {hidden},
-                            {{Attr::Bits, std::int64_t{10}},
-                             {Attr::Bound, std::int64_t{30}},
-                             {Attr::Digit, std::int64_t{3}},
-                             {Attr::Radix, std::int64_t{3}}},
-                            Type::share({1, 3}, 10), "Relu_2");
+  const SlotId relu =
+      m.add(OpKind::ShareRelu, {hidden},
+            withSchedule(OpKind::ShareRelu, {{Attr::Bits, std::int64_t{10}}, {Attr::Bound, std::int64_t{30}}}),
+            Type::share({1, 3}, 10), "Relu_2");
   m.group(true);
   const SlotId logits = m.add(OpKind::ShareMatMul, {relu, w2}, {}, Type::share({1, 2}, 20), "Gemm_3");
   m.group(false);
@@ -123,13 +122,15 @@ Sample branches() {
   m.group(true);
   const SlotId scaled = m.add(OpKind::ShareScale, {b, gain}, {}, Type::share({1, 4}, 12), "Mul_2");
   m.group(false);
-  const Attrs schedule{{Attr::Bound, std::int64_t{20}}, {Attr::Digit, std::int64_t{2}}, {Attr::Radix, std::int64_t{4}}};
+  const Attrs schedule = withSchedule(OpKind::ShareMax, {{Attr::Bound, std::int64_t{20}}});
   Attrs relu = schedule;
   relu.set(Attr::Bits, std::int64_t{0});
   const SlotId positive = m.add(OpKind::ShareRelu, {a}, relu, share, "Relu_0");
   const SlotId larger = m.add(OpKind::ShareMax, {a, b}, schedule, share, "Max_1");
-  const SlotId narrowed = m.add(OpKind::ShareTruncate, {scaled},
-                                {{Attr::Bits, std::int64_t{4}}, {Attr::Bound, std::int64_t{30}}}, share, "Mul_2");
+  const SlotId narrowed =
+      m.add(OpKind::ShareTruncate, {scaled},
+            withSchedule(OpKind::ShareTruncate, {{Attr::Bits, std::int64_t{4}}, {Attr::Bound, std::int64_t{30}}}),
+            share, "Mul_2");
   m.group(true);
   const SlotId sum = m.add(OpKind::ShareAdd, {positive, narrowed}, {}, share, "Add_3");
   m.group(false);
@@ -155,12 +156,10 @@ Sample wide() {
       m.add(OpKind::ShareMulC, {shared}, {{Attr::Factor, std::int64_t{1} << 33}}, Type::share({1, 2}, 10), "Mul_0");
   const SlotId product = m.add(OpKind::ShareScale, {raised, gain, bias}, {}, Type::share({1, 2}, 20), "Mul_1");
   m.group(false);
-  const SlotId positive = m.add(OpKind::ShareRelu, {product},
-                                {{Attr::Bits, std::int64_t{10}},
-                                 {Attr::Bound, std::int64_t{62}},
-                                 {Attr::Digit, std::int64_t{4}},
-                                 {Attr::Radix, std::int64_t{4}}},
-                                Type::share({1, 2}, 10), "Relu_2");
+  const SlotId positive =
+      m.add(OpKind::ShareRelu, {product},
+            withSchedule(OpKind::ShareRelu, {{Attr::Bits, std::int64_t{10}}, {Attr::Bound, std::int64_t{62}}}),
+            Type::share({1, 2}, 10), "Relu_2");
   m.group(true);
   const SlotId opened = m.add(OpKind::ShareOutput, {positive}, {}, clear);
   m.group(true);

@@ -62,12 +62,8 @@ const Broken kBroken[] = {
      },
      "B2: attribute 'weights'"},
     {"B2Round", [](Program &p) { p.instructions[8].attrs.set(Attr::Round, std::int64_t{0}); }, "B2: attribute 'round'"},
-    {"B2NoSchedule",
-     [](Program &p) {
-       p.instructions[8].attrs.erase(Attr::Digit);
-       p.instructions[8].attrs.erase(Attr::Radix);
-     },
-     "B2: attribute 'digit' is not chosen"},
+    {"B2NoSchedule", [](Program &p) { p.instructions[8].attrs.erase(Attr::Schedule); },
+     "B2: attribute 'schedule' is not chosen"},
     {"B3Type", [](Program &p) { p.slots[7].scale = 19; }, "instruction 7 (share.matmul, Gemm_1): G7"},
     {"B3Operand",
      [](Program &p) {

@@ -1,5 +1,6 @@
 #include "compiler/codegen/Codegen.h"
 
+#include "ir/core/ScheduleAttr.h"
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -14,11 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 Attrs comparison(std::int64_t bits, std::int64_t round) {
-  return {{Attr::Bits, bits},
-          {Attr::Bound, std::int64_t{30}},
-          {Attr::Digit, std::int64_t{3}},
-          {Attr::Radix, std::int64_t{3}},
-          {Attr::Round, round}};
+  return withSchedule(OpKind::ShareRelu, {{Attr::Bits, bits}, {Attr::Bound, std::int64_t{30}}, {Attr::Round, round}});
 }
 
 ValueId input(Builder &b, std::string name) {

@@ -109,50 +109,6 @@ TEST(Interpreter, RefusesAViewThatBreaksRules) {
   EXPECT_FALSE(Interpreter::create(view));
 }
 
-// The protocol rounds at random: its outputs stay within what is stated, and the statement is no wild guess.
-TEST(Interpreter, StatedErrorsHold) {
-  double worst = 0;
-  for (std::uint32_t seed = 0; seed < 10; ++seed) {
-    const Module module = network(seed);
-    auto interpreter = Interpreter::create(viewOf(module));
-    ASSERT_TRUE(interpreter);
-    const std::map<std::string, Tensor<float>> inputs = {{"x", record(seed)}};
-    auto exact = interpreter->run(inputs, {.errors = true});
-    ASSERT_TRUE(exact);
-    for (std::uint64_t run = 0; run < 40; ++run) {
-      auto noisy = interpreter->run(inputs, {.rounding = Rounding::seeded(run)});
-      ASSERT_TRUE(noisy);
-      for (std::size_t o = 0; o < 2; ++o)
-        for (std::size_t i = 0; i < 4; ++i) {
-          const double off = std::abs(noisy->outputs[o].data[i] - exact->outputs[o].data[i]);
-          ASSERT_LE(off, exact->errors[o].data[i]);
-          if (o == 0) worst = std::max(worst, off / exact->errors[o].data[i]);
-        }
-    }
-  }
-  EXPECT_GT(worst, 0.1);
-}
-
-TEST(Interpreter, ErrorsOfHandComputedSteps) {
-  Builder b("m");
-  auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{1}}});
-  const Type type = Type::share({1}, 20);
-  auto s = *b.add({OpKind::ShareInput, {x}, kNoValue, {}, ""}, &type);
-  auto t = b.create(OpKind::ShareTruncate, {s}, relu(10));
-  auto doubled = b.create(OpKind::ShareAdd, {t, t});
-  auto scaled = b.create(OpKind::ShareMulC, {doubled}, {{Attr::Factor, std::int64_t{-2}}});
-  auto off = b.create(OpKind::ShareSub, {scaled, t}); // -5 t, and t has 1/2
-  auto none = b.create(OpKind::ShareSub, {t, t});
-  b.create(OpKind::Return, {b.create(OpKind::ShareOutput, {off}), b.create(OpKind::ShareOutput, {none}), x},
-           {{Attr::Names, Names{"off", "none", "x"}}});
-  const Module module = b.take();
-  auto result = Interpreter::create(viewOf(module))->run({{"x", Tensor<float>({1}, 3)}}, {.errors = true});
-  ASSERT_TRUE(result) << result.error().message;
-  EXPECT_FLOAT_EQ(result->errors[0].data[0], static_cast<float>((8 * std::sqrt(25 * 0.5) + 1) / 1024));
-  EXPECT_FLOAT_EQ(result->errors[1].data[0], 1.0F / 1024);
-  EXPECT_EQ(result->errors[2].data[0], 0);
-}
-
 TEST(Interpreter, ObservesTheLargestBeforeEachBoundedOp) {
   Builder b("m");
   auto x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, Ints{2}}});
@@ -213,12 +169,11 @@ TEST(Interpreter, ObservingChangesNoResult) {
 TEST(Interpreter, WhatFitsIsTheSameInEitherRing) {
   const Module narrow = network(4), wide = network(4, kBitsOf<Ring64>);
   const std::map<std::string, Tensor<float>> inputs = {{"x", record(4)}};
-  const InterpreterOptions options = {.rounding = Rounding::seeded(9), .observe = true, .errors = true};
+  const InterpreterOptions options = {.observe = true};
   auto a = Interpreter::create(viewOf(narrow))->run(inputs, options);
   auto b = Interpreter::create(viewOf(wide))->run(inputs, options);
   ASSERT_TRUE(a && b);
   EXPECT_EQ(a->outputs, b->outputs);
-  EXPECT_EQ(a->errors, b->errors);
   for (std::size_t i = 0; i < a->observations.size(); ++i)
     EXPECT_EQ(a->observations[i].largest, b->observations[i].largest);
 }

@@ -29,8 +29,7 @@ protected:
     std::vector<const Tensor<R> *> pointers;
     for (auto &each : operands)
       pointers.push_back(&each);
-    Rounding rounding = Rounding::nearest();
-    auto result = evaluateShare<R>(kind, pointers, attrs, rounding);
+    auto result = evaluateShare<R>(kind, pointers, attrs);
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     std::vector<std::int64_t> values;
     if (result)
@@ -66,17 +65,18 @@ TYPED_TEST(ReferenceShare, ReluTruncatesThePositivePart) {
               ElementsAre(5, 0, 0));
 }
 
-TYPED_TEST(ReferenceShare, StochasticRoundingIsFloorOrCeilingAndUnbiased) {
-  Rounding rounding = Rounding::seeded(3);
-  for (SignedOf<TypeParam> y : {0, 1, 300, 1023, 1024, -1, -300, -1024, 123456789}) {
-    double sum = 0;
-    const int runs = 20000;
-    for (int i = 0; i < runs; ++i) {
-      const auto q = static_cast<double>(rounding.truncate(y, 10)), exact = static_cast<double>(y) / 1024;
-      EXPECT_LT(std::abs(q - exact), 1);
-      sum += q;
-    }
-    EXPECT_NEAR(sum / runs, static_cast<double>(y) / 1024, 5 * 0.5 / std::sqrt(runs)) << y;
+// floor((y + 2^(t - 1)) / 2^t), also where y + 2^(t - 1) is no residue.
+TYPED_TEST(ReferenceShare, TruncateTakesAllResidues) {
+  using Centred = SignedOf<TypeParam>;
+  constexpr Centred kMost = std::numeric_limits<Centred>::max(), kLeast = std::numeric_limits<Centred>::min();
+  constexpr int kTop = kBitsOf<TypeParam> - 1;
+  for (int t = 1; t < kTop; ++t) {
+    EXPECT_EQ(truncate(kMost, t), Centred{1} << (kTop - t)) << t;
+    EXPECT_EQ(truncate(kLeast, t), -(Centred{1} << (kTop - t))) << t;
+    EXPECT_EQ(truncate(static_cast<Centred>(Centred{1} << (t - 1)), t), 1) << t;
+    EXPECT_EQ(truncate(static_cast<Centred>((Centred{1} << (t - 1)) - 1), t), 0) << t;
+    EXPECT_EQ(truncate(static_cast<Centred>(-(Centred{1} << (t - 1))), t), 0) << t;
+    EXPECT_EQ(truncate(static_cast<Centred>(-(Centred{1} << (t - 1)) - 1), t), -1) << t;
   }
 }
 

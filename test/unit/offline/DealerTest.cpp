@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "ir/bytecode/Writer.h"
+#include "ir/core/ScheduleAttr.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Providers.h"
@@ -30,12 +31,13 @@ ProgramBuilder<R> everyKind() {
   const SlotId x = b.add(OpKind::ShareInput, {record}, {}, Type::share({1, 30}, 10));
   const SlotId y = b.add(OpKind::ShareMatMul, {x, w1});
   const SlotId h =
-      b.add(OpKind::ShareRelu, {y}, {{Attr::Bits, 10}, {Attr::Bound, 30}, {Attr::Digit, 3}, {Attr::Radix, 3}});
+      b.add(OpKind::ShareRelu, {y}, withSchedule(OpKind::ShareRelu, {{Attr::Bits, 10}, {Attr::Bound, 30}}));
   const SlotId twice = b.add(OpKind::ShareMatMul, {b.add(OpKind::ShareMatMul, {h, w2}), w3});
   const SlotId m = b.add(OpKind::ShareMax, {h, b.add(OpKind::ShareSub, {h, twice})},
-                         {{Attr::Bound, 20}, {Attr::Digit, 4}, {Attr::Radix, 2}});
+                         withSchedule(OpKind::ShareMax, {{Attr::Bound, 20}}));
   const SlotId p = b.add(OpKind::ShareMul, {m, h});
-  const SlotId t = b.add(OpKind::ShareTruncate, {p}, {{Attr::Bits, 10}, {Attr::Bound, 30}});
+  const SlotId t =
+      b.add(OpKind::ShareTruncate, {p}, withSchedule(OpKind::ShareTruncate, {{Attr::Bits, 10}, {Attr::Bound, 30}}));
   b.add(OpKind::Return, {b.add(OpKind::ShareOutput, {t})}, {{Attr::Names, std::vector<std::string>{"y"}}});
   return b;
 }
@@ -76,8 +78,7 @@ void checkInteractive(const Parties<R> &parties, std::size_t i, MaskWalk<R> &wal
   passMessages(**serviceOp, **clientOp);
   const MaskedTensor<R> result = (*serviceOp)->takeResult();
   for (std::size_t k = 0; k < values.size(); ++k) {
-    const R value = entry.kind == EntryKind::Truncate ? values[k] : positivePart(values[k]);
-    ASSERT_TRUE(isRounded<R>(result.span()[k] + mask[k], value, t)) << "entry " << i;
+    ASSERT_EQ(result.span()[k] + mask[k], expectedOf(entry.kind, values[k], t)) << "entry " << i;
   }
 }
 
@@ -101,8 +102,7 @@ void checkEntry(const Parties<R> &parties, std::size_t i, MaskWalk<R> &walk, Lin
     const auto r = walk.operand(i, 0).value();
     ASSERT_TRUE(std::equal(r.span().begin(), r.span().end(), output.r.data()));
   }
-  if (entry.kind == EntryKind::Compare || entry.kind == EntryKind::Maximum || entry.kind == EntryKind::Truncate)
-    checkInteractive(parties, i, walk, service, client, mask);
+  if (compares(entry.kind)) checkInteractive(parties, i, walk, service, client, mask);
   if (entry.kind == EntryKind::Product) {
     const auto s = service.template take<ProductService<R>>(i).value();
     const auto c = client.template take<ProductClient<R>>(i).value();
@@ -167,7 +167,7 @@ TYPED_TEST(DealerRings, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
 }
 
 TEST(Dealer, correctionsOfAReluAreSmall) {
-  const PlanEntry entry = entryOf(EntryKind::Compare, 1000, {10, 30, {3, 3}});
+  const PlanEntry entry = entryOf(EntryKind::Compare, 1000, evenShape(10, 30, 3, 3));
   EXPECT_LE(correctionBytes(entry, 32) + 4 * entry.elements, 45 * entry.elements) << "with its linear layer's";
 }
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ir/core/ScheduleAttr.h"
 #include "runtime/offline/TwoParty.h"
 #include "runtime/vm/MaskWalk.h"
 #include "test/unit/ot/TamperingConnection.h"
@@ -28,11 +29,9 @@ struct Perceptron {
       const SlotId w = builder.weights({widths[i - 1], widths[i]}, 10, static_cast<std::uint32_t>(i), weightBits);
       x = builder.add(OpKind::ShareMatMul, {x, w});
       if (i + 1 == widths.size()) break;
-      x = builder.add(OpKind::ShareRelu, {x},
-                      {{Attr::Bits, std::int64_t{10}},
-                       {Attr::Bound, std::int64_t{30}},
-                       {Attr::Digit, std::int64_t{3}},
-                       {Attr::Radix, std::int64_t{3}}});
+      x = builder.add(
+          OpKind::ShareRelu, {x},
+          withSchedule(OpKind::ShareRelu, {{Attr::Bits, std::int64_t{10}}, {Attr::Bound, std::int64_t{30}}}));
     }
     builder.add(OpKind::ShareOutput, {x});
     auto made = makePlan(builder.program());
@@ -128,7 +127,7 @@ TEST(TwoPartyNetwork, ServicesViewIsUniformWhateverTheMasks) {
   PlanEntry e;
   e.kind = EntryKind::Compare;
   e.elements = 5000;
-  e.compare = {10, 30, {3, 3}};
+  e.compare = evenShape(10, 30, 3, 3);
   plan.entries = {e};
   TwoParties parties;
   TamperingConnection a(*parties.a), b(*parties.b);

@@ -168,7 +168,6 @@ TEST_P(RandomNetwork, FixedFollowsFloatWithinItsIntervals) {
       v = record < 4 ? static_cast<float>(random() % 3001) / 1000 - 1 : random() % 2 ? 2.0f : -1.0f;
     InterpreterOptions options;
     options.observe = true;
-    options.rounding = Rounding::seeded(GetParam() * 100u + static_cast<unsigned>(record));
     auto a = exact->run({{"x", x}});
     auto b = fixed->run({{"x", x}}, options);
     ASSERT_TRUE(a && b);

@@ -1,6 +1,8 @@
 // Truncation + ReLU, ReLU and maximum against the plaintext oracle, over the whole family of schedules and both rings.
 #include "runtime/protocol/Compare.h"
 
+#include "ir/core/ScheduleAttr.h"
+#include "ir/core/ScheduleChoice.h"
 #include "test/unit/kernels/Targets.h"
 #include "test/unit/protocol/ProtocolFixture.h"
 
@@ -12,11 +14,10 @@ using namespace test;
 constexpr std::size_t kSizes[] = {1, 7, 63, 64, 65, 1000};
 
 template <RingWord R>
-void checkRelu(const std::vector<R> &values, const std::vector<R> &results, int t) {
+void checkResults(EntryKind kind, const std::vector<R> &values, const std::vector<R> &results, int t) {
   for (std::size_t i = 0; i < values.size(); ++i)
-    ASSERT_TRUE(isRounded(results[i], positivePart(values[i]), t))
-        << i << ": " << static_cast<SignedOf<R>>(values[i]) << " / 2^" << t << " gives "
-        << static_cast<SignedOf<R>>(results[i]);
+    ASSERT_EQ(results[i], expectedOf(kind, values[i], t))
+        << i << ": " << static_cast<SignedOf<R>>(values[i]) << " / 2^" << t;
 }
 
 template <RingWord R>
@@ -32,55 +33,87 @@ void checkTraffic(const PlanEntry &entry, const Messages &messages) {
 // t and bound.
 using Shapes = std::vector<std::pair<int, int>>;
 
+// Every schedule that is of use, of truncations with ReLU and alone, at the edges of their bounds.
+template <class R>
+class EverySchedule : public testing::Test {
+protected:
+  static void check(EntryKind kind, std::size_t n, const CompareShape &shape) {
+    SCOPED_TRACE(fmt::format("t {}, bound {}, schedule {}", shape.truncation, shape.bound,
+                             fmt::join(toIntegers(shape.schedule), " ")));
+    const PlanEntry entry = entryOf(kind, n, shape);
+    const auto values = boundaryValues<R>(n, shape.truncation, shape.bound, 7);
+    const auto run = runEntry<R>(entry, {values}, 100 + static_cast<std::uint64_t>(shape.truncation));
+    checkResults(kind, values, run.result, shape.truncation);
+    checkTraffic<R>(entry, run.messages);
+  }
+  static void checkUseful(EntryKind kind, std::size_t n, CompareShape shape) {
+    shape.selects = kind != EntryKind::Truncate;
+    for (const ScheduleCost &each : usefulSchedules(kBitsOf<R>, shape)) {
+      shape.schedule = each.schedule;
+      check(kind, n, shape);
+    }
+  }
+};
+TYPED_TEST_SUITE(EverySchedule, Rings);
+
+TYPED_TEST(EverySchedule, isTheReferenceBitForBit) {
+  const Shapes shapes = kBitsOf<TypeParam> == 64
+                            ? Shapes{{0, 62}, {1, 62}, {12, 46}, {20, 46}, {24, 62}, {20, 40}, {16, 32}}
+                            : Shapes{{0, 30}, {1, 30}, {6, 30}, {10, 30}, {12, 30}, {20, 30}, {24, 30}};
+  for (const auto &[t, bound] : shapes) {
+    this->checkUseful(EntryKind::Compare, 200, {t, bound, {}});
+    if (t > 0) this->checkUseful(EntryKind::Truncate, 200, {t, bound, {}});
+  }
+}
+
+TYPED_TEST(EverySchedule, ofTightBounds) {
+  for (const auto &[t, bound] : Shapes{{0, 20}, {0, 1}, {0, 2}, {10, 25}, {10, 11}, {10, 12}, {1, 2}, {1, 5}, {23, 24}})
+    this->checkUseful(EntryKind::Compare, 130, {t, bound, {}});
+}
+
+// All there are, of use or not.
+TYPED_TEST(EverySchedule, ofASmallComparison) {
+  int tried = 0;
+  for (const int t : {0, 3})
+    for (int levels = 0; levels <= kMaxCompareLevels; ++levels)
+      for (int high = 1; high <= 6; ++high)
+        for (int low = 0; low <= 3; ++low)
+          for (int radices = 0; radices < 16; ++radices) {
+            const CompareShape shape{t, 6 + t, {levels, {high, 1 + radices % 4}, {low, 1 + radices / 4}}};
+            if (!shape.makesTree()) continue;
+            this->check(EntryKind::Compare, 66, shape);
+            ++tried;
+          }
+  EXPECT_GT(tried, 300);
+}
+
+TYPED_TEST(EverySchedule, everyTruncationOfEveryBound) {
+  for (int bound = 1; bound <= kBoundBitsOf<TypeParam>; ++bound)
+    for (int t = 0; t < bound && t <= maxTruncation(kBitsOf<TypeParam>); ++t) {
+      this->check(EntryKind::Compare, 40, standardShape(t, bound));
+      if (t > 0) this->check(EntryKind::Truncate, 40, standardShape(t, bound, false));
+    }
+}
+
+// Digits of even width, merged evenly.
 class Schedules : public testing::TestWithParam<std::tuple<int, int, int>> {
 protected:
-  CompareSchedule schedule() const { return {std::get<1>(GetParam()), std::get<2>(GetParam())}; }
-  bool wide() const { return std::get<0>(GetParam()) == 64; }
+  static CompareShape shape(int t, int bound) {
+    return evenShape(t, bound, std::get<1>(GetParam()), std::get<2>(GetParam()));
+  }
   template <class F>
   void inRing(F &&body) const {
     withRing(std::get<0>(GetParam()), std::forward<F>(body));
   }
 };
 
-TEST_P(Schedules, reluIsOffByLessThanAUnit) {
-  const Shapes shapes = wide() ? Shapes{{0, 62}, {0, 46}, {1, 62}, {12, 46}, {20, 46}, {24, 62}}
-                               : Shapes{{0, 30}, {1, 30}, {6, 30}, {10, 30}, {12, 30}, {15, 30}, {24, 30}};
-  inRing([&]<class R>() {
-    for (const auto &[t, bound] : shapes) {
-      const PlanEntry entry = entryOf(EntryKind::Compare, 3000, {t, bound, schedule()});
-      const auto values = boundaryValues<R>(entry.elements, t, bound, 7);
-      const auto run = runEntry<R>(entry, {values}, 100 + static_cast<std::uint64_t>(t));
-      checkRelu(values, run.result, t);
-      checkTraffic<R>(entry, run.messages);
-    }
-  });
-}
-
-TEST_P(Schedules, tighterBoundsHoldAtTheirEdges) {
-  const Shapes shapes = wide()
-                            ? Shapes{{0, 61}, {0, 33}, {0, 1}, {20, 40}, {23, 24}, {24, 33}, {16, 32}}
-                            : Shapes{{0, 20}, {0, 19}, {0, 1}, {0, 2}, {10, 24}, {10, 11}, {10, 12}, {1, 5}, {23, 24}};
-  inRing([&]<class R>() {
-    for (const auto &[t, bound] : shapes) {
-      const PlanEntry entry = entryOf(EntryKind::Compare, 2000, {t, bound, schedule()});
-      auto values = boundaryValues<R>(entry.elements, t, bound, 8);
-      const R edge = (R{1} << bound) - (R{1} << t);
-      std::fill_n(values.begin() + 100, 500, R{0} - edge); // where a missing carry could borrow past zero
-      std::fill_n(values.begin() + 600, 500, edge);
-      const auto run = runEntry<R>(entry, {values}, 200 + static_cast<std::uint64_t>(t));
-      checkRelu(values, run.result, t);
-      checkTraffic<R>(entry, run.messages);
-    }
-  });
-}
-
 TEST_P(Schedules, everySize) {
   inRing([&]<class R>() {
     for (const std::size_t n : kSizes) {
-      const PlanEntry entry = entryOf(EntryKind::Compare, n, {10, 30, schedule()});
+      const PlanEntry entry = entryOf(EntryKind::Compare, n, shape(10, 30));
       const auto values = boundaryValues<R>(n, 10, 30, 9);
       const auto run = runEntry<R>(entry, {values}, n);
-      checkRelu(values, run.result, 10);
+      checkResults(entry.kind, values, run.result, 10);
       checkTraffic<R>(entry, run.messages);
     }
   });
@@ -89,17 +122,19 @@ TEST_P(Schedules, everySize) {
 TEST_P(Schedules, turnedElementsKeepWhatIsNegative) {
   inRing([&]<class R>() {
     for (const int t : {0, 10}) {
-      const PlanEntry entry = entryOf(EntryKind::Compare, 1000, {t, kBoundBitsOf<R>, schedule()});
-      auto values = boundaryValues<R>(entry.elements, t, kBoundBitsOf<R>, 14);
+      const PlanEntry entry = entryOf(EntryKind::Compare, 1000, shape(t, kBoundBitsOf<R>));
+      const auto values = boundaryValues<R>(entry.elements, t, kBoundBitsOf<R>, 14);
       std::vector<R> turned(entry.elements);
       std::mt19937 generator(15);
       for (R &turn : turned)
         turn = generator() % 2;
-      auto run = runEntry<R>(entry, {values}, 600, nullptr, turned);
+      const auto run = runEntry<R>(entry, {values}, 600, nullptr, turned);
       checkTraffic<R>(entry, run.messages);
-      for (std::size_t i = 0; i < turned.size(); ++i) // min(y, 0) = -max(-y, 0)
-        if (turned[i]) values[i] = 0 - values[i], run.result[i] = 0 - run.result[i];
-      checkRelu(values, run.result, t);
+      for (std::size_t i = 0; i < turned.size(); ++i) {
+        const R rounded = expectedOf(EntryKind::Truncate, values[i], t);
+        const bool kept = (static_cast<SignedOf<R>>(rounded) < 0) == (turned[i] == 1);
+        ASSERT_EQ(run.result[i], kept ? rounded : 0) << static_cast<SignedOf<R>>(values[i]) << ", turned " << turned[i];
+      }
     }
   });
 }
@@ -107,7 +142,7 @@ TEST_P(Schedules, turnedElementsKeepWhatIsNegative) {
 TEST_P(Schedules, maximumIsExact) {
   inRing([&]<class R>() {
     for (const int bound : {20, kBoundBitsOf<R>}) {
-      const PlanEntry entry = entryOf(EntryKind::Maximum, 1000, {0, bound, schedule()});
+      const PlanEntry entry = entryOf(EntryKind::Maximum, 1000, shape(0, bound));
       const auto difference = boundaryValues<R>(entry.elements, 0, bound, 10);
       std::vector<R> a(entry.elements), b(entry.elements);
       std::mt19937_64 generator(11);
@@ -134,33 +169,18 @@ template <class R>
 class Compare : public testing::Test {};
 TYPED_TEST_SUITE(Compare, Rings);
 
-// Wider truncations than comparisons are for.
-TYPED_TEST(Compare, everyTruncationOfEveryBound) {
+// The masks, the correlations and P0's coins say nothing in the result: 50 runs give one.
+TYPED_TEST(Compare, theResultIsAFunctionOfTheValueAlone) {
   using R = TypeParam;
-  for (int bound = 1; bound <= kBoundBitsOf<R>; ++bound)
-    for (int t = 0; t < bound && t <= maxTruncation(kBitsOf<R>); ++t) {
-      const PlanEntry entry = entryOf(EntryKind::Compare, 40, {t, bound, {4, 4}});
-      const auto values = boundaryValues<R>(entry.elements, t, bound, 16);
-      checkRelu(values, runEntry<R>(entry, {values}, 700).result, t);
+  for (const EntryKind kind : {EntryKind::Compare, EntryKind::Truncate}) {
+    const PlanEntry entry = entryOf(kind, 200, standardShape(10, 30, kind == EntryKind::Compare));
+    const auto values = boundaryValues<R>(entry.elements, 10, 30, 12);
+    const auto first = runEntry<R>(entry, {values}, 0);
+    for (std::uint64_t seed = 1; seed < 50; ++seed) {
+      const auto again = runEntry<R>(entry, {values}, seed, nullptr, {}, seed);
+      EXPECT_EQ(again.result, first.result);
+      EXPECT_NE(again.messages, first.messages);
     }
-}
-
-TYPED_TEST(Compare, roundingIsUnbiased) {
-  using R = TypeParam;
-  // Values of one sign, far from zero: the error is uniform in (-1, 1) up to the low bits, standard deviation at most
-  // 1/sqrt(2), so the mean of 40000 lies within 5 deviations = 0.018 but for odds of 6e-7. Seeds are fixed.
-  constexpr std::size_t kCount = 40000;
-  for (const int t : {1, 6, 10, 15}) {
-    const PlanEntry entry = entryOf(EntryKind::Compare, kCount, {t, 30, {3, 3}});
-    std::vector<R> values(kCount);
-    std::mt19937 generator(12);
-    for (R &value : values)
-      value = (1u << 24) + generator() % (1u << 24);
-    const auto run = runEntry<R>(entry, {values}, 400);
-    double sum = 0;
-    for (std::size_t i = 0; i < kCount; ++i)
-      sum += roundingError(run.result[i], values[i], t);
-    EXPECT_LT(std::abs(sum / kCount), 0.018) << t;
   }
 }
 
@@ -168,7 +188,7 @@ TYPED_TEST(Compare, threadsDoNotChangeTheResult) {
   using R = TypeParam;
   ThreadPool pool(3);
   const std::size_t n = (std::size_t{1} << 16) + 77;
-  const PlanEntry entry = entryOf(EntryKind::Compare, n, {10, 30, {3, 3}});
+  const PlanEntry entry = entryOf(EntryKind::Compare, n, evenShape(10, 30, 3, 3));
   const auto values = boundaryValues<R>(n, 10, 30, 13);
   const auto alone = runEntry<R>(entry, {values}, 500), shared = runEntry<R>(entry, {values}, 500, &pool);
   EXPECT_EQ(alone.result, shared.result);
@@ -177,9 +197,9 @@ TYPED_TEST(Compare, threadsDoNotChangeTheResult) {
 
 TYPED_TEST(Compare, everyInstructionSetGivesTheSameMessages) {
   using R = TypeParam;
-  for (const PlanEntry &entry :
-       {entryOf(EntryKind::Compare, 1000, {10, 30, {3, 3}}), entryOf(EntryKind::Compare, 65, {0, 30, {4, 2}}),
-        entryOf(EntryKind::Truncate, 1000, {10, 30, {}})}) {
+  for (const PlanEntry &entry : {entryOf(EntryKind::Compare, 1000, evenShape(10, 30, 3, 3)),
+                                 entryOf(EntryKind::Compare, 65, evenShape(0, 30, 4, 2)),
+                                 entryOf(EntryKind::Truncate, 1000, standardShape(10, 30, false))}) {
     const auto values = boundaryValues<R>(entry.elements, entry.compare.truncation, 30, 14);
     const auto best = runEntry<R>(entry, {values}, 600);
     onEveryTarget([&] {
@@ -192,7 +212,7 @@ TYPED_TEST(Compare, everyInstructionSetGivesTheSameMessages) {
 
 TYPED_TEST(Compare, spentOrForeignMaterialIsRefused) {
   using R = TypeParam;
-  const PlanEntry entry = entryOf(EntryKind::Compare, 65, {10, 30, {3, 3}});
+  const PlanEntry entry = entryOf(EntryKind::Compare, 65, evenShape(10, 30, 3, 3));
   const std::vector<R> r(65, 5);
   const auto y = masked(r, r);
   Dealt<R> dealt = deal<R>(entry, {r}, 1);
@@ -206,9 +226,9 @@ TYPED_TEST(Compare, spentOrForeignMaterialIsRefused) {
   ASSERT_TRUE(ClientCompare<R>::make(entry, std::move(client), nullptr));
   EXPECT_FALSE(ClientCompare<R>::make(entry, std::move(client), nullptr));
 
-  for (const PlanEntry &other :
-       {entryOf(EntryKind::Compare, 64, {10, 30, {3, 3}}), entryOf(EntryKind::Compare, 65, {10, 30, {4, 3}}),
-        entryOf(EntryKind::Maximum, 65, {0, 30, {3, 3}})}) {
+  for (const PlanEntry &other : {entryOf(EntryKind::Compare, 64, evenShape(10, 30, 3, 3)),
+                                 entryOf(EntryKind::Compare, 65, evenShape(10, 30, 4, 3)),
+                                 entryOf(EntryKind::Maximum, 65, evenShape(0, 30, 3, 3))}) {
     Dealt<R> foreign = deal<R>(entry, {r}, 2);
     EXPECT_FALSE(ClientCompare<R>::make(other, std::get<CompareClient<R>>(std::move(foreign.client)), nullptr));
   }
@@ -216,7 +236,7 @@ TYPED_TEST(Compare, spentOrForeignMaterialIsRefused) {
 
 TYPED_TEST(Compare, strayBitsInAMessageAreRefused) {
   using R = TypeParam;
-  const PlanEntry entry = entryOf(EntryKind::Compare, 7, {10, 30, {3, 3}});
+  const PlanEntry entry = entryOf(EntryKind::Compare, 7, evenShape(10, 30, 3, 3));
   Dealt<R> dealt = deal<R>(entry, {std::vector<R>(7, 1)}, 3);
   auto client = ClientCompare<R>::make(entry, std::get<CompareClient<R>>(std::move(dealt.client)), nullptr);
   ASSERT_TRUE(client);

@@ -14,23 +14,18 @@ template <class R>
 class Truncate : public testing::Test {};
 TYPED_TEST_SUITE(Truncate, Rings);
 
-TYPED_TEST(Truncate, isOffByLessThanAUnitAndUnbiased) {
+TYPED_TEST(Truncate, roundsHalfUpWhateverTheSize) {
   using R = TypeParam;
-  for (const int t : {0, 1, 6, 10, 12, 15, maxTruncation(kBitsOf<R>)})
-    for (const std::size_t n : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{65}, std::size_t{40000}}) {
-      const PlanEntry entry = entryOf(EntryKind::Truncate, n, {t, kBoundBitsOf<R>, {}});
+  for (const int t : {1, 6, 10, 12, 15, maxTruncation(kBitsOf<R>)})
+    for (const std::size_t n : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{65}, std::size_t{4000}}) {
+      const PlanEntry entry = entryOf(EntryKind::Truncate, n, standardShape(t, kBoundBitsOf<R>, false));
       const auto values = boundaryValues<R>(n, t, kBoundBitsOf<R>, 20);
       const auto run = runEntry<R>(entry, {values}, 600);
-      double sum = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        ASSERT_TRUE(isRounded(run.result[i], values[i], t)) << t << ' ' << static_cast<SignedOf<R>>(values[i]);
-        sum += roundingError(run.result[i], values[i], t);
-      }
-      // Five standard deviations of at most 1/sqrt(2): false alarm at odds of 6e-7.
-      if (n == 40000) {
-        EXPECT_LT(std::abs(sum / n), 0.018) << t;
-      }
-      EXPECT_EQ(run.messages[0].size() + run.messages[1].size(), (n + 7) / 8 + sizeof(R) * n);
+      for (std::size_t i = 0; i < n; ++i)
+        ASSERT_EQ(run.result[i], expectedOf(entry.kind, values[i], t))
+            << t << ' ' << static_cast<SignedOf<R>>(values[i]);
+      for (int k = 0; k < entry.cost(kBitsOf<R>).messages(); ++k)
+        EXPECT_EQ(run.messages[k].size(), entry.cost(kBitsOf<R>).messageBytes(k, n));
     }
 }
 
@@ -78,9 +73,10 @@ class GroupTest : public testing::Test {
 protected:
   static constexpr std::size_t kCount = 129;
   Plan plan_ =
-      planOf<R>({entryOf(EntryKind::Input, kCount), entryOf(EntryKind::Compare, kCount, {10, 30, {3, 3}}),
-                 entryOf(EntryKind::Compare, kCount, {0, 4, {4, 2}}), entryOf(EntryKind::Truncate, kCount, {6, 30, {}}),
-                 entryOf(EntryKind::Maximum, kCount, {0, 30, {1, 2}}), entryOf(EntryKind::Output, kCount)});
+      planOf<R>({entryOf(EntryKind::Input, kCount), entryOf(EntryKind::Compare, kCount, evenShape(10, 30, 3, 3)),
+                 entryOf(EntryKind::Compare, kCount, evenShape(0, 4, 4, 2)),
+                 entryOf(EntryKind::Truncate, kCount, standardShape(6, 30, false)),
+                 entryOf(EntryKind::Maximum, kCount, evenShape(0, 30, 1, 2)), entryOf(EntryKind::Output, kCount)});
   std::vector<R> r_ = boundaryValues<R>(kCount, 0, 30, 31); // any mask will do
   std::vector<R> x_ = boundaryValues<R>(kCount, 0, 3, 32);
   ServiceBundle<R> service_{plan_};
@@ -178,10 +174,9 @@ TYPED_TEST(GroupTest, opsShareMessagesFromInputToOutput) {
   const MaskedTensor<R> relu = ops[0]->takeResult(), exact = ops[1]->takeResult(), halved = ops[2]->takeResult(),
                         maximum = ops[3]->takeResult();
   for (std::size_t i = 0; i < n; ++i) {
-    const R positive = positivePart(values[i]);
-    EXPECT_TRUE(isRounded<R>(relu.span()[i] + this->outMasks_[1][i], positive, 10));
-    EXPECT_EQ(exact.span()[i] + this->outMasks_[2][i], positive);
-    EXPECT_TRUE(isRounded<R>(halved.span()[i] + this->outMasks_[3][i], values[i], 6));
+    EXPECT_EQ(relu.span()[i] + this->outMasks_[1][i], expectedOf(EntryKind::Compare, values[i], 10));
+    EXPECT_EQ(exact.span()[i] + this->outMasks_[2][i], expectedOf(EntryKind::Compare, values[i], 0));
+    EXPECT_EQ(halved.span()[i] + this->outMasks_[3][i], expectedOf(EntryKind::Truncate, values[i], 6));
     EXPECT_EQ(maximum.span()[i] + this->outMasks_[4][i], values[i]);
   }
 

@@ -112,8 +112,9 @@ struct Trial {
 };
 template <RingWord R>
 Trial<R> runEntry(const PlanEntry &entry, const std::vector<std::vector<R>> &values, std::uint64_t seed,
-                  ThreadPool *pool = nullptr, std::span<const std::type_identity_t<R>> turned = {}) {
-  Prg prg(seedOf(seed).derive("operands"));
+                  ThreadPool *pool = nullptr, std::span<const std::type_identity_t<R>> turned = {},
+                  std::uint64_t maskSeed = 0) {
+  Prg prg(seedOf(maskSeed).derive("operands"));
   std::vector<std::vector<R>> masks;
   std::vector<MaskedTensor<R>> operands;
   std::vector<const MaskedTensor<R> *> pointers;
@@ -142,38 +143,29 @@ Trial<R> runEntry(const PlanEntry &entry, const std::vector<std::vector<R>> &val
   return run;
 }
 
-// Values up to |y| <= 2^bound - 2^t: the edges first, then random ones of all magnitudes.
+// Values up to |y| <= 2^bound - 2^t: the edges and what rounds one way and the other first, then random ones of all
+// magnitudes.
 template <RingWord R>
 std::vector<R> boundaryValues(std::size_t n, int t, int bound, std::uint32_t seed) {
   const std::int64_t edge = (std::int64_t{1} << bound) - (std::int64_t{1} << t), unit = std::int64_t{1} << t;
   std::mt19937_64 generator(seed);
   std::uniform_int_distribution<std::int64_t> value(-edge, edge);
   std::vector<R> values;
-  for (const std::int64_t y : {std::int64_t{0}, edge, -edge, std::int64_t{1}, std::int64_t{-1}, unit, -unit, unit - 1,
-                               1 - unit, unit + 1, -unit - 1, edge - 1, 1 - edge})
-    if (y >= -edge && y <= edge && values.size() < n) values.push_back(static_cast<R>(y));
+  for (const std::int64_t centre : {std::int64_t{0}, unit / 2, -unit / 2, unit, -unit, edge, -edge, edge - unit / 2,
+                                    unit / 2 - edge, unit + unit / 2, -unit - unit / 2})
+    for (const std::int64_t y : {centre, centre + 1, centre - 1})
+      if (y >= -edge && y <= edge && values.size() < n) values.push_back(static_cast<R>(y));
   while (values.size() < n)
     values.push_back(static_cast<R>(value(generator) >> generator() % static_cast<unsigned>(bound)));
   return values;
 }
 
-// Whether the result of a division by 2^t is the quotient's floor or ceiling.
+// What the op of that kind makes of `value`, in plain code.
 template <RingWord R>
-bool isRounded(R result, R value, int t) {
-  const R floor = static_cast<R>(static_cast<SignedOf<R>>(value) >> t), rest = value - (floor << t);
-  return result == floor || (rest != 0 && result == floor + 1);
-}
-
-// Its error, in units of the result.
-template <RingWord R>
-double roundingError(R result, R value, int t) {
-  const R floor = static_cast<R>(static_cast<SignedOf<R>>(value) >> t), rest = value - (floor << t);
-  return static_cast<double>(static_cast<SignedOf<R>>(result - floor)) - std::ldexp(static_cast<double>(rest), -t);
-}
-
-template <RingWord R>
-R positivePart(R value) {
-  return static_cast<SignedOf<R>>(value) > 0 ? value : 0;
+R expectedOf(EntryKind kind, R value, int t) {
+  const auto centred = static_cast<SignedOf<R>>(value);
+  const SignedOf<R> rounded = t == 0 ? centred : (centred + (SignedOf<R>{1} << (t - 1))) >> t;
+  return static_cast<R>(kind == EntryKind::Truncate ? rounded : std::max(rounded, SignedOf<R>{0}));
 }
 
 } // namespace sd::test

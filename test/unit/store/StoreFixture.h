@@ -52,7 +52,7 @@ inline EntryId idOf(std::uint8_t session, std::uint32_t index) {
 template <RingWord R>
 Plan smallPlan() {
   return planOf<R>({entryOf(EntryKind::Input, 3), entryOf(EntryKind::Linear, 3),
-                    entryOf(EntryKind::Compare, 3, {10, 30, {3, 3}}), entryOf(EntryKind::Output, 3)});
+                    entryOf(EntryKind::Compare, 3, standardShape(10, 30)), entryOf(EntryKind::Output, 3)});
 }
 
 // The two parties' stores, and their pools of one program.

@@ -102,8 +102,7 @@ TYPED_TEST(LocalOpRings, PartsAddUpToTheReference) {
     std::vector<const Tensor<R> *> pointers;
     for (const Tensor<R> &tensor : sum)
       pointers.push_back(&tensor);
-    Rounding rounding;
-    const auto expected = evaluateShare<R>(c.op, pointers, c.attrs, rounding);
+    const auto expected = evaluateShare<R>(c.op, pointers, c.attrs);
     ASSERT_TRUE(expected) << expected.error().message;
     for (std::size_t i = 0; i < size; ++i)
       ASSERT_EQ(x[i] + r[i], expected->data[i]) << i;

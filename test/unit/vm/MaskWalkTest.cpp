@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "ir/core/ScheduleAttr.h"
 #include "test/unit/vm/Programs.h"
 
 namespace sd {
@@ -23,11 +24,9 @@ struct Chain {
     const SlotId w = builder.weights({2, 3}, 0, 1);
     const SlotId y = builder.add(OpKind::ShareMatMul, {twice, w});
     const SlotId sum = builder.add(OpKind::ShareAdd, {y, y});
-    const SlotId z = builder.add(OpKind::ShareRelu, {sum},
-                                 {{Attr::Bits, std::int64_t{0}},
-                                  {Attr::Bound, std::int64_t{30}},
-                                  {Attr::Digit, std::int64_t{3}},
-                                  {Attr::Radix, std::int64_t{3}}});
+    const SlotId z =
+        builder.add(OpKind::ShareRelu, {sum},
+                    withSchedule(OpKind::ShareRelu, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{30}}}));
     builder.add(OpKind::ShareOutput, {z});
     auto made = makePlan(builder.program());
     EXPECT_TRUE(made);
