@@ -134,6 +134,12 @@ Expected<int> scaleBitsOf(std::int64_t scale) {
   return std::bit_width(static_cast<std::uint64_t>(scale)) - 1;
 }
 
+Expected<int> weightScaleBitsOf(std::int64_t scale) {
+  if (scale < 2 || scale > std::int64_t{1} << 24 || !std::has_single_bit(static_cast<std::uint64_t>(scale)))
+    return fail("--weight-scale {}: must be a power of two from 2 to 16777216, such as 4096", scale);
+  return std::bit_width(static_cast<std::uint64_t>(scale)) - 1;
+}
+
 Expected<NetworkProfile> parseNetwork(std::string_view text) {
   if (text == "lan") return NetworkProfile::lan();
   if (text == "wan") return NetworkProfile::wan();

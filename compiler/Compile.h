@@ -30,6 +30,8 @@ Expected<Module> lower(Module module, const LowerOptions &options, PassContext &
 
 // s of a scale N = 2^s; error unless N is a power of two from 2 to 65536.
 Expected<int> scaleBitsOf(std::int64_t scale);
+// The same of weights: up to 2^24.
+Expected<int> weightScaleBitsOf(std::int64_t scale);
 
 // "lan", "wan" or "rtt=MS,bandwidth=MBIT".
 Expected<NetworkProfile> parseNetwork(std::string_view text);

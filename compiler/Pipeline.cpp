@@ -26,6 +26,8 @@ constexpr std::string_view kPipeline[] = {
     // Again: batch normalisations that went forward are products and sums now.
     "fuse-bias",
     "simplify",
+    // Behind all that changes weights, right before they are rounded.
+    "equalise",
     "quantize",
     "place-truncations",
     // Behind place-truncations: the tournament is exact on untruncated scores.

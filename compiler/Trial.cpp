@@ -48,6 +48,7 @@ Expected<void> fill(const Module &imported, const TrialOptions &options, TrialRe
   result.recordsMeasured = context.recordsMeasured;
   for (auto &each : context.approximations)
     result.approximationError = std::max(result.approximationError, each.error);
+  result.coarse = std::move(context.coarse);
   for (auto &fact : result.ranges)
     ++(fact.basis == RangeFact::Basis::Proved     ? result.proved
        : fact.basis == RangeFact::Basis::Measured ? result.measured

@@ -34,6 +34,7 @@ struct TrialResult {
   Settings settings;
   std::string refusal; // why there is no program; empty if there is one
   std::vector<RangeFact> ranges;
+  std::vector<Coarseness> coarse;
   std::vector<std::string> warnings;
   std::int64_t recordsMeasured = 0; // by calibration
   double approximationError = 0;    // the largest of the piecewise linear functions; 0 if there are none

@@ -7,7 +7,10 @@
 #include <map>
 
 #include "passes/Linear.h"
+#include "passes/Magnitudes.h"
+#include "passes/Partition.h"
 #include "passes/Pass.h"
+#include "passes/Scales.h"
 
 namespace sd {
 
@@ -19,8 +22,10 @@ struct Carried {
   std::vector<float> shift, turned;
 };
 
+constexpr double kBeyond = 16; // times what is typical of x: what it does not come near
+
 // Where |b / g| is above the limit, which no x comes near, the sign is that of b: shift and rest then share b.
-Carried carry(const Graph &graph, const Op &op, double limit) {
+Carried carry(const Graph &graph, const Op &op, double least, const std::vector<double> &typical) {
   const Tensor<float> *parameters[4]; // scale, bias, mean, var
   for (int i = 0; i < 4; ++i)
     parameters[i] = graph.constant(op.operands[i + 1]);
@@ -28,6 +33,7 @@ Carried carry(const Graph &graph, const Op &op, double limit) {
   for (std::int64_t c = 0; c < parameters[0]->size(); ++c) {
     const double g = parameters[0]->data[c] / std::sqrt(parameters[3]->data[c] + op.attrs.f(Attr::Epsilon));
     const double b = parameters[1]->data[c] - parameters[2]->data[c] * g;
+    const double limit = std::max(least, kBeyond * typical[c]);
     const bool fits = std::abs(b) <= limit * std::abs(g) && g != 0;
     carried.factor.push_back(g);
     carried.turned.push_back(g < 0 ? 1.0f : 0.0f);
@@ -78,9 +84,11 @@ struct Match {
   std::vector<std::size_t> linearOps;
 };
 
-std::optional<Match> match(const Graph &graph, const Op &op) {
+std::optional<Match> match(const Graph &graph, const Op &op, int scaleBits) {
   if (op.kind != OpKind::BatchNorm || !graph.hasOneUser(op.result) || graph.constant(op.operands[0]))
     return std::nullopt;
+  // Columns of a record beyond the scale's own range may need several scales, which a product gives them.
+  if (enteredScale(graph, op.operands[0], scaleBits) < scaleBits) return std::nullopt;
   for (int i = 1; i < 5; ++i)
     if (!graph.constant(op.operands[i])) return std::nullopt;
   Match found{graph.users[op.result][0], {}};
@@ -103,6 +111,7 @@ void scaleLinear(LinearParts &parts, const Carried &carried) {
 
 Expected<Module> carryBatchNorm(const Module &module, PassContext &context) {
   const Graph graph(module);
+  std::optional<Magnitudes> sizes; // asked for by few modules
   const double limit =
       std::ldexp(1.0, turnedSummandBits(boundBitsOf(module, context.options), context.options.scaleBits));
   Rewriter rewriter(module);
@@ -115,8 +124,12 @@ Expected<Module> carryBatchNorm(const Module &module, PassContext &context) {
       shape[1] = static_cast<std::int64_t>(values.size());
       return rewriter.builder.constant({shape, values}, op.source);
     };
-    if (const auto found = match(graph, op)) {
-      const Carried &carried = relus.emplace(found->relu, carry(graph, op, limit)).first->second;
+    if (const auto found = match(graph, op, context.options.scaleBits)) {
+      const ValueId x = op.operands[0];
+      if (!sizes) sizes.emplace(graph);
+      const Compact typical = hullAlongAxis(sizes->typicalOf(x), 1);
+      const auto sizesOfX = along(typical, module.type(x).shape, 1);
+      const Carried &carried = relus.emplace(found->relu, carry(graph, op, limit, *sizesOfX)).first->second;
       for (auto linear : found->linearOps)
         linearOps[linear] = &carried;
       rewriter.replace(op, OpKind::Add, {rewriter[op.operands[0]], perChannel(carried.shift)});

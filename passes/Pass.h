@@ -57,12 +57,21 @@ struct Approximation {
   double slopeError = 0; // where the outer slopes could not be written exactly
 };
 
+// How far the rounded weights of a linear layer are from the model's, relative to their size, by output channel.
+struct Coarseness {
+  std::string where;
+  std::size_t channels = 0, coarse = 0; // those that are off by more than 2 %
+  double worst = 0;
+};
+
 struct PassContext {
   PassOptions options;
   std::vector<std::string> warnings;
   std::vector<RangeFact> ranges;             // of the last run of analyse-ranges
   std::int64_t recordsMeasured = 0;          // by it: runs times the batch
   std::vector<Approximation> approximations; // of the last run of approximate
+  std::vector<Coarseness> coarse;            // of the last run of quantize, a layer each
+  bool vanished = false;                     // the last run of quantize refused constants that all round to zero
 };
 
 // k if none is asked for: all that 32 bits have; of 64 bits as many as leave comparisons narrow.

@@ -11,18 +11,12 @@
 
 namespace sd {
 
-namespace {
-// Bits of the integer part of the largest input: 8 for 0 to 255, 0 for [-1, 1].
-int integerBits(const Op &input) {
-  const double most = std::max(std::abs(input.attrs.f(Attr::Low)), std::abs(input.attrs.f(Attr::High)));
-  return most <= 1 ? 0 : static_cast<int>(std::ceil(std::log2(most)));
-}
-} // namespace
-
 Expected<Module> quantize(const Module &module, PassContext &context) {
   const bool lowered =
       std::ranges::any_of(module.ops, [](const Op &op) { return info(op.kind).level == Level::Share; });
   if (lowered) return fail("the module is at share level already; quantize takes nn ops");
+  context.coarse.clear();
+  context.vanished = false;
   return Quantizer(module, context).run();
 }
 
@@ -40,30 +34,36 @@ Expected<Module> Quantizer::run() {
   return rewriter_.finish();
 }
 
-Shared Quantizer::share(ValueId value) {
-  Shared &shared = shares_[value];
-  if (shared.value != kNoValue) return shared;
+ValueId Quantizer::entered(ValueId value, int scale) {
   const Op &op = graph_.definition(value);
-  if (context_.options.privateNormalization) { // moves alone lie between the input and here
-    ValueId input = value;
-    while (!graph_.isA(input, OpKind::Input))
-      input = graph_.definition(input).operands[0];
-    if (const Op &in = graph_.definition(input); in.attrs.has(Attr::Low)) shared.finer = integerBits(in);
-  }
-  const Type type = Type::share(module_.type(value).shape, std::max(s_ - shared.finer, 0));
+  const Type type = Type::share(module_.type(value).shape, scale);
   Attrs attrs; // the ring's own bound goes without saying
   if (k_ < module_.ringBits - 2) attrs.set(Attr::Bound, std::int64_t{k_});
   auto entered =
       rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, std::move(attrs), op.source}, &type);
   assert(entered);
-  shared.value = *entered;
-  return shared;
+  return *entered;
+}
+
+ValueId Quantizer::share(ValueId value) {
+  if (shares_[value] == kNoValue) shares_[value] = entered(value, enteredScale(graph_, value, s_));
+  return shares_[value];
+}
+
+std::vector<ValueId> Quantizer::shares(ValueId value) {
+  if (places_[graph_.definitions[value]] == Place::Private) return {share(value)};
+  const auto scales = enteredScales(graph_, value, s_, k_);
+  std::vector<ValueId> &copies = copies_[value];
+  if (copies.empty()) copies.push_back(share(value));
+  for (std::size_t i = copies.size(); i < scales.size(); ++i)
+    copies.push_back(entered(value, scales[i]));
+  return copies;
 }
 
 ValueId Quantizer::clear(ValueId value) {
-  if (shares_[value].value == kNoValue || places_[graph_.definitions[value]] != Place::Private) return rewriter_[value];
+  if (shares_[value] == kNoValue || places_[graph_.definitions[value]] != Place::Private) return rewriter_[value];
   if (opened_[value] == kNoValue)
-    opened_[value] = append(graph_.definition(value), OpKind::ShareOutput, {shares_[value].value});
+    opened_[value] = append(graph_.definition(value), OpKind::ShareOutput, {shares_[value]});
   return opened_[value];
 }
 
@@ -76,25 +76,22 @@ void Quantizer::lowerClear(const Op &op) {
   if (op.result != kNoValue) rewriter_.map(op.result, *result);
 }
 
-ValueId Quantizer::weights(const Op &op, std::span<const double> values, Shape shape, int scale) {
+ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
+  const std::vector<double> values(tensor.data.begin(), tensor.data.end());
+  Shape shape = tensor.shape;
   auto fixed = toFixed(values, shape, scale, module_.ringBits);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
-  // Without its factors, which have no more than s bits of fraction, the layer would do nothing; summands may vanish.
+  // Summands may vanish; without its factors the layer would do nothing.
   const auto isZero = [](auto v) { return v == 0; };
-  if (fixed && scale <= s_ && op.kind != OpKind::Add && op.kind != OpKind::Sub &&
-      std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(values, isZero))
-    complaints_.add(op, "its constants all round to zero at scale 2^{}; compile with a larger --scale", scale);
+  if (fixed && factor && std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(values, isZero))
+    noteZeros(op, values, scale);
   return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape)), scale,
                                    op.source);
 }
 
-ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale) {
-  return weights(op, std::vector<double>(tensor.data.begin(), tensor.data.end()), tensor.shape, scale);
-}
-
-ValueId Quantizer::sharedWeights(const Op &op, ValueId constant, int scale) {
+ValueId Quantizer::sharedWeights(const Op &op, ValueId constant, int scale, bool factor) {
   const auto [found, isNew] = sharedWeights_.try_emplace({constant, scale}, kNoValue);
-  if (isNew) found->second = weights(op, *graph_.constant(constant), scale);
+  if (isNew) found->second = weights(op, *graph_.constant(constant), scale, factor);
   return found->second;
 }
 
@@ -139,11 +136,29 @@ ValueId Quantizer::broadcast(const Op &op, ValueId value, const Shape &shape) {
   return value;
 }
 
-ValueId Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias, int finer) {
-  const int scale = s_ + finer;
-  std::vector<ValueId> operands{x, weights(op, factor, scale)};
-  if (bias) operands.push_back(weights(op, *bias, scaleOf(x) + scale));
-  return truncated(op, append(op, OpKind::ShareScale, std::move(operands)), resultScale(op));
+int Quantizer::weightScaleFor(const Op &op, int xScale) const {
+  return weightScale(productShapeOf(graph_, channels_, op, xScale), context_.options, module_.ringBits);
+}
+
+void Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias) {
+  const auto copies = shares(x);
+  const int product = scaleOf(copies[0]) + weightScaleFor(op, scaleOf(copies[0]));
+  std::vector<int> scales;
+  for (auto copy : copies)
+    scales.push_back(scaleOf(copy));
+  const auto chosen = copiesFor({{factor.size(), 1}, factor.data}, scales, product);
+  ValueId sum = kNoValue;
+  for (std::size_t c = 0; c < copies.size(); ++c) {
+    Tensor<float> own = factor;
+    for (std::size_t i = 0; i < own.data.size(); ++i)
+      if (chosen[i] != c) own.data[i] = 0;
+    noteRounding(op, own, product - scales[c], {});
+    std::vector<ValueId> operands{copies[c], weights(op, own, product - scales[c], copies.size() == 1)};
+    if (bias && c == 0) operands.push_back(weights(op, *bias, product));
+    const ValueId term = append(op, OpKind::ShareScale, std::move(operands));
+    sum = c == 0 ? term : append(op, OpKind::ShareAdd, {sum, term});
+  }
+  define(op, truncated(op, sum, resultScale(op)));
 }
 
 void Quantizer::lower(const Op &op) {
@@ -178,21 +193,18 @@ void Quantizer::lower(const Op &op) {
 }
 
 void Quantizer::lowerRelu(const Op &op) {
-  const Shared x = share(op.operands[0]);
-  ValueId value = x.value;
+  ValueId value = share(op.operands[0]);
   if (const int scale = resultScale(op); scale < s_) value = truncated(op, value, scale);
   std::vector<ValueId> operands{value};
   if (op.operands.size() > 1) operands.push_back(weights(op, *graph_.constant(op.operands[1]), 0));
-  define(op,
-         append(op, OpKind::ShareRelu, std::move(operands),
-                {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{k_}}}),
-         x.finer);
+  define(op, append(op, OpKind::ShareRelu, std::move(operands),
+                    {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{k_}}}));
 }
 
 // Public knots and slopes: no weight, and so no correlation of a linear layer. The comparisons do not depend on each
 // other and share their messages.
 void Quantizer::lowerPiecewise(const Op &op) {
-  const ValueId x = raised(op, truncated(op, share(op.operands[0]).value, s_), s_);
+  const ValueId x = raised(op, truncated(op, share(op.operands[0]), s_), s_);
   const int guard = static_cast<int>(op.attrs.i(Attr::Guard, 0));
   const IntegerPieces f = rounded(PiecewiseLinear::of(op.attrs), {s_, guard, k_});
   auto times = [&](ValueId value, std::int64_t factor) {
@@ -216,29 +228,36 @@ void Quantizer::lowerPiecewise(const Op &op) {
 }
 
 void Quantizer::lowerConv(const Op &op) {
-  const Shared x = share(op.operands[0]);
-  const int scale = s_ + x.finer;
-  std::vector<ValueId> operands{x.value, sharedWeights(op, op.operands[1], scale)};
-  if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x.value) + scale));
+  const ValueId x = share(op.operands[0]);
+  const int scale = weightScaleFor(op, scaleOf(x));
+  noteRounding(op, *graph_.constant(op.operands[1]), scale, 0);
+  std::vector<ValueId> operands{x, sharedWeights(op, op.operands[1], scale, true)};
+  if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x) + scale));
   define(op, truncated(op, append(op, OpKind::ShareConv, std::move(operands), op.attrs), resultScale(op)));
 }
 
 void Quantizer::lowerMatMul(const Op &op) {
   const Tensor<float> *left = graph_.constant(op.operands[0]);
-  const Shared x = share(op.operands[left ? 1 : 0]);
-  const int scale = s_ + x.finer;
   if (!left) {
-    std::vector<ValueId> operands{x.value, sharedWeights(op, op.operands[1], scale)};
-    if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x.value) + scale));
+    const auto copies = shares(op.operands[0]);
+    if (copies.size() > 1) return lowerColumns(op, copies);
+  }
+  const ValueId x = share(op.operands[left ? 1 : 0]);
+  const int scale = weightScaleFor(op, scaleOf(x));
+  if (!left) {
+    noteRounding(op, *graph_.constant(op.operands[1]), scale, 1);
+    std::vector<ValueId> operands{x, sharedWeights(op, op.operands[1], scale, true)};
+    if (op.operands.size() > 2) operands.push_back(sharedWeights(op, op.operands[2], scaleOf(x) + scale));
     return define(op, truncated(op, append(op, OpKind::ShareMatMul, std::move(operands)), s_));
   }
+  noteRounding(op, *left, scale, 0);
   // W x = (x^T W^T)^T.
   const Attrs swap{{Attr::Perm, std::vector<std::int64_t>{1, 0}}};
   const Tensor<float> *operands[] = {left};
   auto transposed = evaluateClear(OpKind::Transpose, operands, swap);
   assert(transposed);
-  ValueId y = append(op, OpKind::ShareTranspose, {x.value}, swap);
-  y = append(op, OpKind::ShareMatMul, {y, weights(op, *transposed, scale)});
+  ValueId y = append(op, OpKind::ShareTranspose, {x}, swap);
+  y = append(op, OpKind::ShareMatMul, {y, weights(op, *transposed, scale, true)});
   define(op, truncated(op, append(op, OpKind::ShareTranspose, {y}, swap), s_));
 }
 
@@ -246,8 +265,7 @@ void Quantizer::lowerMatMul(const Op &op) {
 void Quantizer::lowerVecDot(const Op &op) {
   const Shape &result = module_.type(op.result).shape;
   const Shape shape = *broadcastShapes(module_.type(op.operands[0]).shape, module_.type(op.operands[1]).shape);
-  const ValueId a = broadcast(op, share(op.operands[0]).value, shape),
-                b = broadcast(op, share(op.operands[1]).value, shape);
+  const ValueId a = broadcast(op, share(op.operands[0]), shape), b = broadcast(op, share(op.operands[1]), shape);
   const std::int64_t length = shape.back();
   ValueId y = append(op, OpKind::ShareMul, {a, b});
   y = append(op, OpKind::ShareReshape, {y}, {{Attr::Dims, Shape{1, elementCount(result), length}}});
@@ -262,11 +280,11 @@ void Quantizer::lowerVecDot(const Op &op) {
 }
 
 void Quantizer::lowerBatchNorm(const Op &op) {
-  const Shared x = share(op.operands[0]);
+  const ValueId x = op.operands[0];
   const Tensor<float> *parameters[4]; // scale, bias, mean, var
   for (int i = 0; i < 4; ++i)
     parameters[i] = graph_.constant(op.operands[i + 1]);
-  Shape shape(shapeOf(x.value).size(), 1);
+  Shape shape(module_.type(x).shape.size(), 1);
   shape[1] = parameters[0]->size();
   Tensor<float> factor(shape), bias(shape);
   for (std::int64_t c = 0; c < shape[1]; ++c) {
@@ -274,7 +292,7 @@ void Quantizer::lowerBatchNorm(const Op &op) {
     factor.data[c] = static_cast<float>(f);
     bias.data[c] = static_cast<float>(parameters[1]->data[c] - parameters[2]->data[c] * f);
   }
-  define(op, scaled(op, x.value, factor, &bias, x.finer));
+  scaled(op, x, factor, &bias);
 }
 
 void Quantizer::lowerSum(const Op &op) {
@@ -283,23 +301,21 @@ void Quantizer::lowerSum(const Op &op) {
   if (right) {
     Tensor<float> constant = *right;
     if (difference) std::ranges::transform(constant.data, constant.data.begin(), std::negate<float>());
-    return lowerSumWithConstant(op, share(op.operands[0]).value, constant);
+    return lowerSumWithConstant(op, share(op.operands[0]), constant);
   }
   if (left) {
-    ValueId x = share(op.operands[1]).value;
+    ValueId x = share(op.operands[1]);
     if (difference) x = append(op, OpKind::ShareMulC, {x}, {{Attr::Factor, std::int64_t{-1}}});
     return lowerSumWithConstant(op, x, *left);
   }
-  const Shared a = share(op.operands[0]), b = share(op.operands[1]);
-  const int scale = std::max(scaleOf(a.value), scaleOf(b.value));
+  const ValueId a = share(op.operands[0]), b = share(op.operands[1]);
+  const int scale = std::max(scaleOf(a), scaleOf(b));
   const Shape &shape = module_.type(op.result).shape;
-  const ValueId x = broadcast(op, raised(op, a.value, scale), shape),
-                y = broadcast(op, raised(op, b.value, scale), shape);
-  define(op, append(op, difference ? OpKind::ShareSub : OpKind::ShareAdd, {x, y}), std::min(a.finer, b.finer));
+  const ValueId x = broadcast(op, raised(op, a, scale), shape), y = broadcast(op, raised(op, b, scale), shape);
+  define(op, append(op, difference ? OpKind::ShareSub : OpKind::ShareAdd, {x, y}));
 }
 
 void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant) {
-  x = raised(op, x, s_); // a coarse input must not make the constant coarse
   Attrs attrs;
   const auto &users = graph_.users[op.result];
   if (users.size() == 1 && module_.ops[users[0]].kind == OpKind::Relu && !isPlainRelu(module_.ops[users[0]])) {
@@ -314,87 +330,66 @@ void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float
   define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}, std::move(attrs)));
 }
 
-// A factor of few units is far off what the model says.
-void Quantizer::warnIfCoarse(const Op &op, const Tensor<float> &factor, int scale) {
-  constexpr double kMostError = 0.01; // of the factor
-  double size = 0, error = 0;
-  for (const double v : factor.data) {
-    size += v * v;
-    error += std::pow(std::ldexp(std::nearbyint(std::ldexp(v, scale)), -scale) - v, 2);
-  }
-  if (error <= kMostError * kMostError * size) return;
-  context_.warnings.push_back(fmt::format("{}: at scale {} its factor is {:.0f} % off, since it is small; a larger "
-                                          "--scale, or a factor that is multiplied into "
-                                          "the weights of the layer before or behind, would be closer",
-                                          describe(op), std::int64_t{1} << scale, 100 * std::sqrt(error / size)));
-}
-
 void Quantizer::lowerProduct(const Op &op) {
   const auto *left = graph_.constant(op.operands[0]), *right = graph_.constant(op.operands[1]);
   if (!left && !right) {
     const Shape &shape = module_.type(op.result).shape;
-    const ValueId a = broadcast(op, share(op.operands[0]).value, shape),
-                  b = broadcast(op, share(op.operands[1]).value, shape);
+    const ValueId a = broadcast(op, share(op.operands[0]), shape), b = broadcast(op, share(op.operands[1]), shape);
     return define(op, truncated(op, append(op, OpKind::ShareMul, {a, b}), resultScale(op)));
   }
   Tensor<float> factor = left ? *left : *right;
   if (op.kind == OpKind::Div)
     for (auto &v : factor.data)
       v = static_cast<float>(1.0 / v);
-  const Shared x = share(op.operands[left ? 1 : 0]);
-  warnIfCoarse(op, factor, s_ + x.finer);
-  define(op, scaled(op, x.value, factor, nullptr, x.finer));
+  scaled(op, op.operands[left ? 1 : 0], factor, nullptr);
 }
 
 void Quantizer::lowerMaxPool(const Op &op) {
-  const Shared x = share(op.operands[0]);
-  define(op, appendMaxPool(rewriter_.builder, x.value, op, {module_.ringBits, k_, context_.options.network}), x.finer);
+  define(op,
+         appendMaxPool(rewriter_.builder, share(op.operands[0]), op, {module_.ringBits, k_, context_.options.network}));
 }
 
 void Quantizer::lowerAvgPool(const Op &op) {
-  const Shared x = share(op.operands[0]);
+  const ValueId x = share(op.operands[0]);
   Attrs attrs = op.attrs;
   attrs.erase(Attr::CountIncludePad);
   attrs.erase(Attr::Shift);
-  const ValueId sum = append(op, OpKind::ShareSumPool, {x.value}, std::move(attrs));
+  const ValueId sum = append(op, OpKind::ShareSumPool, {x}, std::move(attrs));
   const std::int64_t shift = op.attrs.i(Attr::Shift);
   const ValueId mean = shift ? append(op, OpKind::ShareRescale, {sum}, {{Attr::Shift, shift}}) : sum;
-  const int most = std::min(s_ - x.finer + kSpareBits, k_ - kRoomBits - s_ - x.finer); // where products have room
-  define(op, scaleOf(mean) <= most ? mean : truncated(op, mean, s_ - x.finer), x.finer);
+  const int most = std::min(s_ + kSpareBits, k_ - kRoomBits - s_); // where products have room
+  define(op, scaleOf(mean) <= most ? mean : truncated(op, mean, s_));
 }
 
 void Quantizer::lowerConcat(const Op &op) {
   std::vector<ValueId> operands;
-  int scale = -kMaxScale, finer = kMaxScale;
+  int scale = -kMaxScale;
   for (auto operand : op.operands) {
-    const Shared x = share(operand);
-    operands.push_back(x.value);
-    scale = std::max(scale, scaleOf(x.value));
-    finer = std::min(finer, x.finer);
+    operands.push_back(share(operand));
+    scale = std::max(scale, scaleOf(operands.back()));
   }
   for (auto &operand : operands)
     operand = raised(op, operand, scale);
-  define(op, append(op, OpKind::ShareConcat, std::move(operands), op.attrs), finer);
+  define(op, append(op, OpKind::ShareConcat, std::move(operands), op.attrs));
 }
 
 void Quantizer::lowerMove(const Op &op) {
-  const Shared x = share(op.operands[0]);
+  const ValueId x = share(op.operands[0]);
   switch (op.kind) {
   case OpKind::Reshape:
-    return define(op, append(op, OpKind::ShareReshape, {x.value}, op.attrs), x.finer);
+    return define(op, append(op, OpKind::ShareReshape, {x}, op.attrs));
   case OpKind::Transpose:
-    return define(op, append(op, OpKind::ShareTranspose, {x.value}, op.attrs), x.finer);
+    return define(op, append(op, OpKind::ShareTranspose, {x}, op.attrs));
   case OpKind::Gather:
-    return define(op, append(op, OpKind::ShareGather, {x.value}, op.attrs), x.finer);
+    return define(op, append(op, OpKind::ShareGather, {x}, op.attrs));
   case OpKind::Pad: {
-    const auto fill = static_cast<std::int64_t>(std::round(std::ldexp(op.attrs.f(Attr::Fill), scaleOf(x.value))));
-    return define(
-        op, append(op, OpKind::SharePad, {x.value}, {{Attr::Pads, op.attrs.ints(Attr::Pads)}, {Attr::IntFill, fill}}),
-        x.finer);
+    const auto fill = static_cast<std::int64_t>(std::round(std::ldexp(op.attrs.f(Attr::Fill), scaleOf(x))));
+    return define(op,
+                  append(op, OpKind::SharePad, {x}, {{Attr::Pads, op.attrs.ints(Attr::Pads)}, {Attr::IntFill, fill}}));
   }
   default:
     assert(op.kind == OpKind::Identity);
-    return define(op, x.value, x.finer);
+    return define(op, x);
   }
 }
 

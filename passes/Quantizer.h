@@ -3,24 +3,19 @@
 
 #include <map>
 
+#include "passes/Magnitudes.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
+#include "passes/Scales.h"
 
 namespace sd {
-
-// A share in the making: its value, and the bits by which weights on it must be finer than usual, because it holds an
-// input that was entered coarser (its declared range is far beyond [-1, 1]).
-struct Shared {
-  ValueId value = kNoValue;
-  int finer = 0;
-};
 
 class Quantizer {
 public:
   Quantizer(const Module &module, PassContext &context)
       : module_(module), graph_(module), rewriter_(module), context_(context), s_(context.options.scaleBits),
         k_(boundBitsOf(module, context.options)), places_(partition(graph_, context.options.privateNormalization)),
-        shares_(module.types.size()), opened_(module.types.size(), kNoValue) {}
+        channels_(graph_, places_), shares_(module.types.size(), kNoValue), opened_(module.types.size(), kNoValue) {}
 
   Expected<Module> run();
 
@@ -41,14 +36,16 @@ private:
   void lowerSum(const Op &op);
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
   void lowerProduct(const Op &op);
-  void warnIfCoarse(const Op &op, const Tensor<float> &factor, int scale);
   void lowerMaxPool(const Op &op);
   void lowerAvgPool(const Op &op);
   void lowerConcat(const Op &op);
   void lowerMove(const Op &op);
 
   // The share of an nn value; enters an input, once.
-  Shared share(ValueId value);
+  ValueId share(ValueId value);
+  ValueId entered(ValueId value, int scale);
+  // A record's share at each of enteredScales(), coarsest first; the only one of other values.
+  std::vector<ValueId> shares(ValueId value);
   // The clear value of an nn value; opens a share, once.
   ValueId clear(ValueId value);
 
@@ -57,11 +54,17 @@ private:
   ValueId append(const Op &op, OpKind kind, std::vector<ValueId> operands, Attrs attrs = {}) {
     return rewriter_.builder.create(kind, std::move(operands), std::move(attrs), op.source);
   }
-  // Weights at a scale; on overflow complains and goes on with zeros.
-  ValueId weights(const Op &op, const Tensor<float> &tensor, int scale);
-  ValueId weights(const Op &op, std::span<const double> values, Shape shape, int scale);
+  // Weights at a scale; on overflow complains and goes on with zeros. As a factor they may not vanish (noteZeros).
+  ValueId weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor = false);
   // A constant of the nn module, once for all linear layers that take it: the steps of a recurrent one do.
-  ValueId sharedWeights(const Op &op, ValueId constant, int scale);
+  ValueId sharedWeights(const Op &op, ValueId constant, int scale, bool factor = false);
+  int weightScaleFor(const Op &op, int xScale) const;
+  // For each row of weights [K,M] of a record entered at several scales, which of them suits it.
+  std::vector<std::size_t> copiesFor(const Tensor<float> &weights, std::span<const int> scales, int productScale) const;
+  void lowerColumns(const Op &op, std::span<const ValueId> copies);
+  // Notes how far the rounded weights of each output are from the constant's, along `axis`; all as one for no axis.
+  void noteRounding(const Op &op, const Tensor<float> &exact, int scale, std::optional<std::size_t> axis);
+  void noteZeros(const Op &op, std::span<const double> values, int scale);
   // Down to a scale, if it is above.
   ValueId truncated(const Op &op, ValueId value, int scale);
   // The scale of an op's result: s, or less before an average.
@@ -70,8 +73,8 @@ private:
   ValueId raised(const Op &op, ValueId value, int scale);
   ValueId broadcast(const Op &op, ValueId value, const Shape &shape);
   // y = x times the weight (broadcast) plus the bias, truncated.
-  ValueId scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias, int finer);
-  void define(const Op &op, ValueId value, int finer = 0) { shares_[op.result] = {value, finer}; }
+  void scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias);
+  void define(const Op &op, ValueId value) { shares_[op.result] = value; }
 
   const Module &module_;
   Graph graph_;
@@ -80,9 +83,13 @@ private:
   int s_;
   int k_; // the bound of what nothing is known of
   std::vector<Place> places_;
-  std::vector<Shared> shares_;                               // by value of the nn module
+  Channels channels_;
+  std::vector<ValueId> shares_;                              // by value of the nn module
+  std::map<ValueId, std::vector<ValueId>> copies_;           // likewise, of records entered at several scales
   std::vector<ValueId> opened_;                              // likewise, of the new module
   std::map<std::pair<ValueId, int>, ValueId> sharedWeights_; // by constant and scale
+  std::map<ValueId, ValueId> columnWeights_;                 // of records at several scales, by constant
+  std::optional<Magnitudes> sizes_;                          // once asked for
   Complaints complaints_;
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/Advice.h"
+#include "compiler/RoundingAdvice.h"
 #include "ir/bytecode/File.h"
 #include "runtime/vm/NamedFiles.h"
 #include "runtime/vm/TensorFile.h"
@@ -28,6 +29,11 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")
       ->type_name("N")
       ->capture_default_str();
+  command
+      .add_option("--weight-scale", flags.weightScale,
+                  "weights hold round(v N); a power of two from 2 to 2^24; by default chosen for each layer from its "
+                  "shape, the scale and the ring")
+      ->type_name("N");
   command.add_option("--ring", flags.ring, "bits of the integers: 32, or 64 for values that 32 bits can't hold")
       ->type_name("BITS")
       ->check(CLI::IsMember({32, 64}))
@@ -159,6 +165,9 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
   PassOptions &options = job.context.options;
   SD_ASSIGN(options.scaleBits, scaleBitsOf(flags.scale));
   SD_ASSIGN(options.network, parseNetwork(flags.network));
+  if (flags.weightScale) {
+    SD_ASSIGN(options.weightScaleBits, weightScaleBitsOf(flags.weightScale));
+  }
   if (flags.batch) model.batch = flags.batch;
   for (const std::string &range : flags.inputRanges)
     SD_TRY(addInputRange(range, model));
@@ -186,14 +195,19 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
 
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   SD_TRY(load(flags, job));
+  const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
   auto module = lower(job.imported, {passes, flags.manager}, job.context);
+  for (auto &line : describeRounding(job.context.coarse))
+    job.context.warnings.push_back(line);
   printWarnings(job.context.warnings);
   if (module && job.context.recordsMeasured) writeError(describeCalibration(job.context));
-  const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
   const std::string advice = whole && (!module || !isSound(job.context)) ? adviceOn(flags, job) : "";
   if (!module) {
     Error error = module.error();
-    if (!advice.empty()) error.message += '\n' + advice.substr(0, advice.size() - 1); // without its last line end
+    if (job.context.vanished && whole)
+      error.message += '\n' + adviseOnZeros({job.imported, job.context, job.calibration});
+    else if (!advice.empty())
+      error.message += '\n' + advice.substr(0, advice.size() - 1); // without its last line end
     return tl::unexpected(std::move(error));
   }
   writeError(advice);

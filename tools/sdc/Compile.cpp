@@ -1,4 +1,5 @@
 // sdc compile: a model to model.sdb (public) and model.sdw (private weights).
+#include "compiler/RoundingAdvice.h"
 #include "compiler/codegen/Codegen.h"
 #include "ir/Printer.h"
 #include "tools/Console.h"
@@ -11,10 +12,28 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::string output, emit;
+  bool acceptError = false;
 };
 
 std::string weightsPath(const std::string &program) {
   return std::filesystem::path(program).replace_extension(".sdw").string();
+}
+
+// Floats against fixed point on the records that the ranges were measured on.
+Expected<void> judge(const Job &job, bool acceptError) {
+  if (job.calibration.empty()) return {};
+  const bool scores = !job.context.options.revealClass;
+  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration, {.scores = scores}));
+  const std::string text =
+      fmt::format("on the {} calibration records: same class {}{}", sum.records, percentOf(sum.same, sum.records),
+                  scores ? fmt::format(", largest error {:.3g} of outputs up to {:.4g} ({:.2g} % of an output's range)",
+                                       sum.errorMost, sum.outputMost, 100 * sum.rangeError)
+                         : "");
+  writeError(text + "\n");
+  if (sum.close() || acceptError) return {};
+  return fail("fixed point is too far from the model: more than 1 % of the classes or 2 % of an output's range differ\n"
+              "{}\nor pass --accept-error",
+              adviseOnError({job.imported, job.context, job.calibration}));
 }
 
 Expected<void> compile(const Flags &flags) {
@@ -33,6 +52,9 @@ Expected<void> compile(const Flags &flags) {
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
+  if (!describeRounding(job.context.coarse).empty())
+    printWarnings({adviseOnRounding({job.imported, job.context, job.calibration})});
+  SD_TRY(judge(job, flags.acceptError));
   job.imported = {}; // the model's floats
   SD_ASSIGN(const Compiled compiled, generate(std::move(job.module)));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
@@ -48,6 +70,8 @@ void addCompile(CLI::App &app, Action &action) {
       ->type_name("M.sdb");
   command->add_option("--emit", flags->emit, "ir: write the lowered module as text instead (it holds the weights)")
       ->check(CLI::IsMember({"ir"}));
+  command->add_flag("--accept-error", flags->acceptError,
+                    "write the program even if fixed point is far from the model on the calibration records");
   command->callback([flags, &action] { action = [flags] { return compile(*flags); }; });
 }
 

@@ -53,12 +53,36 @@ private:
     const std::int64_t inputs = builder_.type(x).shape[1];
     const ValueId w =
         constant({outputs, inputs, kernel, kernel}, 1 / std::sqrt(static_cast<float>(inputs * kernel * kernel)));
+    return convolved(x, w, constant({outputs}, 0.5f), kernel);
+  }
+
+  ValueId convolved(ValueId x, ValueId w, ValueId bias, std::int64_t kernel) {
     const std::int64_t pad = kernel / 2;
-    return builder_.create(OpKind::Conv, {x, w, constant({outputs}, 0.5f)},
+    return builder_.create(OpKind::Conv, {x, w, bias},
                            {{Attr::Strides, Ints{1, 1}},
                             {Attr::Pads, Ints{pad, pad, pad, pad}},
                             {Attr::Dilations, Ints{1, 1}},
                             {Attr::Group, std::int64_t{1}}});
+  }
+
+  // Two layers, between which each channel has a size of its own, up to 2^5 either way: equalise finds it.
+  ValueId uneven(ValueId x) {
+    const std::int64_t inputs = builder_.type(x).shape[1], between = 3;
+    std::vector<float> sizes;
+    for (std::int64_t i = 0; i < between; ++i)
+      sizes.push_back(std::ldexp(1.0f, static_cast<int>(weights_() % 11) - 5));
+    Tensor<float> first({between, inputs, 3, 3}), bias({between}), second({inputs, between, 1, 1});
+    const auto noise = [&] { return static_cast<float>(weights_() % 2001) / 1000 - 1; };
+    for (std::int64_t i = 0; i < first.size(); ++i)
+      first.data[i] = noise() * sizes[i / (inputs * 9)] / std::sqrt(static_cast<float>(inputs * 9));
+    for (std::int64_t i = 0; i < between; ++i)
+      bias.data[i] = noise() * sizes[i] / 2;
+    for (std::int64_t i = 0; i < second.size(); ++i)
+      second.data[i] = noise() / sizes[i % between];
+    x = convolved(x, builder_.constant(first), builder_.constant(bias), 3);
+    x = builder_.create(OpKind::Relu, {x});
+    if (pick(2)) x = pool(x, pick(2) ? OpKind::MaxPool : OpKind::AvgPool);
+    return convolved(x, builder_.constant(second), constant({inputs}, 0.5f), 1);
   }
 
   ValueId pool(ValueId x, OpKind kind) {
@@ -75,7 +99,7 @@ private:
 
   ValueId layer(ValueId x) {
     const std::int64_t channels = builder_.type(x).shape[1];
-    switch (pick(13)) {
+    switch (pick(15)) {
     case 0:
       return builder_.create(OpKind::Relu, {conv(x, 2 + pick(4), 3)});
     case 1:
@@ -117,6 +141,9 @@ private:
            builder_.create(OpKind::Reshape, {values}, {{Attr::Dims, Shape{channels, 1, width, rows}}})});
       return builder_.create(OpKind::Reshape, {mixed}, {{Attr::Dims, Shape{1, channels, rows, width}}});
     }
+    case 12:
+    case 13:
+      return uneven(x);
     case 9: // a product of two values, of which one is small
       return builder_.create(
           OpKind::Mul, {conv(x, channels, 1), builder_.create(OpKind::Mul, {x, constant({1, channels, 1, 1}, 0.1f)})});

@@ -1,0 +1,88 @@
+#include "passes/Scales.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "passes/Linear.h"
+
+namespace sd {
+
+namespace {
+
+constexpr int kEnteredBits = 2;            // of the integer part that the scale has room for anyway
+constexpr std::int64_t kMostColumns = 256; // that are entered more than once
+constexpr int kColumnStep = 6;             // bits between their scales
+constexpr int kFinestColumn = 10;          // bits that the finest of them has beyond the scale
+constexpr int kFinerBits = 6;              // of weights in the ring of 64 bits, where there is room
+constexpr int kRealBits = 20;              // left there for results of unknown size
+
+// Bits of the integer part of the largest value: 8 for 0 to 255, 0 for [-1, 1], -6 for [0, 0.01].
+std::optional<int> integerBits(const Graph &graph, ValueId value) {
+  while (isMove(graph.definition(value).kind))
+    value = graph.definition(value).operands[0];
+  const Op &input = graph.definition(value);
+  if (input.kind != OpKind::Input || !input.attrs.has(Attr::Low)) return std::nullopt;
+  const double most = std::max(std::abs(input.attrs.f(Attr::Low)), std::abs(input.attrs.f(Attr::High)));
+  if (most == 0) return 0;
+  return std::clamp(static_cast<int>(std::ceil(std::log2(most))), -16, 40);
+}
+
+} // namespace
+
+int enteredScale(const Graph &graph, ValueId value, int scaleBits) {
+  const int bits = integerBits(graph, value).value_or(0);
+  return scaleBits - (bits < 0 ? bits - std::min(-bits, kEnteredBits) : std::max(bits - kEnteredBits, 0));
+}
+
+std::vector<int> enteredScales(const Graph &graph, ValueId value, int scaleBits, int boundBits) {
+  std::vector<int> scales{enteredScale(graph, value, scaleBits)};
+  const Shape &shape = graph.module.type(value).shape;
+  const int bits = integerBits(graph, value).value_or(0);
+  if (shape.size() != 2 || shape[1] > kMostColumns || bits <= kEnteredBits) return scales;
+  const int finest = std::min(boundBits - 1 - bits, scaleBits + kFinestColumn);
+  while (scales.back() < finest)
+    scales.push_back(std::min(scales.back() + kColumnStep, finest));
+  return scales;
+}
+
+int weightScale(const ProductShape &product, const PassOptions &options, int ringBits) {
+  const int s = options.scaleBits;
+  const int bound = options.boundBits.value_or(defaultBoundBits(ringBits));
+  int finer = 0; // than the scale
+  if (options.weightScaleBits) {
+    finer = *options.weightScaleBits - s;
+  } else {
+    if (ringBits != kBitsOf<Ring32>)
+      finer = kFinerBits;
+    else if (product.scalable)
+      finer = std::max((static_cast<int>(std::bit_width(static_cast<std::uint64_t>(product.fanIn))) + 1) / 2 - 2,
+                       product.entered ? 2 : 0);
+    finer = std::clamp(finer, 0, std::max(bound - (product.scalable ? kRoomBits : kRealBits) - 2 * s, 0));
+  }
+  const int scale = 2 * s + finer - product.xScale;
+  return product.entered ? scale : std::max(scale, s + std::min(finer, 0)); // an average is finer than the scale
+}
+
+namespace {
+
+std::int64_t fanInOf(const Graph &graph, const Op &op) {
+  if (op.kind != OpKind::Conv && op.kind != OpKind::MatMul) return 1;
+  const bool left = graph.constant(op.operands[0]) != nullptr;
+  const Shape &w = graph.module.type(op.operands[left ? 0 : 1]).shape;
+  return op.kind == OpKind::Conv ? elementCount(w) / w[0] : w[left ? 1 : 0];
+}
+
+} // namespace
+
+ProductShape productShapeOf(const Graph &graph, const Channels &channels, const Op &op, int xScale) {
+  ValueId x = op.operands[graph.constant(op.operands[0]) ? 1 : 0];
+  while (isMove(graph.definition(x).kind))
+    x = graph.definition(x).operands[0];
+  return {.fanIn = fanInOf(graph, op),
+          .scalable = channels.isFree(op.result),
+          .entered = graph.isA(x, OpKind::Input),
+          .xScale = xScale};
+}
+
+} // namespace sd
