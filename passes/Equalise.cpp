@@ -22,7 +22,7 @@ namespace {
 
 constexpr double kProofMargin = 0.9;      // of a limit, which roundings may not use up
 constexpr double kLeastProved = 0.5;      // typical size down to which a proof is worth the precision it costs
-constexpr double kMostBits = 40;          // of a factor, either way
+constexpr double kMostBits = 12;          // of a factor, either way: weights must fit into the ring, too
 constexpr double kWorkOfIterations = 4e8; // weights looked at
 
 // A product of values by weights.

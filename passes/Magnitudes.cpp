@@ -310,8 +310,24 @@ Magnitude Magnitudes::visit(const Op &op) const {
 }
 
 // A record behind sums and products with constants: a normalisation, which leaves numbers of about 1 whatever the range
-// that its columns have in common.
+// that its columns have in common. That holds behind the last of them: before a factor f, numbers are of about 1 / f.
 Magnitude Magnitudes::normalised(const Op &op, Magnitude m) const {
+  Compact factor = uniform(graph_.module.type(op.result).shape, 1);
+  for (ValueId value = op.result; graph_.users[value].size() == 1;) {
+    const Op &user = graph_.module.ops[graph_.users[value][0]];
+    const auto affine = affineOf(graph_, user);
+    if (affine)
+      factor = combined(factor, Compact(affine->factor.shape, {affine->factor.data.begin(), affine->factor.data.end()}),
+                        std::multiplies<>());
+    else if (!isMove(user.kind))
+      break;
+    else if (user.kind != OpKind::Identity)
+      return m; // its positions are others
+    value = user.result;
+  }
+  const Compact bound = combined(m.low, m.high, [](double a, double b) { return std::max(std::abs(a), std::abs(b)); });
+  const Compact reach = combined(factor, bound, [](double f, double b) { return std::abs(times(f, b)); });
+  if (*std::ranges::max_element(reach.data) <= kNormalised) return m;
   const Op *from = &op;
   for (bool goesOn = true; goesOn;) {
     const auto affine = affineOf(graph_, *from);
@@ -319,10 +335,9 @@ Magnitude Magnitudes::normalised(const Op &op, Magnitude m) const {
     if (affine) from = &graph_.definition(affine->x);
     if (!affine && goesOn) from = &graph_.definition(from->operands[0]);
   }
-  if (from->kind != OpKind::Input || m.bound() <= kNormalised) return m;
-  const Shape &shape = graph_.module.type(op.result).shape;
-  m.mean = uniform(shape, 0);
-  m.variance = uniform(shape, 1);
+  if (from->kind != OpKind::Input) return m;
+  m.mean = uniform(graph_.module.type(op.result).shape, 0);
+  m.variance = mapped(factor, [](double f) { return f == 0 ? 0 : 1 / (f * f); });
   return m;
 }
 

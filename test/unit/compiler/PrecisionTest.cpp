@@ -11,6 +11,7 @@
 #include "compiler/Pipeline.h"
 #include "compiler/Trial.h"
 #include "passes/Rewrite.h"
+#include "runtime/vm/Records.h"
 #include "test/unit/onnx/ModelTesting.h"
 
 namespace sd {
@@ -19,9 +20,15 @@ namespace {
 namespace fs = std::filesystem;
 
 Expected<Comparison> onRecords(const Module &model, const Tensor<float> &x, const PassOptions &passes = {}) {
-  SD_ASSIGN(const auto records, splitRecords(model, {{"", x}}));
-  const TrialResult trial =
-      tryOut(model, settingsOf(model, passes), {.passes = passes, .records = records, .cost = false});
+  std::vector<RecordInput> inputs;
+  for (auto &op : model.ops)
+    if (op.kind == OpKind::Input) inputs.push_back(recordInput(op.attrs, model.type(op.result).shape));
+  SD_ASSIGN(const std::vector<NamedTensors> records, splitRecords(inputs, {{"", x}}));
+  TrialOptions options;
+  options.passes = passes;
+  options.records = records;
+  options.cost = false;
+  const TrialResult trial = tryOut(model, settingsOf(model, passes), options);
   if (!trial.compiled()) return fail("{}", trial.refusal);
   return *trial.comparison;
 }
