@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "ir/Rows.h"
 #include "ir/Run.h"
 
 namespace sd {
@@ -16,21 +17,35 @@ struct Outcome {
 
 bool namesClasses(OpKind op) { return op == OpKind::ArgMax || op == OpKind::ArgTopK; }
 
-// The classes an output names: its first ones behind an argmax or argtopk, above one half or zero if it is one number,
-// else the largest.
-std::vector<std::int64_t> classesOf(const Tensor<float> &output, OpKind last, std::int64_t records) {
-  std::vector<std::int64_t> classes;
-  const std::int64_t each = output.size() / records;
-  for (std::int64_t i = 0; i < records; ++i) {
-    const auto *from = output.data.data() + i * each;
-    if (namesClasses(last))
-      classes.push_back(std::llround(from[0]));
-    else if (each == 1)
-      classes.push_back(from[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f));
-    else
-      classes.push_back(std::max_element(from, from + each) - from);
+// The rows of a run's outputs that are records of their own; one if there are none.
+struct Rows {
+  std::int64_t count = 1;
+  RowLayout layout; // as of separateRows()
+
+  explicit Rows(const Module &module) {
+    const RowInputs inputs = likelyRows(module);
+    if (inputs.count < 2) return;
+    if (auto found = separateRows(module, inputs)) {
+      count = inputs.count;
+      layout = *std::move(found);
+    }
   }
-  return classes;
+
+  std::vector<float> of(const Tensor<float> &output, std::size_t index, std::int64_t row) const {
+    if (count == 1) return output.data;
+    std::vector<float> values;
+    for (std::int64_t from = row * layout[index]; from < output.size(); from += count * layout[index])
+      values.insert(values.end(), output.data.begin() + from, output.data.begin() + from + layout[index]);
+    return values;
+  }
+};
+
+// The class an output names: its first one behind an argmax or argtopk, whether its only element is above one half or
+// zero, else the largest.
+std::int64_t classOf(const std::vector<float> &values, OpKind last) {
+  if (namesClasses(last)) return std::llround(values[0]);
+  if (values.size() == 1) return values[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f);
+  return std::ranges::max_element(values) - values.begin();
 }
 
 // The op that makes an output, seen through moves, and through sums and products that make labels of positions.
@@ -112,6 +127,25 @@ void compareValues(const std::vector<Outcome> &outcomes, Comparison &sum) {
   }
 }
 
+Expected<double> importError(const Module &imported, const std::vector<Outcome> &outcomes,
+                             const std::map<std::string, Tensor<float>> &expected) {
+  const auto &names = imported.ops.back().attrs.strings(Attr::Names);
+  double most = 0;
+  for (const auto &[name, values] : expected) {
+    const auto output = static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+    const std::int64_t each = outcomes[0].exact.outputs[output].size();
+    if (values.size() % each != 0 || values.size() / each < static_cast<std::int64_t>(outcomes.size()))
+      return fail("output '{}' has {} values for {} records of {}", name, values.size(), outcomes.size(), each);
+    for (std::size_t r = 0; r < outcomes.size(); ++r)
+      for (std::int64_t i = 0; i < each; ++i) {
+        const double difference = std::abs(static_cast<double>(outcomes[r].exact.outputs[output].data[i]) -
+                                           values.data[static_cast<std::int64_t>(r) * each + i]);
+        if (!(difference <= most)) most = difference; // NaN too
+      }
+  }
+  return most;
+}
+
 } // namespace
 
 bool Comparison::sameClasses() const {
@@ -123,23 +157,24 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
   Comparison sum;
   if (records.empty()) return sum;
   SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records));
-  const Shape &first = records.front().begin()->second.shape;
-  const std::int64_t batch = first.empty() ? 1 : first[0];
+  const Rows rows(imported);
   std::size_t named = 0;
   while (named < imported.ops.back().operands.size() && !namesClasses(opBehind(imported, named)))
     ++named;
   named %= imported.ops.back().operands.size();
   const OpKind last = opBehind(imported, named);
-  for (auto &outcome : outcomes) {
-    const auto exact = classesOf(outcome.exact.outputs[named], last, batch),
-               fixed = classesOf(outcome.fixed.outputs[named], last, batch);
-    for (std::int64_t i = 0; i < batch; ++i, ++sum.records) {
-      sum.same += exact[i] == fixed[i];
+  for (auto &outcome : outcomes)
+    for (std::int64_t row = 0; row < rows.count; ++row, ++sum.records) {
+      const std::int64_t exact = classOf(rows.of(outcome.exact.outputs[named], named, row), last),
+                         fixed = classOf(rows.of(outcome.fixed.outputs[named], named, row), last);
+      sum.same += exact == fixed;
       if (!options.labels) continue;
       const auto label = std::llround(options.labels->data[sum.records]);
-      sum.floatRight += exact[i] == label;
-      sum.fixedRight += fixed[i] == label;
+      sum.floatRight += exact == label;
+      sum.fixedRight += fixed == label;
     }
+  if (options.expected) {
+    SD_ASSIGN(sum.importMost, importError(imported, outcomes, *options.expected));
   }
   sum.compared = options.scores;
   compareValues(outcomes, sum);
@@ -149,6 +184,8 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
       sum.seen[observation.op] = std::max(sum.seen[observation.op], observation.largest);
   return sum;
 }
+
+std::int64_t recordsInRun(const Module &module) { return Rows(module).count; }
 
 std::string percentOf(std::int64_t part, std::int64_t whole) {
   return fmt::format("{:.2f} % ({} of {})", 100.0 * static_cast<double>(part) / static_cast<double>(whole), part,

@@ -15,6 +15,8 @@ using Record = std::map<std::string, Tensor<float>>; // the inputs of one run, b
 struct CompareOptions {
   const Tensor<float> *labels = nullptr; // a class for each record
   bool scores = true;                    // else the lowered module opens classes, whose values are no scores
+  // What another implementation says of outputs by name, record after record.
+  const std::map<std::string, Tensor<float>> *expected = nullptr;
 };
 
 struct Comparison {
@@ -25,6 +27,7 @@ struct Comparison {
   double outputMost = 0;                       // largest |float|
   double rangeError = 0;                       // the largest error of an output, as a part of its range
   bool compared = true;                        // the errors are known: see CompareOptions::scores
+  std::optional<double> importMost;            // largest |float - expected|
   std::vector<double> seen;                    // by op of the lowered module: the largest |y| that entered it
 
   // Whether less than 1 % of the classes (one is allowed from 20 records) and less than 2 % of the output range differ.
@@ -34,9 +37,14 @@ struct Comparison {
 
 // Runs both modules on every record, on all cores. A secure run gives what the fixed-point one does. The classes are
 // those of the first output that names them, else of the first of all: its largest element, or whether its only one is
-// above one half (behind a sigmoid) or zero. Error if a record does not fit, or lies outside a declared range.
+// above one half (behind a sigmoid) or zero. Error if a record does not fit, or lies outside a declared range, or
+// what is expected has another size.
 Expected<Comparison> compare(const Module &imported, const Module &lowered, std::span<const Record> records,
                              const CompareOptions &options);
+
+// How many records a run takes: the size of the inputs' first axis, if the network treats what lies along it apart
+// (ir/Rows.h); else 1.
+std::int64_t recordsInRun(const Module &imported);
 
 // "99.00 % (99 of 100)"
 std::string percentOf(std::int64_t part, std::int64_t whole);

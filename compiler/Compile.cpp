@@ -48,7 +48,7 @@ Expected<Module> loadText(const std::filesystem::path &path) {
 }
 
 Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {
-  const ImportOptions import{options.batch, options.inputRange, options.inputRanges, options.remarks};
+  const ImportOptions import{options.batch, options.inputRange, options.inputRanges, options.remarks, options.shapes};
   std::vector<ImportProblem> problems;
   Expected<Module> module = fail("");
   if (path.extension() == ".onnxtext") {
@@ -83,7 +83,8 @@ Expected<Module> loadAny(const std::filesystem::path &path, const ModelOptions &
     module.ringBits = options.ringBits.value_or(module.ringBits);
     return module;
   }
-  if (options.batch) return fail("--batch is for ONNX models; '{}' has fixed shapes", path.string());
+  if (options.batch || !options.shapes.empty())
+    return fail("--{} is for ONNX models; '{}' has fixed shapes", options.batch ? "batch" : "shape", path.string());
   SD_ASSIGN(Module module, loadText(path));
   if (options.ringBits && *options.ringBits != module.ringBits) {
     if (isLowered(module))
@@ -157,6 +158,25 @@ Expected<NetworkProfile> parseNetwork(std::string_view text) {
   profile.roundTripSeconds = milliseconds * 1e-3;
   profile.bitsPerSecond = megabits * 1e6;
   return profile;
+}
+
+Expected<void> addShape(std::string_view text, ModelOptions &options) {
+  const std::size_t equals = text.rfind('='); // a name may hold others
+  const std::string name(equals == text.npos ? std::string_view{} : text.substr(0, equals));
+  const std::string_view sizes = equals == text.npos ? text : text.substr(equals + 1);
+  Shape shape;
+  for (const char *at = sizes.data(), *end = at + sizes.size();; ++at) {
+    std::int64_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    if (error != std::errc{} || size < 1 || (next != end && *next != 'x'))
+      return fail("--shape {}: must be [NAME=]SIZExSIZE..., such as 6x1x3", text);
+    shape.push_back(size);
+    at = next;
+    if (at == end) break;
+  }
+  if (auto count = checkedElementCount(shape); !count) return fail("--shape {}: {}", text, count.error().message);
+  if (!options.shapes.emplace(name, std::move(shape)).second) return fail("--shape {}: is given twice", text);
+  return {};
 }
 
 Expected<void> addInputRange(std::string_view text, ModelOptions &options) {

@@ -10,6 +10,7 @@ namespace sd {
 
 struct ModelOptions {
   std::optional<std::int64_t> batch;                            // of a dynamic first dimension
+  std::map<std::string, Shape> shapes;                          // of inputs with dynamic ones; "": of the only input
   std::optional<std::pair<double, double>> inputRange;          // every input's values lie in it
   std::map<std::string, std::pair<double, double>> inputRanges; // of single inputs, in its place
   std::optional<int> ringBits;                                  // isRingBits(); else the module's own, and 32 for ONNX
@@ -35,6 +36,9 @@ Expected<int> weightScaleBitsOf(std::int64_t scale);
 
 // "lan", "wan" or "rtt=MS,bandwidth=MBIT".
 Expected<NetworkProfile> parseNetwork(std::string_view text);
+
+// "6x1x3" for the only input or "NAME=6x1x3" for one; sizes of at least 1. Error if that has been given already.
+Expected<void> addShape(std::string_view text, ModelOptions &options);
 
 // "LO,HI" for all inputs or "NAME=LO,HI" for one; finite, LO <= HI. Error if that has been given already.
 Expected<void> addInputRange(std::string_view text, ModelOptions &options);

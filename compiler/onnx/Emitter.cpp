@@ -5,7 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "compiler/onnx/Fold.h"
 #include "ir/core/Reference.h"
 
 namespace sd {
@@ -14,8 +13,8 @@ namespace {
 // A model that asks for more is refused before memory is taken.
 constexpr std::int64_t kFoldedElements = std::int64_t{1} << 25, kFoldedPerStored = 4;
 constexpr double kFoldedProducts = 0x1p32, kProductsPerStored = 256; // seconds; a low-rank update of each weight
-constexpr std::int64_t kMaxComputedElements = std::int64_t{1} << 27;
-constexpr std::size_t kMaxOps = std::size_t{1} << 20; // a program holds no more instructions
+constexpr std::int64_t kRemembered = 1 << 16;                        // elements of constants that are worth it
+constexpr std::size_t kMaxOps = std::size_t{1} << 20;                // a program holds no more instructions
 
 // Multiply-adds, about.
 double productsOf(OpKind op, const std::vector<Type> &operands, const Attrs &attrs, const Shape &result) {
@@ -80,7 +79,7 @@ Expected<Value> Emitter::add(Op op, Value::Stage stage, bool isInteger) {
   const Shape &shape = builder_.type(id).shape;
   const std::int64_t size = elementCount(shape);
   if (size == 0) return fail("the result has shape {}, without elements", toString(shape));
-  if (size > kMaxComputedElements) return fail("the result has shape {}, too large to compute", toString(shape));
+  if (size > mostComputed_) return fail("the result has shape {}, too large to compute", toString(shape));
   return Value::computed(id, shape, stage, isInteger);
 }
 
@@ -152,7 +151,8 @@ Expected<Value> Emitter::reshape(const Value &x, Shape shape) {
   if (shape == x.shape()) return x;
   if (x.isConstant()) {
     SD_TRY(takeBudget(shape));
-    return fold::reshape(x, std::move(shape));
+    if (size < kRemembered) return fold::reshape(x, std::move(shape));
+    return memo_.once(x, false, shape, [&] { return fold::reshape(x, shape); });
   }
   Attrs attrs;
   attrs.set(Attr::Dims, std::move(shape));
@@ -167,7 +167,8 @@ Expected<Value> Emitter::transpose(const Value &x, std::vector<std::int64_t> per
   if (isIdentity(perm, x.rank())) return x;
   if (x.isConstant()) {
     SD_TRY(takeBudget(x.shape()));
-    return fold::transpose(x, perm);
+    if (x.size() < kRemembered) return fold::transpose(x, perm);
+    return memo_.once(x, true, perm, [&] { return fold::transpose(x, perm); });
   }
   Attrs attrs;
   attrs.set(Attr::Perm, std::move(perm));

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "compiler/onnx/Fold.h"
 #include "compiler/onnx/Value.h"
 
 namespace sd {
@@ -21,8 +22,9 @@ struct InputSpec {
 
 class Emitter {
 public:
-  explicit Emitter(std::string moduleName) : builder_(std::move(moduleName)) {}
+  Emitter(std::string moduleName, FoldMemo &memo) : builder_(std::move(moduleName)), memo_(memo) {}
 
+  void allow(std::int64_t factor) { mostComputed_ *= factor; }        // as many times the elements in a value
   void setSource(std::string source) { source_ = std::move(source); } // of the ops to come
   Expected<Value> input(const InputSpec &spec);
   Expected<void> finish(const std::vector<Value> &outputs, std::vector<std::string> names); // nn.return
@@ -67,11 +69,13 @@ private:
   Expected<ValueId> idOf(const Value &x); // an nn.constant for a constant, once
 
   Builder builder_;
+  FoldMemo &memo_;
   std::string source_;
   std::map<const void *, ValueId> constants_; // by tensor; looked up only, the module keeps the tensors
   std::int64_t storedElements_ = 0, constantElements_ = 0;
   double products_ = 0;           // multiply-adds of folded ops
   std::vector<bool> wholeValues_; // isWhole() of the first values
+  std::int64_t mostComputed_ = std::int64_t{1} << 27;
 };
 
 } // namespace sd

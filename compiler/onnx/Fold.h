@@ -1,7 +1,29 @@
 // Data movement and arithmetic on constants: what of the graph is known at once never becomes an op.
 #pragma once
 
+#include <map>
+
 #include "compiler/onnx/Value.h"
+
+namespace sd {
+
+// Large constants once turned or reshaped, for another import of the same model.
+class FoldMemo {
+public:
+  // The value that `make` gives, made once for each source, kind and list of numbers.
+  template <class Make>
+  Value once(const Value &source, bool turns, const std::vector<std::int64_t> &numbers, Make make) {
+    const void *tensor = source.isInteger() ? static_cast<const void *>(source.ints().get()) : source.floats().get();
+    const auto [entry, isNew] = made_.try_emplace({tensor, turns, numbers});
+    if (isNew) entry->second = {source, make()};
+    return entry->second.second.named(source.name());
+  }
+
+private:
+  std::map<std::tuple<const void *, bool, std::vector<std::int64_t>>, std::pair<Value, Value>> made_;
+};
+
+} // namespace sd
 
 namespace sd::fold {
 

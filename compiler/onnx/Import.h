@@ -12,11 +12,12 @@ namespace sd {
 
 struct ImportOptions {
   // Size of the dynamic first dimension of the inputs (1 if not given); refused for a model without one, unless it is
-  // the model's own.
+  // the model's own, and for one whose rows along it are no records apart from each other.
   std::optional<std::int64_t> batch;
   std::optional<std::pair<double, double>> inputRange;               // every input's values lie in it
   std::map<std::string, std::pair<double, double>> inputRanges = {}; // of single inputs, in its place
   std::vector<std::string> *remarks = nullptr; // takes what the program gives other than the model says
+  std::map<std::string, Shape> shapes = {};    // of inputs with dynamic axes; "": of the only input
 };
 
 // One thing that stands in the way, of all that the model holds.

@@ -35,9 +35,7 @@ Expected<Shape> reshapeTarget(const Shape &from, Shape target, bool allowZero) {
     if (known == 0 || size % known != 0) return fail("the target {} does not fit {}", stated, toString(from));
     target[static_cast<std::size_t>(open)] = size / known;
   } else if (known != size) {
-    const bool fixedBatch = !target.empty() && !from.empty() && target[0] == 1 && from[0] > 1;
-    return fail("the target {} does not fit {}{}", stated, toString(from),
-                fixedBatch ? "; it fixes the batch to 1: compile with --batch 1, or export with a dynamic batch" : "");
+    return fail("the target {} does not fit {}", stated, toString(from));
   }
   return target;
 }
@@ -87,6 +85,7 @@ Expected<void> importFlatten(Node &node, Emitter &emitter) {
 Expected<void> importReshape(Node &node, Emitter &emitter) {
   SD_ASSIGN(const bool allowZero, node.integer("allowzero", 0));
   SD_ASSIGN(Shape target, node.constantInts(1, "target shape"));
+  if (!target.empty() && target[0] > 0) node.hintBatch(target[0]);
   SD_ASSIGN(target, reshapeTarget(node.input(0).shape(), std::move(target), allowZero));
   return setReshaped(node, emitter, std::move(target));
 }

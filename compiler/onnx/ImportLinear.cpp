@@ -217,10 +217,11 @@ Expected<void> importBatchNorm(Node &node, Emitter &emitter) {
   SD_ASSIGN(const bool training, node.integer("training_mode", 0));
   SD_ASSIGN(const bool spatial, node.integer("spatial", 1));
   node.ignore("momentum");
-  bool wantsStatistics = training || !isTest;
-  for (std::size_t i = 1; i < node.outputCount(); ++i)
-    wantsStatistics |= node.isUsed(i);
-  if (wantsStatistics) return fail("is in training mode; export the model for inference (model.eval())");
+  // Up to opset 13 it is the number of outputs that says so.
+  const bool givesStatistics = node.namedOutputs() > 1;
+  if (training || !isTest || givesStatistics)
+    return fail("is in training mode{}; export the model for inference (model.eval())",
+                givesStatistics ? " (it has more outputs than one)" : "");
   if (!spatial && node.input(0).rank() > 2) return fail("spatial = 0 is not supported; export with a newer opset");
   for (std::size_t i = 1; i < 5; ++i)
     SD_TRY(node.expectConstant(i, kRoles[i]));

@@ -13,7 +13,7 @@ namespace {
 struct Reduction {
   std::vector<std::int64_t> axes; // sorted
   bool keepDims = true;
-  bool isNothing = false; // noop_with_empty_axes; a scalar has no axes, but still an absolute value and a square
+  bool isNothing = false; // noop_with_empty_axes: what is done to each element before the reduction still is
 };
 
 Expected<Reduction> readReduction(Node &node) {
@@ -112,16 +112,17 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Reduction reduction, readReduction(node));
   const Value &x = node.input(0);
   Value result = x;
+  if (node.op() == "ReduceL1") {
+    SD_ASSIGN(result, absolute(emitter, x));
+  } else if (node.op() == "ReduceSumSquare") {
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, x, x));
+  }
   if (!reduction.isNothing) {
     const bool isMin = node.op() == "ReduceMin", isMax = node.op() == "ReduceMax" || isMin;
-    SD_ASSIGN(Value rows, inRows(emitter, x, reduction.axes));
+    SD_ASSIGN(Value rows, inRows(emitter, result, reduction.axes));
     if (rows.size() == 0) return fail("reduces an axis without elements");
     if (isMin) {
       SD_ASSIGN(rows, emitter.arithmetic(OpKind::Mul, rows, Value::scalar(-1)));
-    } else if (node.op() == "ReduceL1") {
-      SD_ASSIGN(rows, absolute(emitter, rows));
-    } else if (node.op() == "ReduceSumSquare") {
-      SD_ASSIGN(rows, emitter.arithmetic(OpKind::Mul, rows, rows));
     }
     const bool sums = !isMax && node.op() != "ReduceMean";
     SD_ASSIGN(result, pooled(emitter, isMax ? OpKind::MaxPool : OpKind::AvgPool, rows, sums));

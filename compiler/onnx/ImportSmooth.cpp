@@ -159,12 +159,14 @@ Expected<void> importPow(Node &node, Emitter &emitter) {
   SD_ASSIGN(const double power, node.constantScalar(1, "exponent"));
   if (power != 1 && power != 2 && power != 3 && power != 4)
     return fail("its exponent is {:g}; only 1, 2, 3 and 4 are supported on data; {}", power, adviceFor(node.op()));
-  Value result = x;
+  SD_ASSIGN(const Shape shape, broadcastShapes(x.shape(), exponent.shape()));
+  SD_ASSIGN(const Value base, emitter.reshape(x, shape)); // one exponent adds no more than axes of size 1
+  Value result = base;
   if (power > 1) {
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, x, x));
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, result));
   }
   if (power > 2) {
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, power == 3 ? x : result));
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, power == 3 ? base : result));
   }
   node.setOutput(0, std::move(result));
   return {};

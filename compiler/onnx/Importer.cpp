@@ -1,9 +1,12 @@
 #include "compiler/onnx/Importer.h"
 
+#include <algorithm>
+
 #include <onnx/onnx_pb.h>
 
 #include "compiler/onnx/OpTable.h"
 #include "compiler/onnx/Order.h"
+#include "compiler/onnx/Schema.h"
 #include "compiler/onnx/Tensors.h"
 
 namespace sd {
@@ -29,9 +32,9 @@ std::string versionRange(const OnnxOp &op) {
 
 } // namespace
 
-Importer::Importer(LoadedModel model, const ImportOptions &options, std::vector<ImportProblem> &problems)
-    : model_(std::move(model)), options_(options), problems_(problems),
-      emitter_(printable(model_.proto->graph().name())) {}
+Importer::Importer(LoadedModel &model, const ImportOptions &options, std::vector<ImportProblem> &problems)
+    : model_(model), options_(options), problems_(problems),
+      emitter_(printable(model_.proto->graph().name()), *model.folded) {}
 
 void Importer::report(const onnx::NodeProto &node, std::string message) {
   problems_.push_back({labelOf(node), opOf(node), opsetOf(node), std::move(message)});
@@ -89,9 +92,15 @@ void Importer::declareNodes() {
 }
 
 void Importer::importInputs() {
+  const auto shapes = InputShapes::read(model_.proto->graph(), options_);
+  if (!shapes) report(shapes.error().message);
   for (const auto &info : model_.proto->graph().input()) {
     if (initializers_.contains(info.name())) continue; // up to IR version 3 every initializer is listed as an input
-    auto spec = inputSpec(info);
+    if (!shapes) {
+      failed_.insert(info.name());
+      continue;
+    }
+    auto spec = inputSpec(info, *shapes);
     if (!spec) {
       report(fmt::format("input '{}' {}", printable(info.name()), spec.error().message));
       failed_.insert(info.name());
@@ -104,7 +113,7 @@ void Importer::importInputs() {
       failed_.insert(info.name());
     }
   }
-  if (options_.batch && !hasDynamicBatch_) {
+  if (options_.batch && batchAxes_.empty()) {
     bool matches = !values_.empty();
     for (const auto &[name, value] : values_)
       matches &= value.rank() > 0 && value.shape()[0] == *options_.batch;
@@ -115,7 +124,7 @@ void Importer::importInputs() {
   }
 }
 
-Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info) {
+Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info, const InputShapes &shapes) {
   if (info.name().empty()) return fail("has no name");
   if (!info.type().has_tensor_type()) return fail("is not declared as a tensor; export the model with typed inputs");
   const auto &type = info.type().tensor_type();
@@ -123,26 +132,10 @@ Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info) {
       (!isIntegerType(type.elem_type()) || type.elem_type() == onnx::TensorProto::BOOL))
     return fail("is declared as {}; only floats, or integers that a Cast follows, can be given",
                 elementTypeName(type.elem_type()));
-  if (!type.has_shape()) return fail("has no shape; export the model with fixed shapes");
-  InputSpec spec{info.name(), {}, isIntegerType(type.elem_type()), options_.inputRange};
+  SD_ASSIGN(InputShape shape, shapes.of(info));
+  if (shape.batchAxis) batchAxes_.emplace(info.name(), *shape.batchAxis);
+  InputSpec spec{info.name(), std::move(shape.shape), isIntegerType(type.elem_type()), options_.inputRange};
   if (auto own = options_.inputRanges.find(info.name()); own != options_.inputRanges.end()) spec.range = own->second;
-  for (int axis = 0; axis < type.shape().dim_size(); ++axis) {
-    const auto &dim = type.shape().dim(axis);
-    const bool isDynamic = !dim.has_dim_value() || dim.dim_value() == -1;
-    const bool isBatch = axis == 0 || (!batchSymbol_.empty() && dim.dim_param() == batchSymbol_);
-    if (isDynamic && isBatch) {
-      hasDynamicBatch_ = true;
-      if (batchSymbol_.empty()) batchSymbol_ = dim.dim_param();
-      spec.shape.push_back(options_.batch.value_or(1));
-    } else if (isDynamic) {
-      return fail("has no fixed size along axis {}{}; export the model with fixed shapes (only the first axis, the "
-                  "batch, may be dynamic)",
-                  axis, dim.dim_param().empty() ? "" : fmt::format(" ('{}')", printable(dim.dim_param())));
-    } else {
-      spec.shape.push_back(dim.dim_value());
-    }
-    if (spec.shape.back() < 1) return fail("has size {} along axis {}", spec.shape.back(), axis);
-  }
   return spec;
 }
 
@@ -152,34 +145,49 @@ Expected<const Value *> Importer::lookUp(const std::string &name) {
   auto initializer = initializers_.find(name);
   if (initializer == initializers_.end())
     return fail("uses '{}', which nothing defines; is an initializer missing from the file?", printable(name));
-  auto value = initializer->second->data_type() == onnx::TensorProto::STRING
-                   ? readStrings(*initializer->second)
-                   : readTensor(*initializer->second, model_.external);
+  const auto value = model_.weight(*initializer->second);
   if (!value) {
     report(fmt::format("initializer '{}': {}", printable(name), value.error().message));
     failed_.insert(name);
     return nullptr;
   }
-  std::string().swap(*initializer->second->mutable_raw_data()); // one copy of the weights is enough
   emitter_.grantBudget(value->size());
-  return &values_.emplace(name, value->named(name)).first->second;
+  return &values_.emplace(name, *value).first->second;
 }
 
 void Importer::importNode(const onnx::NodeProto &node) {
   auto handled = handle(node);
-  if (!handled) {
-    if (!handled.error().message.empty()) report(node, handled.error().message);
-    for (const std::string &output : node.output())
-      if (!values_.contains(output)) failed_.insert(output);
-  }
+  if (handled) return;
+  if (!handled.error().message.empty()) report(node, handled.error().message);
+  standIn(node);
+  for (const std::string &output : node.output())
+    if (!values_.contains(output)) failed_.insert(output);
 }
 
-// An empty message: an operand has failed, which has been reported where it did.
-Expected<void> Importer::handle(const onnx::NodeProto &node) {
-  if (isDefaultDomain(node.domain()) && node.op_type() == "If") return inlineBranch(node);
+// So that the nodes that follow are looked at too. Only where the result's shape is plain, and it is no constant: else
+// the nodes that follow would be blamed for what is not their fault.
+void Importer::standIn(const onnx::NodeProto &node) {
+  static constexpr std::string_view kKeepShape =
+      " Acos Acosh Asin Asinh Atan Atanh BatchNormalization Ceil Cos Cosh Dropout Exp Floor Gelu GroupNormalization "
+      "Hardmax InstanceNormalization LRN LayerNormalization LeakyRelu Log LpNormalization MeanVarianceNormalization "
+      "Mish "
+      "PRelu Pow RMSNormalization Reciprocal Round Shrink Sign SimplifiedLayerNormalization Sin Sinh "
+      "SkipLayerNormalization Sqrt Swish Tan ThresholdedRelu ";
+  if (node.input_size() == 0 || node.output_size() == 0 || node.output(0).empty()) return;
+  if (kKeepShape.find(" " + node.op_type() + " ") == kKeepShape.npos) return;
+  const auto x = values_.find(node.input(0));
+  if (x == values_.end() || values_.contains(node.output(0)) || x->second.isConstant() || x->second.isInteger() ||
+      x->second.isOpened())
+    return;
+  auto value = emitter_.input({node.output(0), x->second.shape(), false, {}});
+  if (value) values_.emplace(node.output(0), *value);
+}
+
+Expected<const OnnxOp *> Importer::opFor(const onnx::NodeProto &node) const {
   const bool isMl = node.domain() == kMlDomain;
   if (!isDefaultDomain(node.domain()) && !isMl)
-    return fail("the domain '{}' is not supported; export the model with standard ONNX ops", printable(node.domain()));
+    return fail("the domain '{}' is not supported; {}", printable(node.domain()),
+                adviceFor(node.domain(), node.op_type()));
   const OnnxOp *op = findOnnxOp(isMl ? kMlDomain : "", node.op_type());
   if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
   const int opset = opsetOf(node);
@@ -189,6 +197,15 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
   if (opset < op->since || (op->until && opset > op->until))
     return fail("exists {} only, the model uses opset {}; convert it with onnx.version_converter", versionRange(*op),
                 opset);
+  return op;
+}
+
+// An empty message: an operand has failed, which has been reported where it did.
+Expected<void> Importer::handle(const onnx::NodeProto &node) {
+  if (isDefaultDomain(node.domain()) && node.op_type() == "If") return inlineBranch(node);
+  const bool isMl = node.domain() == kMlDomain;
+  SD_ASSIGN(const OnnxOp *op, opFor(node));
+  const int opset = opsetOf(node);
 
   Node::Context context{opset, model_.external, {}, {}};
   bool failed = false;
@@ -214,10 +231,16 @@ Expected<void> Importer::handle(const onnx::NodeProto &node) {
   for (const std::string &name : node.output())
     context.usedOutputs.push_back(!name.empty() && used_.contains(name));
 
+  for (int i = 0; i < node.output_size(); ++i)
+    if (!node.output(i).empty()) context.namedOutputs = static_cast<std::size_t>(i + 1);
+
   Node view(node, std::move(context));
   emitter_.setSource(labelOf(node));
-  SD_TRY(op->handler(view, emitter_));
+  auto done = op->handler(view, emitter_);
+  batchHints_.insert(view.batchHints().begin(), view.batchHints().end());
+  if (!done) return done;
   SD_TRY(view.expectAllRead());
+  SD_TRY(checkAgainstSchema(node, opset));
   if (options_.remarks)
     for (const std::string &remark : view.remarks())
       options_.remarks->push_back(toString({labelOf(node), opOf(node), opset, remark}));

@@ -13,7 +13,9 @@
 #include <onnx/onnx_pb.h>
 #include <unistd.h>
 
+#include "compiler/onnx/Inline.h"
 #include "compiler/onnx/OpTable.h"
+#include "compiler/onnx/Tensors.h"
 #include "compiler/onnx/Value.h"
 
 namespace fs = std::filesystem;
@@ -23,6 +25,14 @@ namespace sd {
 LoadedModel::LoadedModel() = default;
 LoadedModel::~LoadedModel() = default;
 LoadedModel::LoadedModel(LoadedModel &&) noexcept = default;
+
+Expected<Value> LoadedModel::weight(onnx::TensorProto &tensor) {
+  if (const auto known = weights_.find(tensor.name()); known != weights_.end()) return known->second;
+  SD_ASSIGN(const Value value,
+            tensor.data_type() == onnx::TensorProto::STRING ? readStrings(tensor) : readTensor(tensor, external));
+  std::string().swap(*tensor.mutable_raw_data()); // one copy of the weights is enough
+  return weights_.emplace(tensor.name(), value.named(tensor.name())).first->second;
+}
 
 namespace {
 
@@ -60,7 +70,9 @@ Expected<LoadedModel> checked(std::unique_ptr<onnx::ModelProto> proto, ExternalD
   if (proto->ir_version() < kLeastIrVersion || proto->ir_version() > kGreatestIrVersion)
     return fail("IR version {} is not supported (from {} to {}); export the model again", proto->ir_version(),
                 kLeastIrVersion, kGreatestIrVersion);
+  SD_TRY(inlineFunctions(*proto));
   LoadedModel model;
+  model.folded = std::make_shared<FoldMemo>();
   SD_ASSIGN(model.opset, defaultOpset(*proto));
   model.mlOpset = mlOpset(*proto);
   model.proto = std::move(proto);

@@ -5,12 +5,15 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <unordered_map>
 
 #include "compiler/onnx/ExternalData.h"
+#include "compiler/onnx/Fold.h"
 
 namespace onnx {
 class ModelProto;
-}
+class TensorProto;
+} // namespace onnx
 
 namespace sd {
 
@@ -26,6 +29,13 @@ struct LoadedModel {
   int opset = 0;                           // of the default domain; 0: the model uses the other alone
   std::int64_t mlOpset = 0;                // of ai.onnx.ml; 0: not imported
   ExternalData external;
+  std::shared_ptr<FoldMemo> folded;
+
+  // An initializer's value, read when it is first asked for; the tensor then loses its bytes.
+  Expected<Value> weight(onnx::TensorProto &tensor);
+
+private:
+  std::unordered_map<std::string, Value> weights_;
 };
 
 // A `.onnx` file (Protobuf), or `.onnxtext` (ONNX's own text form).

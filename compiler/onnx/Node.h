@@ -24,6 +24,7 @@ public:
     const ExternalData &external;
     std::vector<Value> inputs;     // Value() for those left out
     std::vector<bool> usedOutputs; // some node or the graph's outputs want it
+    std::size_t namedOutputs = 0;  // up to the last that has a name
   };
   Node(const onnx::NodeProto &proto, Context context) : proto_(proto), context_(std::move(context)) {}
 
@@ -55,7 +56,12 @@ public:
   void remark(std::string text) { remarks_.push_back(std::move(text)); }
   std::span<const std::string> remarks() const { return remarks_; }
 
+  // A size of the batch that the node asks for by a constant shape.
+  void hintBatch(std::int64_t size) { batchHints_.push_back(size); }
+  std::span<const std::int64_t> batchHints() const { return batchHints_; }
+
   std::size_t outputCount() const { return context_.usedOutputs.size(); }
+  std::size_t namedOutputs() const { return context_.namedOutputs; } // whether or not they are used
   bool isUsed(std::size_t i) const { return i < outputCount() && context_.usedOutputs[i]; }
   void setOutput(std::size_t i, Value value);
   std::span<const Value> outputs() const { return outputs_; }
@@ -68,6 +74,7 @@ private:
   std::set<std::string, std::less<>> read_;
   std::vector<Value> outputs_;
   std::vector<std::string> remarks_;
+  std::vector<std::int64_t> batchHints_;
 };
 
 // A negative axis counts from the end; error unless -rank <= axis < rank.

@@ -45,4 +45,15 @@ std::string_view adviceFor(std::string_view name) {
   return found == std::end(kAdvice) ? "rewrite the model with supported ops (docs/onnx.md lists them)" : found->advice;
 }
 
+std::string_view adviceFor(std::string_view domain, std::string_view name) {
+  if (domain != "com.microsoft" && domain != "com.microsoft.nchwc")
+    return "export the model with standard ONNX ops, or with its own ops as functions of the model";
+  const bool isQuantised = name.starts_with("Q") || name.starts_with("DynamicQuantize") || name.ends_with("Integer") ||
+                           name.ends_with("NBits") || name.ends_with("Bnb4") || name.starts_with("Dequantize");
+  return isQuantised ? "quantise the float model in the QDQ form (onnxruntime: quantize_static with "
+                       "quant_format=QuantFormat.QDQ), or give the float model: the compiler quantises it itself"
+                     : "onnxruntime's optimiser wrote it; give the model from before the optimisation (as the exporter "
+                       "wrote it, or saved with ORT_DISABLE_ALL)";
+}
+
 } // namespace sd

@@ -24,5 +24,7 @@ std::span<const OnnxOp> allOnnxOps();
 const OnnxOp *findOnnxOp(std::string_view domain, std::string_view name); // null if it is not imported
 // What could be done about an op that is not imported.
 std::string_view adviceFor(std::string_view name);
+// The same for one of a domain that is not ONNX's own.
+std::string_view adviceFor(std::string_view domain, std::string_view name);
 
 } // namespace sd

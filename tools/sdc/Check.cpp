@@ -5,6 +5,7 @@
 #include "compiler/Comparison.h"
 #include "passes/Intervals.h"
 #include "passes/Rewrite.h"
+#include "runtime/vm/NamedFiles.h"
 #include "tools/sdc/Common.h"
 
 namespace sd::tool {
@@ -13,7 +14,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  std::vector<std::string> data; // [NAME=]FILE
+  std::vector<std::string> data, expected; // [NAME=]FILE
   std::string labels;
   std::size_t records = 0;
 };
@@ -44,23 +45,31 @@ Expected<void> check(const Flags &flags) {
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data, flags.model.tables));
-  const Shape &first = records.front().begin()->second.shape;
-  const std::int64_t batch = first.empty() ? 1 : first[0];
-  const std::size_t all = records.size() * static_cast<std::size_t>(batch);
+  const std::size_t all = records.size() * static_cast<std::size_t>(recordsInRun(job.imported));
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
     SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, all));
   }
+  std::map<std::string, Tensor<float>> expected;
+  SD_ASSIGN(const auto paths,
+            filesByName(flags.expected, {"--expected", "output", job.imported.ops.back().attrs.strings(Attr::Names)}));
+  for (const auto &[name, path] : paths) {
+    SD_ASSIGN(expected[name], readNumbers(path, flags.model.tables));
+  }
   const bool scores = flags.model.reveal == "scores"; // else the outputs are classes, and no scores to compare
-  SD_ASSIGN(const Comparison sum,
-            compare(job.imported, job.module, records, {.labels = labels ? &*labels : nullptr, .scores = scores}));
+  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, records,
+                                          {.labels = labels ? &*labels : nullptr,
+                                           .scores = scores,
+                                           .expected = expected.empty() ? nullptr : &expected}));
 
   std::string text = fmt::format("records            {}\nscale              {}\n", sum.records, flags.model.scale);
   if (labels)
     text += fmt::format("float accuracy     {}\nfixed accuracy     {}\n", percentOf(sum.floatRight, sum.records),
                         percentOf(sum.fixedRight, sum.records));
   text += fmt::format("same class         {}\n", percentOf(sum.same, sum.records));
+  if (sum.importMost)
+    text += fmt::format("import error       largest {:.3g}, of the outputs expected\n", *sum.importMost);
   if (scores)
     text += fmt::format("output error       mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}\n",
                         sum.errorSum / static_cast<double>(sum.elements), sum.errorMost, sum.outputMost);
@@ -83,6 +92,9 @@ void addCheck(CLI::App &app, Action &action) {
               "records, along the first dimension; NAME=FILE if there are several inputs")
       ->required()
       ->type_name("[NAME=]X.npy");
+  addPerInput(*command, "--expected", flags->expected,
+              "what another implementation gives for them: says how far the imported model is off")
+      ->type_name("[NAME=]Y.npy");
   command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
   command->add_option("--records", flags->records, "use the first so many records only")
       ->type_name("N")

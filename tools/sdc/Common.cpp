@@ -88,6 +88,9 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("--batch", flags.batch, "size of a dynamic first dimension")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+  addPerInput(command, "--shape", flags.shapes,
+              "sizes of an input with dynamic dimensions, where the first is no batch or others are dynamic too")
+      ->type_name("[NAME=]6x1x3");
   addPassFlags(command, flags);
 }
 
@@ -169,6 +172,8 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
     SD_ASSIGN(options.weightScaleBits, weightScaleBitsOf(flags.weightScale));
   }
   if (flags.batch) model.batch = flags.batch;
+  for (const std::string &shape : flags.shapes)
+    SD_TRY(addShape(shape, model));
   for (const std::string &range : flags.inputRanges)
     SD_TRY(addInputRange(range, model));
   if (!std::isfinite(flags.approximationError))

@@ -26,10 +26,10 @@ void addTune(CLI::App &app, Action &action);
 struct ModelFlags {
   std::string model;
   std::int64_t scale = 1024;
-  std::int64_t weightScale = 0;                    // 0: not given
-  std::int64_t batch = 0;                          // 0: not given
-  int ring = 0, bound = 0;                         // likewise
-  std::vector<std::string> inputRanges, calibrate; // [NAME=]LO,HI and [NAME=]FILE
+  std::int64_t weightScale = 0;                            // 0: not given
+  std::int64_t batch = 0;                                  // 0: not given
+  int ring = 0, bound = 0;                                 // likewise
+  std::vector<std::string> shapes, inputRanges, calibrate; // [NAME=]6x1x3, [NAME=]LO,HI and [NAME=]FILE
   std::string network = "lan", ranges = "warn", reveal = "scores";
   std::int64_t minRecords = 100;
   double approximationError = 0x1p-8;

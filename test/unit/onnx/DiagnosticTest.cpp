@@ -65,7 +65,7 @@ TEST(Diagnostic, TwoComputedFactors) {
 
 TEST(Diagnostic, InputShapes) {
   EXPECT_THAT(problemsOf("y = Relu(x)", "float[N, H] x"),
-              HasSubstr("input 'x' has no fixed size along axis 1 ('H'); export the model with fixed shapes"));
+              HasSubstr("input 'x' has no fixed size along axis 1 ('H'); give its sizes: --shape x=NxH"));
   EXPECT_THAT(problemsOf("y = Relu(x)", "float[1, 0] x"), HasSubstr("input 'x' has size 0 along axis 1"));
   EXPECT_THAT(problemsOf("y = Relu(x)", "string[1, 4] x"), HasSubstr("input 'x' is declared as STRING"));
   EXPECT_THAT(problemsOf("y = Relu(x)", "float[1, 4] x", 13, {.batch = 3, .inputRange = {}}),
@@ -73,7 +73,7 @@ TEST(Diagnostic, InputShapes) {
   EXPECT_THAT(problemsOf("y = Relu(x)", "float[N, 4] x", 13, {.batch = 0, .inputRange = {}}), HasSubstr("at least 1"));
   EXPECT_THAT(problemsOf("s = Constant <value = int64[2] {1, 4}> () y = Reshape(x, s)", "float[N, 4] x", 13,
                          {.batch = 2, .inputRange = {}}),
-              HasSubstr("it fixes the batch to 1"));
+              HasSubstr("compile it with --batch 1"));
 }
 
 TEST(Diagnostic, GraphsThatAreNoGraphs) {
