@@ -202,14 +202,16 @@ Magnitude Magnitudes::rectified(const Op &op) const {
               mapped(x.high, [](double v) { return std::max(v, 0.0); }),
               {},
               {}};
-  const auto mean = [](double a, double v) {
-    if (v <= 0) return std::max(a, 0.0);
-    const double z = a / std::sqrt(v);
+  // Columns are not as independent as they are taken to be here, and no layer is trained to give nothing but zeros.
+  const auto alive = [](double a, double v) { return std::max(a, -std::sqrt(v)); };
+  const auto mean = [=](double centre, double v) {
+    if (v <= 0) return std::max(centre, 0.0);
+    const double a = alive(centre, v), z = a / std::sqrt(v);
     return a * 0.5 * std::erfc(-z / std::numbers::sqrt2) + std::sqrt(v / (2 * std::numbers::pi)) * std::exp(-z * z / 2);
   };
-  const auto square = [](double a, double v) {
-    if (v <= 0) return std::max(a, 0.0) * std::max(a, 0.0);
-    const double z = a / std::sqrt(v);
+  const auto square = [=](double centre, double v) {
+    if (v <= 0) return std::max(centre, 0.0) * std::max(centre, 0.0);
+    const double a = alive(centre, v), z = a / std::sqrt(v);
     return (a * a + v) * 0.5 * std::erfc(-z / std::numbers::sqrt2) +
            a * std::sqrt(v / (2 * std::numbers::pi)) * std::exp(-z * z / 2);
   };

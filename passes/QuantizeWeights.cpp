@@ -9,8 +9,9 @@
 namespace sd {
 
 namespace {
-constexpr double kCoarse = 0.02; // of a channel's weights, by their root of mean squares
-}
+constexpr double kCoarse = 0.02;    // of a channel's weights, by their root of mean squares
+constexpr double kTurnedOff = 1e-5; // of the largest channel
+} // namespace
 
 void Quantizer::noteRounding(const Op &op, const Tensor<float> &exact, int scale, std::optional<std::size_t> axis) {
   const auto split = axis ? reference::splitAt(exact.shape, static_cast<std::int64_t>(*axis))
@@ -24,8 +25,10 @@ void Quantizer::noteRounding(const Op &op, const Tensor<float> &exact, int scale
   if (context_.coarse.empty() || context_.coarse.back().where != describe(op))
     context_.coarse.push_back({.where = describe(op)});
   Coarseness *note = &context_.coarse.back();
+  // Behind equalise a channel far smaller than its layer's others is one that training has turned off.
+  const double least = *std::ranges::max_element(size) * kTurnedOff * kTurnedOff;
   for (std::size_t c = 0; c < size.size(); ++c) {
-    if (size[c] == 0) continue;
+    if (size[c] <= least) continue;
     const double part = std::sqrt(error[c] / size[c]);
     ++note->channels;
     note->coarse += part > kCoarse;

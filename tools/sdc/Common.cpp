@@ -83,14 +83,18 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->type_name("PASS");
 }
 
-void addModelFlags(CLI::App &command, ModelFlags &flags) {
-  command.add_option("model", flags.model, "the model: .onnx, .onnxtext, or .sdir (IR text)")->required();
+void addShapeFlags(CLI::App &command, ModelFlags &flags) {
   command.add_option("--batch", flags.batch, "size of a dynamic first dimension")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
   addPerInput(command, "--shape", flags.shapes,
               "sizes of an input with dynamic dimensions, where the first is no batch or others are dynamic too")
       ->type_name("[NAME=]6x1x3");
+}
+
+void addModelFlags(CLI::App &command, ModelFlags &flags) {
+  command.add_option("model", flags.model, "the model: .onnx, .onnxtext, or .sdir (IR text)")->required();
+  addShapeFlags(command, flags);
   addPassFlags(command, flags);
 }
 

@@ -40,6 +40,7 @@ struct ModelFlags {
 };
 void addModelFlags(CLI::App &command, ModelFlags &flags);
 void addPassFlags(CLI::App &command, ModelFlags &flags);
+void addShapeFlags(CLI::App &command, ModelFlags &flags);
 
 // A model on its way: the options of its passes, and what they left behind.
 struct Job {

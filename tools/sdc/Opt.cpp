@@ -45,6 +45,7 @@ void addOpt(CLI::App &app, Action &action) {
   command->add_flag("--list", flags->list, "print the passes");
   command->add_flag("--print-ranges", flags->ranges, "behind the module, what analyse-ranges found");
   command->add_option("-o,--output", flags->output, "where the module goes")->type_name("FILE")->capture_default_str();
+  addShapeFlags(*command, flags->model);
   addPassFlags(*command, flags->model);
   command->callback([flags, &action] { action = [flags] { return opt(*flags); }; });
 }

@@ -47,9 +47,6 @@ NETS = {
   a = Unsqueeze (x, axis)
   b = Conv <pads = [1, 0, 1, 0]> (a, w)
   y = Squeeze (b, axis)"""),
-    "flat": ("float[N, 3] x", "float[1, M] y", """
-  all = Constant <value = int64[2] {1, -1}> ()
-  y = Reshape (x, all)"""),
     "recurrent": ("float[T, 1, 2] x", "float[1, 1, 1] h", """
   w = Constant <value = float[1, 1, 2] {1, 2}> ()
   r = Constant <value = float[1, 1, 1] {0.5}> ()
