@@ -61,8 +61,8 @@ public:
       : options_(options), goal_(goal), start_(settingsOf(imported, options.passes)), module_(imported) {
     options_.passes.ranges = RangePolicy::Warn; // what the goal asks for is seen in the result
     const auto affordable = static_cast<std::size_t>(std::max(1.0, kTrialWork / workOf(imported)));
-    records_.assign(options.records.begin(),
-                    options.records.begin() + static_cast<std::ptrdiff_t>(std::min(options.records.size(), affordable)));
+    records_.assign(options.records.begin(), options.records.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                                           options.records.size(), affordable)));
     randomCount_ = std::min<std::size_t>(kRandomRecords, affordable);
     isRandom_ = records_.empty();
   }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kExpected = 24; // trials of a usual search
 constexpr int kLeastScaleBits = 5, kMostScaleBits = 14;
-constexpr int kBounds = 3; // the least may leave averages too little room
+constexpr int kBounds = 3;          // the least may leave averages too little room
 constexpr int kReach = 2;           // steps without gain after which a direction is left
 constexpr double kGain = 0.9;       // an error that falls to less than this part has become better
 constexpr double kEqualCost = 1.05; // differences that predictions do not resolve
@@ -167,8 +167,8 @@ private:
   // Least k with all that was proved, or measured, at most 2^k - 2^t; at least what the inputs' ranges need.
   int boundFor(const TrialResult &result, bool measured) const {
     double most = 1;
-    const double binding = std::ldexp(1.0, result.settings.boundBits.value_or(
-                                               defaultBoundBits(result.settings.ringBits)) - 1);
+    const double binding =
+        std::ldexp(1.0, result.settings.boundBits.value_or(defaultBoundBits(result.settings.ringBits)) - 1);
     for (auto &fact : result.ranges)
       if (fact.limit > binding && fact.limit < 2 * binding) // others are narrower, or the ring's own
         most = std::max(most, measured && fact.wasMeasured ? 2 * fact.measured : fact.proved);

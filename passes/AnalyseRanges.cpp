@@ -119,12 +119,12 @@ Expected<void> judgeMeasured(const RangeFact &fact, PassContext &context) {
 // Measured on too few records to count.
 std::string describeFew(const std::vector<RangeFact> &few, const PassContext &context) {
   const auto least = std::ranges::min_element(few, {}, &RangeFact::margin);
-  return fmt::format("{} not proved, and {} measured on {} {} alone, fewer than {} (--min-records): others may give larger "
-                     "values. The smallest margin is {:.1f} bits, of {}",
-                     few.size() == 1 ? "1 range is" : fmt::format("{} ranges are", few.size()),
-                     few.size() == 1 ? "was" : "were", context.recordsMeasured,
-                     context.recordsMeasured == 1 ? "record" : "records", context.options.minRecords, least->margin(),
-                     least->where);
+  return fmt::format(
+      "{} not proved, and {} measured on {} {} alone, fewer than {} (--min-records): others may give larger "
+      "values. The smallest margin is {:.1f} bits, of {}",
+      few.size() == 1 ? "1 range is" : fmt::format("{} ranges are", few.size()), few.size() == 1 ? "was" : "were",
+      context.recordsMeasured, context.recordsMeasured == 1 ? "record" : "records", context.options.minRecords,
+      least->margin(), least->where);
 }
 
 Expected<void> judge(const Module &module, PassContext &context) {
@@ -164,9 +164,10 @@ void warnOfInputs(const Module &module, PassContext &context) {
     const auto bound = static_cast<int>(op.attrs.i(Attr::Bound, module.ringBits - 2));
     const int scale = module.type(op.result).scale;
     if (std::ldexp(most, scale) >= std::ldexp(1.0, bound))
-      context.warnings.push_back(fmt::format("input '{}': values of {:g} and more, which its range admits, are refused at "
-                                             "run time: at scale 2^{} they are not below the bound 2^{}",
-                                             input.attrs.str(Attr::Name), std::ldexp(1.0, bound - scale), scale, bound));
+      context.warnings.push_back(
+          fmt::format("input '{}': values of {:g} and more, which its range admits, are refused at "
+                      "run time: at scale 2^{} they are not below the bound 2^{}",
+                      input.attrs.str(Attr::Name), std::ldexp(1.0, bound - scale), scale, bound));
   }
 }
 

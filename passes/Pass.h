@@ -25,7 +25,7 @@ struct PassOptions {
   std::optional<int> weightScaleBits; // w: weights of linear layers hold round(v 2^w); none: weightScaleOf()
   std::optional<int> boundBits;       // k where no bound is known: of truncations, comparisons and inputs
   bool privateNormalization = false;  // a leading normalisation of an input is the service's secret
-  bool roundOutputs = false;         // to the scale before they are opened
+  bool roundOutputs = false;          // to the scale before they are opened
   bool revealClass = false;           // open which class has the largest score, not the scores
   RangePolicy ranges = RangePolicy::Warn;
   std::int64_t minRecords = 100; // that a measured range needs
@@ -88,8 +88,8 @@ inline int maxTruncationOf(const Module &module, const PassOptions &options) {
 // Values carried at a scale finer than they need are to leave room for |y| < 64 below the bound.
 inline constexpr int kRoomBits = 6;
 
-// What a halved scale gives a product back: bits by which a value may be carried finer than it needs, to save a truncation,
-// without a smaller scale ever leaving less room than a larger one that truncates.
+// What a halved scale gives a product back: bits by which a value may be carried finer than it needs, to save a
+// truncation, without a smaller scale ever leaving less room than a larger one that truncates.
 inline constexpr int kSpareBits = 2;
 
 // log2 of the largest summand in front of a ReLU with turned channels (carry-batch-norm): a quarter of what a truncated

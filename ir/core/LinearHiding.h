@@ -3,8 +3,8 @@
 
 namespace sd {
 
-// What P1 sees of one inference is within statistical distance 2^-kHidingBits of what does not depend on the weights: the
-// service refuses weights that are too large for that, and then says so.
+// What P1 sees of one inference is within statistical distance 2^-kHidingBits of what does not depend on the weights:
+// the service refuses weights that are too large for that, and then says so.
 inline constexpr int kHidingBits = 40;
 // Distances grow by the square root of the number of inferences: after 10^6 of them 2^-30.03, rounded.
 inline constexpr int kHidingBitsAfterMillion = 30;

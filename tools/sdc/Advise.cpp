@@ -35,10 +35,11 @@ std::string adviceOn(const ModelFlags &flags, const Job &job) {
   std::string text = fmt::format("other settings, tried{}:\n{}", advice.note.empty() ? "" : " (" + advice.note + ")",
                                  trialTable(advice.tried, advice.best));
   if (advice.best)
-    text += fmt::format("* is: {}\n", commandLine(*flags.command, {.subcommand = "",
-                                                                  .left = {},
-                                                                  .added = advice.declared,
-                                                                  .settings = advice.tried[*advice.best].result.settings}));
+    text += fmt::format("* is: {}\n",
+                        commandLine(*flags.command, {.subcommand = "",
+                                                     .left = {},
+                                                     .added = advice.declared,
+                                                     .settings = advice.tried[*advice.best].result.settings}));
   if (job.calibration.empty() && options.passes.ranges != RangePolicy::Require)
     text += fmt::format("{}: --calibrate X.npy with at least {} records measures what is not proved\n",
                         advice.best ? "Or" : "No setting proves all", options.passes.minRecords);

@@ -27,7 +27,7 @@ void append(std::string &line, const CLI::Option &option) {
       line += " -" + option.get_snames()[0] + ' ' + quoted(value);
     } else { // a value may begin with a minus
       line += ' ' + (value.starts_with('-') ? option.get_name() + '=' + quoted(value)
-                                           : option.get_name() + ' ' + quoted(value));
+                                            : option.get_name() + ' ' + quoted(value));
     }
   }
 }

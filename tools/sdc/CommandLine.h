@@ -8,10 +8,10 @@
 namespace sd::tool {
 
 struct Rewritten {
-  std::string subcommand;              // in place of its own, if not empty
-  std::vector<std::string> left;       // options to leave out
-  std::vector<std::string> added;      // words to add
-  std::optional<Settings> settings;    // in place of those that were typed
+  std::string subcommand;           // in place of its own, if not empty
+  std::vector<std::string> left;    // options to leave out
+  std::vector<std::string> added;   // words to add
+  std::optional<Settings> settings; // in place of those that were typed
 };
 
 // "sdc compile net.onnx --input-range=0,1 --scale 512", quoted for a shell where that is needed.

@@ -107,10 +107,10 @@ Expected<void> tune(const Flags &flags) {
   }
   if (!found.best) return fail("no setting gives a program; as given: {}", found.tried.front().result.refusal);
   const TrialResult &best = found.tried[*found.best].result;
-  std::string text = fmt::format("{} of {} records{}; times for {} ms round trip, {:g} Mbit/s\n", count * batch,
-                                 runs * batch, count < runs ? " (--records)" : "",
-                                 options.passes.network.roundTripSeconds * 1e3,
-                                 options.passes.network.bitsPerSecond * 1e-6);
+  std::string text =
+      fmt::format("{} of {} records{}; times for {} ms round trip, {:g} Mbit/s\n", count * batch, runs * batch,
+                  count < runs ? " (--records)" : "", options.passes.network.roundTripSeconds * 1e3,
+                  options.passes.network.bitsPerSecond * 1e-6);
   if (options.labels)
     text += "float accuracy " + percentOf(best.comparison->floatRight, best.comparison->records) + '\n';
   text += trialTable(found.tried, found.best) + verdict(best, options) + '\n' +

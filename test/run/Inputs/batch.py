@@ -20,6 +20,8 @@ import time
 
 import numpy
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # or children of a background job would ignore it
+
 case, sd_run, program, records, folder = sys.argv[1:]
 shutil.rmtree(folder, ignore_errors=True)
 os.makedirs(folder)

@@ -82,7 +82,7 @@ def run(prepare, count, kill=None):
         codes[party] = process.wait(60)
         said[party] = text(log)
         log.close()
-        check(codes[party] in (0, 1, -9), f"party {party} ended with {codes[party]}: {said[party]}")
+        check(codes[party] in (0, 5, 6, -9), f"party {party} ended with {codes[party]}: {said[party]}")
     names = {party: re.findall(r"using stored inference (\S+)", said[party]) for party in said}
     for party in used:
         used[party] += names[party]

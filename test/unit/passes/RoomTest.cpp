@@ -82,9 +82,8 @@ bool isProved(const Network &network, float size, int scaleBits, const Arithmeti
   LowerOptions options{defaultPipeline(), {}};
   options.manager.stopAfter = "analyse-ranges";
   const auto lowered = lower(std::move(module), options, context);
-  return lowered && std::ranges::all_of(context.ranges, [](const RangeFact &fact) {
-           return fact.basis == RangeFact::Basis::Proved;
-         });
+  return lowered && std::ranges::all_of(context.ranges,
+                                        [](const RangeFact &fact) { return fact.basis == RangeFact::Basis::Proved; });
 }
 
 class Room : public ::testing::TestWithParam<Before> {};

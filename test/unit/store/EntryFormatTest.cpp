@@ -36,7 +36,7 @@ TEST(EntryHeader, hasTheDocumentedLayout) {
     for (std::size_t i = from; i < to; ++i)
       ASSERT_EQ(bytes[i], value) << i;
   };
-  EXPECT_EQ(bytes[8] | bytes[9] << 8, 1);
+  EXPECT_EQ(bytes[8] | bytes[9] << 8, 2);
   EXPECT_EQ(bytes[10], 1);
   EXPECT_EQ(bytes[12], 0x0d);
   EXPECT_EQ(bytes[16], 0x88);
