@@ -52,8 +52,8 @@ TEST(EntryHeader, hasTheDocumentedLayout) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->encode(), bytes);
   auto newer = bytes;
-  newer[8] = 2;
-  EXPECT_THAT(EntryHeader::decode(newer).error().message, HasSubstr("version 2; this release knows version 1"));
+  newer[8] = 3;
+  EXPECT_THAT(EntryHeader::decode(newer).error().message, HasSubstr("version 3; this release knows version 2"));
 }
 
 TEST(StoreKey, refusesEveryDamagedByte) {
