@@ -79,8 +79,7 @@ Expected<void> tune(const Flags &flags) {
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data, flags.model.tables));
   std::optional<Tensor<float>> labels;
   const std::size_t runs = records.size();
-  const Shape &first = records.front().begin()->second.shape;
-  const std::size_t batch = first.empty() ? 1 : static_cast<std::size_t>(first[0]);
+  const auto batch = static_cast<std::size_t>(recordsInRun(job.imported));
   if (!flags.labels.empty()) {
     SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, runs * batch));
   }

@@ -1,5 +1,5 @@
 # Random networks with unscaled inputs, tiny and large weights a channel, and normalisation anywhere, with records:
-#   generate.py FOLDER COUNT SEED     writes FOLDER/0000/{model.onnx,x.npy,range} and so on
+#   generate.py FOLDER COUNT SEED     writes FOLDER/0000/{model.onnx,x.npy,shape,range} and so on
 import os
 import sys
 
@@ -175,6 +175,8 @@ def main(folder, count, seed):
         onnx.save(network.model(), os.path.join(path, "model.onnx"))
         records = rng.uniform(network.low, network.high, [RECORDS] + network.input[1:])
         np.save(os.path.join(path, "x.npy"), np.clip(records.astype("f"), network.low, network.high))
+        with open(os.path.join(path, "shape"), "w") as file: # of one record
+            file.write(",".join(map(str, network.input)))
         with open(os.path.join(path, "range"), "w") as file:
             file.write(f"{network.low},{network.high}")
 

@@ -1,4 +1,4 @@
-// What onnxruntime gives for the records of each FOLDER/*/x.npy: FOLDER/*/y.npy, one record after another.
+// What onnxruntime gives for the records of each FOLDER/*/x.npy: FOLDER/*/y.npy, one record after another, in one line.
 //   NODE_PATH=.../node_modules node reference.cjs FOLDER
 const fs = require("fs");
 const path = require("path");
@@ -27,19 +27,22 @@ async function main(folder) {
   for (const name of fs.readdirSync(folder).sort()) {
     const at = (file) => path.join(folder, name, file);
     if (!fs.existsSync(at("model.onnx"))) continue;
-    const session = await ort.InferenceSession.create(at("model.onnx"), { graphOptimizationLevel: "disabled" });
-    const { shape, data } = readNpy(at("x.npy"));
-    const each = data.length / shape[0];
-    const outputs = [];
-    let dims;
-    for (let i = 0; i < shape[0]; ++i) {
-      const x = new ort.Tensor("float32", data.slice(i * each, (i + 1) * each), [1, ...shape.slice(1)]);
-      const y = (await session.run({ [session.inputNames[0]]: x }))[session.outputNames[0]];
-      outputs.push(...y.data);
-      dims = y.dims;
+    try {
+      const session = await ort.InferenceSession.create(at("model.onnx"), { graphOptimizationLevel: "disabled" });
+      const { shape, data } = readNpy(at("x.npy"));
+      const record = fs.readFileSync(at("shape"), "utf8").split(",").map(Number);
+      const each = record.reduce((a, b) => a * b, 1);
+      const outputs = [];
+      for (let from = 0; from < data.length; from += each) {
+        const x = new ort.Tensor("float32", data.slice(from, from + each), record);
+        const y = (await session.run({ [session.inputNames[0]]: x }))[session.outputNames[0]];
+        outputs.push(...y.data);
+      }
+      writeNpy(at("y.npy"), [outputs.length], Float32Array.from(outputs));
+      await session.release();
+    } catch (error) {
+      console.log(`skipped  ${path.join(folder, name)}: onnxruntime: ${error.message.split("\n")[0].slice(0, 150)}`);
     }
-    writeNpy(at("y.npy"), [shape[0], ...dims.slice(1)], Float32Array.from(outputs));
-    await session.release();
   }
 }
 

@@ -9,7 +9,12 @@ work=$root/build/random-networks
 mkdir -p "$work"
 [[ -d $work/node_modules/onnxruntime-node ]] ||
   npm install --prefix "$work" --no-save --no-audit --no-fund --ignore-scripts onnxruntime-node
-rm -rf "$work/networks"
-/usr/bin/python3 "$here/generate.py" "$work/networks" "${1:-300}" "${2:-1}"
-NODE_PATH=$work/node_modules node "$here/reference.cjs" "$work/networks"
-/usr/bin/python3 "$here/compare.py" "$sdc" "$work/networks"
+status=0
+for kind in variants networks; do # the importer op by op, then whole networks in fixed point
+  rm -rf "${work:?}/$kind"
+  [[ $kind = variants ]] && script=variants.py flag=--import || script=generate.py flag=
+  /usr/bin/python3 "$here/$script" "$work/$kind" "${1:-300}" "${2:-1}"
+  NODE_PATH=$work/node_modules node "$here/reference.cjs" "$work/$kind" 2>/dev/null
+  /usr/bin/python3 "$here/compare.py" "$sdc" "$work/$kind" $flag || status=1
+done
+exit $status
