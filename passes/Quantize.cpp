@@ -322,9 +322,11 @@ void Quantizer::lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float
     // A public bound, so that the comparison behind stays narrow.
     const int bits = turnedSummandBits(k_, s_) + scaleOf(x);
     for (float v : constant.data)
-      if (!(std::abs(std::ldexp(v, scaleOf(x))) <= std::ldexp(1.0, bits)))
-        return complaints_.add(op, "adds {:g} before a ReLU with turned channels, where at most 2^{} is possible", v,
-                               turnedSummandBits(k_, s_));
+      if (!(std::abs(std::ldexp(v, scaleOf(x))) <= std::ldexp(1.0, bits))) { // the ops that follow are lowered too
+        complaints_.add(op, "adds {:g} before a ReLU with turned channels, where at most 2^{} is possible", v,
+                        turnedSummandBits(k_, s_));
+        break;
+      }
     attrs.set(Attr::Bound, std::int64_t{std::clamp(bits, 0, k_)});
   }
   define(op, append(op, OpKind::ShareAddW, {x, weights(op, constant, scaleOf(x))}, std::move(attrs)));
