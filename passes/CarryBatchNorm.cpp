@@ -84,11 +84,11 @@ struct Match {
   std::vector<std::size_t> linearOps;
 };
 
-std::optional<Match> match(const Graph &graph, const Op &op, int scaleBits) {
+std::optional<Match> match(const Graph &graph, const Op &op, int scaleBits, int boundBits) {
   if (op.kind != OpKind::BatchNorm || !graph.hasOneUser(op.result) || graph.constant(op.operands[0]))
     return std::nullopt;
   // Columns of a record beyond the scale's own range may need several scales, which a product gives them.
-  if (enteredScale(graph, op.operands[0], scaleBits) < scaleBits) return std::nullopt;
+  if (enteredScale(graph, op.operands[0], scaleBits, boundBits) < scaleBits) return std::nullopt;
   for (int i = 1; i < 5; ++i)
     if (!graph.constant(op.operands[i])) return std::nullopt;
   Match found{graph.users[op.result][0], {}};
@@ -124,7 +124,7 @@ Expected<Module> carryBatchNorm(const Module &module, PassContext &context) {
       shape[1] = static_cast<std::int64_t>(values.size());
       return rewriter.builder.constant({shape, values}, op.source);
     };
-    if (const auto found = match(graph, op, context.options.scaleBits)) {
+    if (const auto found = match(graph, op, context.options.scaleBits, boundBitsOf(module, context.options))) {
       const ValueId x = op.operands[0];
       if (!sizes) sizes.emplace(graph);
       const Compact typical = hullAlongAxis(sizes->typicalOf(x), 1);

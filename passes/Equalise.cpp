@@ -148,7 +148,7 @@ private:
 
   // About the scale that quantize will give a value.
   int scaleOf(const Op &op, Place place) const {
-    if (place != Place::Private) return enteredScale(graph_, op.result, options_.scaleBits);
+    if (place != Place::Private) return enteredScale(graph_, op.result, options_.scaleBits, bound_);
     if (op.kind == OpKind::AvgPool) return scales_[op.operands[0]] + static_cast<int>(op.attrs.i(Attr::Shift, 0)) / 2;
     const bool keeps =
         isMove(op.kind) || op.kind == OpKind::MaxPool || op.kind == OpKind::Relu || op.kind == OpKind::Pad;

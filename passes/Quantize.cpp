@@ -46,7 +46,7 @@ ValueId Quantizer::entered(ValueId value, int scale) {
 }
 
 ValueId Quantizer::share(ValueId value) {
-  if (shares_[value] == kNoValue) shares_[value] = entered(value, enteredScale(graph_, value, s_));
+  if (shares_[value] == kNoValue) shares_[value] = entered(value, enteredScale(graph_, value, s_, k_));
   return shares_[value];
 }
 

@@ -28,15 +28,35 @@ std::optional<int> integerBits(const Graph &graph, ValueId value) {
   return std::clamp(static_cast<int>(std::ceil(std::log2(most))), -16, 40);
 }
 
+bool meetsRelu(const Graph &graph, ValueId value) {
+  return std::ranges::any_of(graph.users[value], [&](std::size_t user) {
+    const Op &op = graph.module.ops[user];
+    return op.kind == OpKind::Relu || (isMove(op.kind) && meetsRelu(graph, op.result));
+  });
+}
+
+// Whether a value is compared with numbers of the model, such as the limits of a Clip, before any product. It is then
+// as precise as all others, whatever its range, since what is left of it may be small.
+bool meetsNumber(const Graph &graph, ValueId value) {
+  return std::ranges::any_of(graph.users[value], [&](std::size_t user) {
+    const Op &op = graph.module.ops[user];
+    if (op.kind == OpKind::Piecewise) return !isHomogeneous(op);
+    if (op.kind == OpKind::Add || op.kind == OpKind::Sub) return affineOf(graph, op) && meetsRelu(graph, op.result);
+    const bool goesOn = isMove(op.kind) || op.kind == OpKind::MaxPool || op.kind == OpKind::Relu;
+    return goesOn && meetsNumber(graph, op.result);
+  });
+}
+
 } // namespace
 
-int enteredScale(const Graph &graph, ValueId value, int scaleBits) {
+int enteredScale(const Graph &graph, ValueId value, int scaleBits, int boundBits) {
   const int bits = integerBits(graph, value).value_or(0);
+  if (bits > kEnteredBits && meetsNumber(graph, value)) return std::min(scaleBits, boundBits - 1 - bits);
   return scaleBits - (bits < 0 ? bits - std::min(-bits, kEnteredBits) : std::max(bits - kEnteredBits, 0));
 }
 
 std::vector<int> enteredScales(const Graph &graph, ValueId value, int scaleBits, int boundBits) {
-  std::vector<int> scales{enteredScale(graph, value, scaleBits)};
+  std::vector<int> scales{enteredScale(graph, value, scaleBits, boundBits)};
   const Shape &shape = graph.module.type(value).shape;
   const int bits = integerBits(graph, value).value_or(0);
   if (shape.size() != 2 || shape[1] > kMostColumns || bits <= kEnteredBits) return scales;

@@ -8,8 +8,9 @@
 namespace sd {
 
 // A value is entered with about two bits more than the scale has for its declared range, [-4, 4] if there is none: its
-// scale falls by a bit with each doubling of the range, and rises with each halving.
-int enteredScale(const Graph &graph, ValueId value, int scaleBits);
+// scale falls by a bit with each doubling of the range, and rises with each halving. One that meets a number of the
+// model before any product has the scale itself, as far as the bound leaves room.
+int enteredScale(const Graph &graph, ValueId value, int scaleBits, int boundBits);
 
 // Columns of a record may be of very different sizes, and only the weights tell: short ones are entered at several
 // scales, from which the service takes, column by column, the one that suits its weight. The scales, coarsest first;

@@ -88,14 +88,10 @@ void addCheck(CLI::App &app, Action &action) {
   auto *command = app.add_subcommand("check", "compare the fixed-point model with the float one on data");
   auto flags = std::make_shared<Flags>();
   addModelFlags(*command, flags->model);
-  addPerInput(*command, "--data", flags->data,
-              "records, along the first dimension; NAME=FILE if there are several inputs")
-      ->required()
-      ->type_name("[NAME=]X.npy");
+  addRecordFlags(*command, flags->data, flags->labels);
   addPerInput(*command, "--expected", flags->expected,
               "what another implementation gives for them: says how far the imported model is off")
       ->type_name("[NAME=]Y.npy");
-  command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
   command->add_option("--records", flags->records, "use the first so many records only")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));

@@ -24,6 +24,13 @@ CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector
   return command.add_option(name, values, help)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+void addRecordFlags(CLI::App &command, std::vector<std::string> &data, std::string &labels) {
+  addPerInput(command, "--data", data, "records, along the first dimension; NAME=FILE if there are several inputs")
+      ->required()
+      ->type_name("[NAME=]X.npy");
+  command.add_option("--labels", labels, "their classes")->type_name("Y.npy");
+}
+
 void addPassFlags(CLI::App &command, ModelFlags &flags) {
   flags.command = &command;
   command.add_option("--scale", flags.scale, "activations hold round(v N); a power of two from 2 to 65536")

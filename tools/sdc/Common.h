@@ -66,6 +66,9 @@ Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std:
 // One class for each record.
 Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records);
 
+// --data and --labels of what runs a model on records.
+void addRecordFlags(CLI::App &command, std::vector<std::string> &data, std::string &labels);
+
 // An option that is given once for each input.
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
                          const std::string &help);

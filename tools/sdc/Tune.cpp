@@ -123,11 +123,7 @@ void addTune(CLI::App &app, Action &action) {
   auto *command = app.add_subcommand("tune", "search the settings on data: accuracy, ranges, costs, and what to take");
   auto flags = std::make_shared<Flags>();
   addModelFlags(*command, flags->model);
-  addPerInput(*command, "--data", flags->data,
-              "records, along the first dimension; NAME=FILE if there are several inputs")
-      ->required()
-      ->type_name("[NAME=]X.npy");
-  command->add_option("--labels", flags->labels, "their classes")->type_name("Y.npy");
+  addRecordFlags(*command, flags->data, flags->labels);
   command->add_option("--records", flags->records, "use so many records, evenly spaced; left out, what takes seconds")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));

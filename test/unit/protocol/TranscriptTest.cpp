@@ -63,6 +63,22 @@ struct View {
   std::vector<std::size_t> words; // leading words an element of each message
 };
 
+// The messages of one entry on values under masks of the test's choice; none if it could not be made.
+template <class R>
+Messages messagesUnder(const PlanEntry &entry, const std::vector<R> &values, const std::vector<R> &masks,
+                       std::uint64_t seed) {
+  Dealt<R> dealt = deal<R>(entry, {masks}, seed);
+  const auto y = masked(values, masks);
+  const Plan plan = planOf<R>({entry});
+  ServiceBundle<R> serviceBundle(plan);
+  ClientBundle<R> clientBundle(plan);
+  if (!serviceBundle.put(0, std::move(dealt.service)) || !clientBundle.put(0, std::move(dealt.client))) return {};
+  auto service = makeServiceOp<R>(plan, 0, serviceBundle, std::vector<const MaskedTensor<R> *>{&y}, nullptr);
+  auto client = makeClientOp<R>(plan, 0, clientBundle, {}, nullptr);
+  if (!service || !client) return {};
+  return passMessages(**service, **client);
+}
+
 template <class R>
 class Transcripts : public testing::Test {};
 TYPED_TEST_SUITE(Transcripts, Rings);
@@ -97,17 +113,8 @@ TYPED_TEST(Transcripts, hideTheMasks) {
   using R = TypeParam;
   const PlanEntry entry = entryOf(EntryKind::Compare, kCount, evenShape(10, 30, 3, 3));
   const std::vector<R> zero(kCount, 0), values(kCount, 1 << 20);
-  Dealt<R> dealt = deal<R>(entry, {zero}, 5);
-  const auto y = masked(values, zero);
-  const Plan plan = planOf<R>({entry});
-  ServiceBundle<R> serviceBundle(plan);
-  ClientBundle<R> clientBundle(plan);
-  ASSERT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
-  ASSERT_TRUE(clientBundle.put(0, std::move(dealt.client)));
-  auto service = makeServiceOp<R>(plan, 0, serviceBundle, std::vector<const MaskedTensor<R> *>{&y}, nullptr);
-  auto client = makeClientOp<R>(plan, 0, clientBundle, {}, nullptr);
-  ASSERT_TRUE(service && client);
-  const Messages messages = passMessages(**service, **client);
+  const Messages messages = messagesUnder<R>(entry, values, zero, 5);
+  ASSERT_EQ(messages.size(), 4u);
   checkMessage<R>(messages[1], kCount, 0, "message 1");
   checkMessage<R>(messages[3], kCount, 1, "message 3");
 }
@@ -155,17 +162,8 @@ TYPED_TEST(Transcripts, doNotShowHowAValueIsRounded) {
       for (std::size_t k = 0; k < 3; ++k)
         secrets[k][i / 64] |= std::uint64_t{bits[k]} << (i % 64);
     }
-    Dealt<R> dealt = deal<R>(entry, {r}, 6);
-    const auto y = masked(values, r);
-    const Plan plan = planOf<R>({entry});
-    ServiceBundle<R> serviceBundle(plan);
-    ClientBundle<R> clientBundle(plan);
-    ASSERT_TRUE(serviceBundle.put(0, std::move(dealt.service)));
-    ASSERT_TRUE(clientBundle.put(0, std::move(dealt.client)));
-    auto service = makeServiceOp<R>(plan, 0, serviceBundle, std::vector<const MaskedTensor<R> *>{&y}, nullptr);
-    auto client = makeClientOp<R>(plan, 0, clientBundle, {}, nullptr);
-    ASSERT_TRUE(service && client);
-    const Messages messages = passMessages(**service, **client);
+    const Messages messages = messagesUnder<R>(entry, values, r, 6);
+    ASSERT_EQ(messages.size(), 4u);
     std::vector<std::vector<std::uint64_t>> seen, own{std::vector<std::uint64_t>(kCount / 64)};
     for (std::size_t k = 0; k < messages.size(); ++k) {
       const bool words = k + 1 == messages.size() || (k == 0 && kind == EntryKind::Compare);
