@@ -42,11 +42,25 @@ struct Rows {
 
 // The class an output names: its first one behind an argmax or argtopk, whether its only element is above one half or
 // zero, else the largest.
-std::int64_t classOf(const std::vector<float> &values, OpKind last) {
+std::int64_t classOf(std::span<const float> values, OpKind last) {
   if (namesClasses(last)) return std::llround(values[0]);
   if (values.size() == 1) return values[0] > (last == OpKind::Sigmoid ? 0.5f : 0.0f);
   return std::ranges::max_element(values) - values.begin();
 }
+
+// What a record's output decides: one class, or each finding of those above their thresholds.
+struct Decider {
+  OpKind last;
+  std::span<const double> thresholds; // empty: no findings
+
+  std::vector<std::int64_t> decide(std::span<const float> values) const {
+    if (thresholds.empty()) return {classOf(values, last)};
+    std::vector<std::int64_t> decisions;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      decisions.push_back(values[i] > thresholds[i % thresholds.size()]);
+    return decisions;
+  }
+};
 
 // The op that makes an output, seen through moves, and through sums and products that make labels of positions.
 OpKind opBehind(const Module &module, std::size_t output) {
@@ -162,16 +176,23 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
   while (named < imported.ops.back().operands.size() && !namesClasses(opBehind(imported, named)))
     ++named;
   named %= imported.ops.back().operands.size();
-  const OpKind last = opBehind(imported, named);
+  Decider exactly{opBehind(imported, named), {}};
+  if (options.thresholds)
+    if (const auto found = options.thresholds->find(imported.ops.back().attrs.strings(Attr::Names)[named]);
+        found != options.thresholds->end())
+      exactly.thresholds = found->second;
+  Decider roughly = exactly;
+  constexpr double kHalf[] = {0.5};
+  if (!options.scores && !exactly.thresholds.empty()) roughly.thresholds = kHalf; // decided already
   for (auto &outcome : outcomes)
     for (std::int64_t row = 0; row < rows.count; ++row, ++sum.records) {
-      const std::int64_t exact = classOf(rows.of(outcome.exact.outputs[named], named, row), last),
-                         fixed = classOf(rows.of(outcome.fixed.outputs[named], named, row), last);
-      sum.same += exact == fixed;
+      const auto wanted = exactly.decide(rows.of(outcome.exact.outputs[named], named, row)),
+                 got = roughly.decide(rows.of(outcome.fixed.outputs[named], named, row));
+      sum.same += wanted == got;
       if (!options.labels) continue;
       const auto label = std::llround(options.labels->data[sum.records]);
-      sum.floatRight += exact == label;
-      sum.fixedRight += fixed == label;
+      sum.floatRight += wanted[0] == label;
+      sum.fixedRight += got[0] == label;
     }
   if (options.expected) {
     SD_ASSIGN(sum.importMost, importError(imported, outcomes, *options.expected));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ir/Module.h"
 
@@ -17,6 +18,8 @@ struct CompareOptions {
   bool scores = true;                    // else the lowered module opens classes, whose values are no scores
   // What another implementation says of outputs by name, record after record.
   const std::map<std::string, Tensor<float>> *expected = nullptr;
+  // PassOptions::thresholds: a record of findings is of the same class if each of them is decided alike.
+  const std::map<std::string, std::vector<double>> *thresholds = nullptr;
 };
 
 struct Comparison {

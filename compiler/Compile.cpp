@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "compiler/onnx/Import.h"
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
 
@@ -48,7 +47,8 @@ Expected<Module> loadText(const std::filesystem::path &path) {
 }
 
 Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {
-  const ImportOptions import{options.batch, options.inputRange, options.inputRanges, options.remarks, options.shapes};
+  const ImportOptions import{options.batch,   options.inputRange, options.inputRanges,
+                             options.remarks, options.shapes,     options.facts};
   std::vector<ImportProblem> problems;
   Expected<Module> module = fail("");
   if (path.extension() == ".onnxtext") {

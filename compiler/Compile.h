@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "compiler/onnx/Import.h"
 #include "passes/PassManager.h"
 
 namespace sd {
@@ -15,6 +16,7 @@ struct ModelOptions {
   std::map<std::string, std::pair<double, double>> inputRanges; // of single inputs, in its place
   std::optional<int> ringBits;                                  // isRingBits(); else the module's own, and 32 for ONNX
   std::vector<std::string> *remarks = nullptr; // takes what the program gives other than the model says
+  ModelFacts *facts = nullptr;                 // takes what the file says beside its graph
 };
 
 // Reads a model by its name's ending: .onnx, .onnxtext, or .sdir (the IR's text); by its beginning for other endings.

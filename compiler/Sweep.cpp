@@ -9,12 +9,14 @@ namespace {
 
 constexpr std::size_t kExpected = 24; // trials of a usual search
 constexpr int kLeastScaleBits = 5, kMostScaleBits = 14;
-constexpr int kBounds = 3;          // the least may leave averages too little room
-constexpr int kReach = 2;           // steps without gain after which a direction is left
-constexpr double kGain = 0.9;       // an error that falls to less than this part has become better
-constexpr double kEqualCost = 1.05; // differences that predictions do not resolve
+constexpr int kBounds = 3;             // the least may leave averages too little room
+constexpr int kReach = 2;              // steps without gain after which a direction is left
+constexpr double kGain = 0.9;          // an error that falls to less than this part has become better
+constexpr double kEqualSeconds = 1.05; // differences that predictions do not resolve
+constexpr double kEqualBytes = 1.25;   // and that nobody minds
 
 double secondsOf(const TrialResult &result) { return result.online + result.offline; }
+double bytesOf(const TrialResult &result) { return static_cast<double>(result.onlineBytes + result.offlineBytes); }
 
 double errorOf(const TrialResult &result) { // of classes where nothing else is to be seen
   const Comparison &comparison = *result.comparison;
@@ -74,12 +76,15 @@ private:
       least = std::min(least, classOf(each.result, options_));
     if (least == 100) return std::nullopt;
     const auto candidate = [&](const Tried &t) { return classOf(t.result, options_) == least; };
-    double cheapest = HUGE_VAL;
+    double seconds = HUGE_VAL, bytes = HUGE_VAL;
     for (auto &each : tried_)
-      if (candidate(each)) cheapest = std::min(cheapest, secondsOf(each.result));
+      if (candidate(each)) seconds = std::min(seconds, secondsOf(each.result));
+    const auto quick = [&](const Tried &t) { return candidate(t) && secondsOf(t.result) <= seconds * kEqualSeconds; };
+    for (auto &each : tried_)
+      if (quick(each)) bytes = std::min(bytes, bytesOf(each.result));
     std::optional<std::size_t> found;
     for (std::size_t i = 0; i < tried_.size(); ++i) {
-      if (!candidate(tried_[i]) || secondsOf(tried_[i].result) > cheapest * kEqualCost) continue;
+      if (!quick(tried_[i]) || bytesOf(tried_[i].result) > bytes * kEqualBytes) continue;
       if (!found || errorOf(tried_[i].result) < errorOf(tried_[*found].result)) found = i;
     }
     return found;

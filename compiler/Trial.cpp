@@ -56,7 +56,9 @@ Expected<void> fill(const Module &imported, const TrialOptions &options, TrialRe
   if (!lowered) return tl::unexpected(lowered.error());
   if (!options.records.empty()) {
     SD_ASSIGN(result.comparison, compare(imported, *lowered, options.records,
-                                         {.labels = options.labels, .scores = !options.passes.revealClass}));
+                                         {.labels = options.labels,
+                                          .scores = !options.passes.revealClass,
+                                          .thresholds = &options.passes.thresholds}));
   }
   if (!options.cost) return {};
   SD_ASSIGN(const Compiled compiled, generate(*lowered));

@@ -27,16 +27,19 @@ std::int64_t publicBound(const Module &module, const Op &op, double magnitude) {
 }
 
 // A smaller bound narrows what follows: walks until nothing changes.
-void tightenBounds(Module &module) {
+void tightenBounds(Module &module, const ColumnRanges &columns) {
   for (bool changed = true; changed;) {
     changed = false;
     std::vector<std::pair<std::size_t, std::int64_t>> bounds;
-    walkIntervals(module, Knowledge::Public, [&](std::size_t i, double magnitude) {
-      const Op &op = module.ops[i];
-      if (!op.attrs.has(Attr::Bound)) return;
-      if (const auto bound = publicBound(module, op, magnitude); bound < op.attrs.i(Attr::Bound))
-        bounds.emplace_back(i, bound);
-    });
+    walkIntervals(
+        module, Knowledge::Public,
+        [&](std::size_t i, double magnitude) {
+          const Op &op = module.ops[i];
+          if (!op.attrs.has(Attr::Bound)) return;
+          if (const auto bound = publicBound(module, op, magnitude); bound < op.attrs.i(Attr::Bound))
+            bounds.emplace_back(i, bound);
+        },
+        columns);
     for (auto &[i, bound] : bounds) {
       module.ops[i].attrs.set(Attr::Bound, bound);
       changed = true;
@@ -175,18 +178,22 @@ void warnOfInputs(const Module &module, PassContext &context) {
 
 Expected<Module> analyseRanges(const Module &module, PassContext &context) {
   Module result = module;
-  tightenBounds(result);
+  const ColumnRanges &columns = context.options.columnRanges;
+  tightenBounds(result, columns);
 
   std::vector<std::optional<RangeFact>> facts(result.ops.size());
-  walkIntervals(result, Knowledge::Weights, [&](std::size_t i, double magnitude) {
-    const Op &op = result.ops[i];
-    RangeFact fact;
-    fact.where = describe(op);
-    fact.limit = limitOf(op, result.ringBits);
-    fact.proved = magnitude;
-    fact.scale = result.type(op.operands[0]).scale;
-    facts[i] = fact;
-  });
+  walkIntervals(
+      result, Knowledge::Weights,
+      [&](std::size_t i, double magnitude) {
+        const Op &op = result.ops[i];
+        RangeFact fact;
+        fact.where = describe(op);
+        fact.limit = limitOf(op, result.ringBits);
+        fact.proved = magnitude;
+        fact.scale = result.type(op.operands[0]).scale;
+        facts[i] = fact;
+      },
+      columns);
   context.recordsMeasured = 0;
   SD_TRY(measure(result, context, facts));
   context.ranges.clear();

@@ -1,8 +1,10 @@
 // Sums with and products by constants beside a linear op go into its weights and bias.
 #include <algorithm>
-#include <iterator>
+#include <cmath>
 
 #include "passes/FoldBackward.h"
+#include "passes/Intervals.h"
+#include "passes/Linear.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
 
@@ -89,7 +91,8 @@ Expected<Module> foldForward(Module module, Which which) {
     if (which == Which::NotNormalization)
       folds = opsThatFoldForward(graph, places);
     else
-      std::ranges::transform(places, std::back_inserter(folds), [](Place place) { return place == Place::Prefix; });
+      for (std::size_t i = 0; i < places.size(); ++i)
+        folds.push_back(places[i] == Place::Prefix && !isRangeScaling(graph, module.ops[i]));
     Rewriter rewriter(module);
     for (auto &op : module.ops) {
       bool done = false;
@@ -109,6 +112,36 @@ Expected<Module> foldForward(Module module, Which which) {
   return module;
 }
 
+// (x - m) / h with m and h by each column's declared range, which the hospital computes, and h y + m behind it, which
+// is private and folds into what follows: so columns of any size enter with the precision that the scale has.
+Module withColumnsScaled(const Module &module, const ColumnRanges &columns) {
+  Rewriter rewriter(module);
+  for (auto &op : module.ops) {
+    rewriter.clone(op);
+    const auto found = op.kind == OpKind::Input ? columns.find(op.attrs.str(Attr::Name)) : columns.end();
+    if (found == columns.end()) continue;
+    Shape shape = module.type(op.result).shape;
+    if (shape.size() > 1) shape[0] = 1;
+    Tensor<float> middle(shape), half(shape), inverse(shape);
+    for (std::size_t i = 0; i < half.data.size(); ++i) {
+      const auto &[low, high] = found->second[i];
+      const double width = (high - low) / 2;
+      middle.data[i] = static_cast<float>(low + width);
+      half.data[i] = static_cast<float>(width > 0 ? std::exp2(std::ceil(std::log2(width))) : 1); // its inverse is exact
+      inverse.data[i] = 1 / half.data[i];
+    }
+    const auto apply = [&](OpKind kind, ValueId x, Tensor<float> constant, std::string_view source) {
+      const ValueId by = rewriter.builder.constant(std::move(constant), std::string(source));
+      return rewriter.builder.create(kind, {x, by}, {}, op.source);
+    };
+    ValueId x = apply(OpKind::Sub, rewriter[op.result], middle, kDeclaredRanges);
+    x = apply(OpKind::Mul, x, inverse, kDeclaredRanges);
+    x = apply(OpKind::Mul, x, half, op.source);
+    rewriter.map(op.result, apply(OpKind::Add, x, middle, op.source));
+  }
+  return rewriter.finish();
+}
+
 } // namespace
 
 Expected<Module> fuseBias(const Module &module, PassContext &) {
@@ -120,7 +153,7 @@ Expected<Module> fuseBias(const Module &module, PassContext &) {
 
 Expected<Module> foldNormalization(const Module &module, PassContext &context) {
   if (!context.options.privateNormalization) return module;
-  return foldForward(module, Which::NormalizationOnly);
+  return foldForward(withColumnsScaled(module, context.options.columnRanges), Which::NormalizationOnly);
 }
 
 } // namespace sd

@@ -237,11 +237,33 @@ Interval shareOp(const Case &c) {
   return mapBounds(inDoubles(c), [](double v, bool high) { return v + (high ? slackOf(v) : -slackOf(v)); });
 }
 
-std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in) {
+namespace {
+
+// The hospital rounds the ends of a range to floats, as it does the record's numbers.
+double least(double low) { return std::min(low, static_cast<double>(static_cast<float>(low))); }
+double most(double high) { return std::max(high, static_cast<double>(static_cast<float>(high))); }
+
+std::optional<Interval> inputInterval(const Module &module, const Op &op, const ColumnRanges &columns) {
+  if (!op.attrs.has(Attr::Low)) return std::nullopt;
+  const auto found = columns.find(op.attrs.str(Attr::Name));
+  if (found == columns.end()) return Interval::uniform(least(op.attrs.f(Attr::Low)), most(op.attrs.f(Attr::High)));
+  const Shape &shape = module.type(op.result).shape;
+  Interval result{Tensor<double>(shape), Tensor<double>(shape)};
+  for (std::size_t i = 0; i < result.low.data.size(); ++i) {
+    const auto &[low, high] = found->second[i % found->second.size()];
+    result.low.data[i] = least(low);
+    result.high.data[i] = most(high);
+  }
+  return result;
+}
+
+} // namespace
+
+std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in,
+                                const ColumnRanges &columns) {
   switch (op.kind) {
   case OpKind::Input:
-    if (!op.attrs.has(Attr::Low)) return std::nullopt;
-    return Interval::uniform(op.attrs.f(Attr::Low), op.attrs.f(Attr::High));
+    return inputInterval(module, op, columns);
   case OpKind::Constant: {
     const Tensor<float> &value = op.attrs.floats(Attr::Value);
     const Tensor<double> bounds(value.shape, {value.data.begin(), value.data.end()});

@@ -71,7 +71,8 @@ private:
 Interval linearOp(const Case &);
 
 // A clear op before share.input; nothing if the analysis does not know the op or the input's range.
-std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in);
+std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<const Interval *const> in,
+                                const ColumnRanges &columns);
 
 // Elementwise f, monotone in a, and in b (downwards if `falling`), over broadcast operands.
 template <class F>

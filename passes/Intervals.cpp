@@ -61,7 +61,7 @@ Interval entered(const Module &module, const Op &op, const Interval *clear) {
 
 } // namespace
 
-void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit) {
+void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit, const ColumnRanges &columns) {
   std::vector<std::optional<Interval>> values(module.types.size());
   intervals::Functions functions(module);
   intervals::Mixtures mixtures(module);
@@ -97,7 +97,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
       }
     }
     if (info(op.kind).level == Level::Nn) { // the hospital's: known while everything before it is
-      if (known) values[op.result] = intervals::clearOp(module, op, in);
+      if (known) values[op.result] = intervals::clearOp(module, op, in, columns);
     } else if (op.kind == OpKind::ShareInput) {
       values[op.result] = entered(module, op, known ? in[0] : nullptr);
     } else {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 
 #include "ir/Module.h"
 
@@ -31,7 +33,11 @@ double limitOf(const Op &op, int ringBits);
 // Called before each op with a limit, with the largest |y| that the intervals of its operands admit.
 using LimitVisitor = std::function<void(std::size_t op, double magnitude)>;
 
+// Of each element of an input's record, by the input's name: narrower than nn.input's low and high.
+using ColumnRanges = std::map<std::string, std::vector<std::pair<double, double>>>;
+
 // Walks the module in order. A value beyond an op's limit is reported, and taken as within it from there on.
-void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit);
+void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor &visit,
+                   const ColumnRanges &columns = {});
 
 } // namespace sd

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/Linear.h"
+#include "passes/Pass.h"
 
 namespace sd {
 
@@ -28,11 +29,17 @@ Place placeOf(const Graph &graph, const Op &op, const std::vector<Place> &places
   if (constant) return Place::Constant;
   if (isFinal(op.kind)) return Place::Tail;
   if (op.kind == OpKind::Input) return Place::Prefix;
-  if (prefix && (isMove(op.kind) || (isNormalization(graph, op) && !privateNormalization))) return Place::Prefix;
+  const bool normalizes = isNormalization(graph, op) && (!privateNormalization || isRangeScaling(graph, op));
+  if (prefix && (isMove(op.kind) || normalizes)) return Place::Prefix;
   return Place::Private;
 }
 
 } // namespace
+
+bool isRangeScaling(const Graph &graph, const Op &op) {
+  return (op.kind == OpKind::Sub || op.kind == OpKind::Mul) && graph.constant(op.operands[1]) &&
+         graph.definition(op.operands[1]).source == kDeclaredRanges;
+}
 
 std::vector<Place> partition(const Graph &graph, bool privateNormalization) {
   const Module &module = graph.module;

@@ -13,9 +13,12 @@ enum class Place : std::uint8_t {
 };
 
 // The place of each op of an nn module (nn.return is Tail). The normalisation is a leading chain of sums, differences,
-// products and quotients with constants; `privateNormalization` leaves only moves in the prefix. A chain that reaches
-// the result without meeting any other op is no normalisation but the model, and private.
+// products and quotients with constants; `privateNormalization` leaves only moves and range scaling in the prefix. A
+// chain that reaches the result without meeting any other op is no normalisation but the model, and private.
 std::vector<Place> partition(const Graph &graph, bool privateNormalization);
+
+// Whether the op is the public part of a record's scaling by its columns' declared ranges (fold-normalization).
+bool isRangeScaling(const Graph &graph, const Op &op);
 
 // Ops that move elements about and change none.
 inline bool isMove(OpKind kind) {

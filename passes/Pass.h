@@ -32,7 +32,15 @@ struct PassOptions {
   NetworkProfile network = NetworkProfile::lan();
   double approximationError = 0x1p-8;                                // of smooth activations, over all real numbers
   std::span<const std::map<std::string, Tensor<float>>> calibration; // records to measure ranges on: inputs by name
+  // Of each element of an input's record, by the input's name, where they differ; nn.input's range holds them all.
+  std::map<std::string, std::vector<std::pair<double, double>>> columnRanges; // ColumnRanges of Intervals.h
+  // By output that holds findings, or a single score of two classes: present, or the second class, if its value is
+  // above the threshold; one for each element, or one for all. What --reveal class opens there is that decision.
+  std::map<std::string, std::vector<double>> thresholds;
 };
+
+// The source of constants that come from the declared ranges of the input, and from nothing else.
+inline constexpr std::string_view kDeclaredRanges = "declared ranges";
 
 // How the promise of a truncation, a comparison or an output was checked.
 struct RangeFact {

@@ -7,8 +7,12 @@
 // low < high. How many classes come before class i, where the lower of equal scores comes first, is the sum of b over
 // the pairs that it is low in, and of 1 - b over those that it is high in. relu(k - that) is k, k - 1, ..., 1 for the
 // best k in order, and 0 for all others.
+//
+// A finding: its score x is above the threshold if it is at least T, the next integer above that; relu(1 - relu(T - x))
+// is 1 then, and else 0.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -23,6 +27,8 @@ constexpr std::int64_t kMostRanked = 1024; // classes; they take half their squa
 
 bool isRanker(OpKind kind) { return kind == OpKind::ArgMax || kind == OpKind::ArgTopK; }
 bool isNormalizer(OpKind kind) { return kind == OpKind::Softmax || kind == OpKind::LogSoftmax; }
+// What keeps the order of scores. (A sigmoid of findings is decided before.)
+bool keepsOrder(OpKind kind) { return isNormalizer(kind) || kind == OpKind::Sigmoid; }
 
 // What is asked of an opened value.
 struct Ranking {
@@ -115,6 +121,77 @@ private:
   std::int64_t axis_, count_, bound_; // bound_: k of the scores
 };
 
+// An opened value of which each element is decided by a threshold: findings, or a single score of two classes.
+struct Decision {
+  const std::vector<double> *thresholds = nullptr; // of the output's values, one for each element or one for all
+  const Op *sigmoid = nullptr;                     // that makes the output's values of the opened ones, or none
+};
+
+class Decisions {
+public:
+  Decisions(const Graph &graph, const PassOptions &options) : graph_(graph), options_(options) {}
+
+  // Of what an output op opens; nothing if no output of findings comes from it.
+  std::optional<Decision> of(const Op &output) const {
+    Decision found;
+    visit(output.result, nullptr, found);
+    return found.thresholds ? std::optional(found) : std::nullopt;
+  }
+
+private:
+  void visit(ValueId value, const Op *sigmoid, Decision &found) const {
+    for (std::size_t user : graph_.users[value]) {
+      const Op &op = graph_.module.ops[user];
+      if (op.kind == OpKind::Return) {
+        const auto &names = op.attrs.strings(Attr::Names);
+        for (std::size_t i = 0; i < names.size(); ++i)
+          if (const auto known = options_.thresholds.find(names[i]);
+              op.operands[i] == value && known != options_.thresholds.end() && !found.thresholds)
+            found = {&known->second, sigmoid};
+      } else if (op.kind == OpKind::Sigmoid) {
+        visit(op.result, &op, found);
+      } else if (op.kind == OpKind::Reshape || op.kind == OpKind::Identity) {
+        visit(op.result, sigmoid, found);
+      }
+    }
+  }
+
+  const Graph &graph_;
+  const PassOptions &options_;
+};
+
+// Marks of the scores x above their thresholds: 1, else 0; at scale 0.
+Expected<ValueId> decide(Builder &builder, const Op &output, ValueId x, const Decision &decision, int boundBits) {
+  const Type type = builder.type(x);
+  Tensor<std::int64_t> least(type.shape); // T
+  for (std::int64_t i = 0; i < least.size(); ++i) {
+    const auto &all = *decision.thresholds;
+    const double p = all[static_cast<std::size_t>(i) % all.size()];
+    const double threshold = decision.sigmoid ? std::log(p) - std::log1p(-p) : p;
+    const double scaled = std::floor(std::ldexp(threshold, type.scale)) + 1;
+    if (!(std::abs(scaled) < std::ldexp(1.0, boundBits - 1)))
+      return fail(
+          "--reveal class: a threshold of {:g} is beyond what the scores can reach at this scale; compile with a "
+          "smaller --scale",
+          p);
+    least.data[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(scaled);
+  }
+  const auto create = [&](OpKind kind, std::vector<ValueId> operands, Attrs attrs) {
+    return builder.create(kind, std::move(operands), std::move(attrs), output.source);
+  };
+  const auto relu = [&](ValueId value) {
+    return create(OpKind::ShareRelu, {value}, {{Attr::Bits, std::int64_t{0}}, {Attr::Bound, std::int64_t{boundBits}}});
+  };
+  const auto negated = [&](ValueId value) {
+    return create(OpKind::ShareMulC, {value}, {{Attr::Factor, std::int64_t{-1}}});
+  };
+  if (type.scale) x = create(OpKind::ShareRescale, {x}, {{Attr::Shift, std::int64_t{-type.scale}}});
+  const bool uniform = std::ranges::count(least.data, least.data[0]) == least.size();
+  const ValueId below = uniform ? create(OpKind::ShareAddC, {negated(x)}, {{Attr::Addend, least.data[0]}})
+                                : create(OpKind::ShareAddW, {negated(x), builder.weights(least, 0, output.source)}, {});
+  return relu(create(OpKind::ShareAddC, {negated(relu(below))}, {{Attr::Addend, std::int64_t{1}}}));
+}
+
 // Reads the ops behind an opened value, through those that keep the order of scores.
 class Asked {
 public:
@@ -135,6 +212,7 @@ private:
       if (op.kind == OpKind::TopK)
         complaints_.add(op,
                         "--reveal class reveals no score, and the values of TopK are scores; return its indices alone");
+      if (op.kind == OpKind::Sigmoid) visit(op.result);
       if (!isRanker(op.kind) && !isNormalizer(op.kind)) continue;
       const std::int64_t axis = op.attrs.i(Attr::Axis);
       if (ranking_.axis >= 0 && axis != ranking_.axis)
@@ -163,17 +241,24 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
   const int boundBits = boundBitsOf(module, context.options);
   Rewriter rewriter(module);
   Complaints complaints;
+  const Decisions decisions(graph, context.options);
   std::set<ValueId> marks, moved; // opened ones, in the old module; the same after a reshape or transposition
+  std::set<ValueId> decided;      // the same of findings
   for (auto &op : module.ops) {
-    if (op.kind == OpKind::ShareOutput) {
+    if (const auto decision = op.kind == OpKind::ShareOutput ? decisions.of(op) : std::nullopt) {
+      auto value = decide(rewriter.builder, op, rewriter[op.operands[0]], *decision, boundBits);
+      if (!value) return tl::unexpected(std::move(value).error());
+      rewriter.replace(op, OpKind::ShareOutput, {*value});
+      decided.insert(op.result);
+    } else if (op.kind == OpKind::ShareOutput) {
       const Shape &shape = module.type(op.result).shape;
       const Ranking ranking = Asked(graph, complaints, op).ranking();
       const std::int64_t classes = ranking.axis < 0 ? 0 : shape[static_cast<std::size_t>(ranking.axis)];
       const bool ranks = classes >= 2 && (ranking.count == 1 || classes <= kMostRanked);
       if (classes < 2)
         complaints.add(op,
-                       "--reveal class needs at least two scores along an axis, not {}; export the model with one "
-                       "score for each class",
+                       "--reveal class needs at least two scores along an axis, not {}; say in a --schema what the "
+                       "single score decides, and its threshold",
                        toString(shape));
       else if (!ranks)
         complaints.add(op,
@@ -188,7 +273,16 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
       rewriter.replace(op, OpKind::ShareOutput, {ranker.marks(rewriter[op.operands[0]])},
                        {{Attr::Count, ranking.count}});
       marks.insert(op.result);
-    } else if (!op.operands.empty() && marks.contains(op.operands[0]) && isNormalizer(op.kind)) {
+    } else if (!op.operands.empty() && decided.contains(op.operands[0]) && op.kind != OpKind::Return) {
+      const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Identity;
+      if (op.kind == OpKind::Sigmoid) {
+        rewriter.map(op.result, rewriter[op.operands[0]]);
+      } else {
+        if (!moves) complaints.add(op, "--reveal class opens decisions alone, and this op computes with the scores");
+        rewriter.clone(op);
+      }
+      decided.insert(op.result);
+    } else if (!op.operands.empty() && marks.contains(op.operands[0]) && keepsOrder(op.kind)) {
       rewriter.map(op.result, rewriter[op.operands[0]]); // the order stays
       marks.insert(op.result);
     } else {
@@ -199,9 +293,6 @@ Expected<Module> revealClass(const Module &module, PassContext &context) {
       const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose;
       if ((takesMarks || takesMoved) && moves)
         moved.insert(op.result);
-      else if (takesMarks && op.kind == OpKind::Sigmoid)
-        complaints.add(op,
-                       "--reveal class does not apply to scores that end in a sigmoid: each is a result of its own");
       else if ((takesMoved || (takesMarks && !isRanker(op.kind))) && op.kind != OpKind::Return)
         complaints.add(op, "--reveal class opens no scores, and this op computes with them; return the scores, their "
                            "softmax, or the ArgMax or TopK of either");

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "passes/Linear.h"
+#include "passes/Partition.h"
 
 namespace sd {
 
@@ -101,7 +102,7 @@ ProductShape productShapeOf(const Graph &graph, const Channels &channels, const 
     x = graph.definition(x).operands[0];
   return {.fanIn = fanInOf(graph, op),
           .scalable = channels.isFree(op.result),
-          .entered = graph.isA(x, OpKind::Input),
+          .entered = graph.isA(x, OpKind::Input) || isRangeScaling(graph, graph.definition(x)),
           .xScale = xScale};
 }
 

@@ -40,13 +40,15 @@ void keepThoseToRun(std::vector<NamedTensors> &records, const std::vector<bool> 
 } // namespace
 
 Expected<Batch> Batch::open(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
-                            std::vector<NamedTensors> records) {
+                            IdentifiedRecords identified) {
+  std::vector<NamedTensors> &records = identified.records;
   SD_ASSIGN(Screening screening, screenRecords(program.program, records, options.screening));
   for (const std::string &remark : screening.remarks)
     say("sd-run", remark);
   auto skipped = std::make_unique<std::vector<bool>>(std::move(screening.skipped));
-  SD_ASSIGN(Delivery delivery,
-            Delivery::open({program, files, options.classes, *skipped, options.resume}, digestOf(records, *skipped)));
+  SD_ASSIGN(Delivery delivery, Delivery::open({program, files, options.classes, *skipped,
+                                               std::move(identified.identifiers), options.resume},
+                                              digestOf(records, *skipped)));
   if (options.resume)
     say("sd-run", delivery.done() > 0 ? fmt::format("going on after record {}", delivery.done())
                                       : "there is nothing to go on with; beginning with record 1");

@@ -6,11 +6,16 @@
 
 namespace sd {
 
+struct IdentifiedRecords {
+  std::vector<NamedTensors> records;
+  std::vector<std::string> identifiers; // of each record, or none
+};
+
 class Batch {
 public:
   // Screens the records and opens the delivery; says what was skipped or clipped. All references outlive the batch.
   static Expected<Batch> open(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
-                              std::vector<NamedTensors> records);
+                              IdentifiedRecords records);
 
   // The records that are still to be run: neither skipped nor done by the run that --resume goes on with.
   std::span<const NamedTensors> toRun() const { return records_; }

@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostIdentifierBytes = 200;
+
 // Other folders for what can't be written where it should, in this order.
 std::vector<fs::path> otherFolders() {
   std::vector<fs::path> folders{"."};
@@ -46,13 +48,14 @@ Shape joined(Shape shape, std::uint64_t records) {
 
 } // namespace
 
-Delivery::Delivery(const DeliveryOptions &options)
-    : options_(options), io_(ioOf(options.program.program)), count_(options.skipped.size()) {}
+Delivery::Delivery(const DeliveryOptions &options, ResultWords words)
+    : options_(options), words_(std::move(words)), io_(ioOf(options.program.program)), count_(options.skipped.size()) {}
 Delivery::Delivery(Delivery &&) noexcept = default;
 Delivery::~Delivery() = default;
 
 Expected<Delivery> Delivery::open(const DeliveryOptions &options, const Digest &records) {
-  Delivery delivery(options);
+  SD_ASSIGN(ResultWords words, ResultWords::make(options.program.program, options.classes));
+  Delivery delivery(options, std::move(words));
   if (options.files.outputs.empty()) return delivery;
   BatchKey key{options.program.digest, records, delivery.count_, 0};
   for (const Port &port : delivery.io_.outputs) {
@@ -84,9 +87,11 @@ Expected<void> Delivery::put(const std::vector<Tensor<float>> &outputs) {
 
 Expected<void> Delivery::printNext(const std::vector<Tensor<float>> &outputs) {
   const std::uint64_t number = count_ > 1 ? done_ + 1 : 0;
-  const std::string text = outputs.empty()
-                               ? fmt::format("record {}: no result\n", done_ + 1)
-                               : describeRecord(options_.program.program, outputs, number, options_.classes);
+  std::string heading = number > 0 || outputs.empty() ? fmt::format("record {}: ", done_ + 1) : "";
+  if (!options_.identifiers.empty())
+    heading = fmt::format("record {} ({}): ", done_ + 1, plainText(options_.identifiers[done_], kMostIdentifierBytes));
+  const std::string text =
+      outputs.empty() ? heading + "no result\n" : describeRecord(options_.program.program, words_, outputs, heading);
   if (writeOut(text)) return {};
   const auto kept = writeElsewhere("result.txt", [&](const std::string &path) {
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},

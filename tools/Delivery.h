@@ -10,6 +10,7 @@
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
 #include "runtime/vm/Records.h"
+#include "runtime/vm/ResultWords.h"
 #include "tools/RunFiles.h"
 
 namespace sd {
@@ -18,7 +19,8 @@ struct DeliveryOptions {
   const LoadedProgram &program;
   const RunFiles &files;
   const std::vector<std::string> &classes;
-  const std::vector<bool> &skipped; // by record: it has no result, as the user wanted
+  const std::vector<bool> &skipped;     // by record: it has no result, as the user wanted
+  std::vector<std::string> identifiers; // of each record, or none
   bool resume = false;
 };
 
@@ -47,13 +49,14 @@ public:
   Expected<void> checkValid() const;
 
 private:
-  explicit Delivery(const DeliveryOptions &options);
+  Delivery(const DeliveryOptions &options, ResultWords words);
   Expected<void> printNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> keepNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> writeOutput(const std::string &path, std::size_t output) const;
   Expected<std::string> writeSomewhere(const std::string &path, std::size_t output) const;
 
   DeliveryOptions options_;
+  ResultWords words_;
   ProgramIo io_;
   std::uint64_t count_ = 0, done_ = 0, kept_ = 0; // kept_: of done_, those of an earlier run
   std::vector<std::uint64_t> invalid_;

@@ -108,8 +108,13 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_flag("--resume", options.resume,
                "party 1: go on after the results that an interrupted run with the same --input and --output has left")
       ->needs(output);
-  app.add_option("--classes", raw.classes, "party 1: names to print for the classes")
-      ->type_name("A,B,...")
+  app.add_option("--id", options.identifiers,
+                 "party 1: a column of the input that names the record, and goes through to the printed result")
+      ->type_name("COLUMN")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--classes", raw.classes, "party 1: other names to print for the program's classes or findings")
+      ->type_name("A,B,...|OLD=NEW,...")
       ->check(notEmpty)
       ->excludes(output);
   app.add_option("--preprocess", raw.preprocess,

@@ -34,6 +34,7 @@ struct RunOptions {
   CsvOptions tables;          // how --input is read
   ScreeningOptions screening; // what --out-of-range says
   bool resume = false;
+  std::vector<std::string> identifiers; // columns
 };
 
 // The options, or the exit code if the program shall end here: after --help, or after a usage error, which has been

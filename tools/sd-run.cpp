@@ -1,5 +1,6 @@
 // Runs one party of a compiled program, or both.
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 
@@ -8,10 +9,10 @@
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/offline/LocalDealer.h"
+#include "runtime/vm/Columns.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
-#include "runtime/vm/TensorFile.h"
 #include "tools/Batch.h"
 #include "tools/Serve.h"
 
@@ -24,13 +25,47 @@ constexpr std::string_view kTool = "sd-run";
 void say(std::string_view text) { sd::say(kTool, text); }
 void sayAsService(std::string_view text) { sayWithoutWaiting(kTool, text); }
 
-Expected<std::vector<NamedTensors>> readRecords(const RunOptions &options, const RunFiles &files,
-                                                const Program &program) {
+Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFiles &files, const Program &program) {
   NamedTensors inputs;
+  IdentifiedRecords read;
   for (const auto &[name, path] : files.inputs) {
-    SD_ASSIGN(inputs[name], readTensor(path, options.tables, [](std::string_view text) { say(text); }));
+    SD_ASSIGN(RecordTable table, readRecordTable(path, options.tables, program.schema.input(name),
+                                                 {{}, options.identifiers, [](std::string_view text) { say(text); }}));
+    if (!read.identifiers.empty() && !table.identifiers.empty() && read.identifiers != table.identifiers)
+      return fail("{}: its records have other identifiers than those of another input", path);
+    if (read.identifiers.empty()) read.identifiers = std::move(table.identifiers);
+    inputs[name] = std::move(table.records);
   }
-  return splitRecords(program, std::move(inputs));
+  SD_ASSIGN(read.records, splitRecords(program, std::move(inputs)));
+  if (read.identifiers.size() != read.records.size()) read.identifiers.clear(); // several rows are one record
+  if (!read.identifiers.empty() && !files.outputs.empty())
+    say("note: identifiers are printed, and not written: the results in a file are in the order of the records");
+  return read;
+}
+
+// What the compiler could not prove, once.
+void sayOpenBounds(const Program &program) {
+  if (!program.schema.compiled || program.schema.compiled->openBounds.empty()) return;
+  const CompiledFacts &facts = *program.schema.compiled;
+  std::size_t unknown = 0;
+  std::int64_t records = 0;
+  for (const OpenBound &bound : facts.openBounds) {
+    unknown += bound.records == 0;
+    records = std::max(records, bound.records);
+  }
+  const std::size_t measured = facts.openBounds.size() - unknown;
+  const auto many = [](std::size_t n) { return fmt::format("{} bound{}", n, n == 1 ? "" : "s"); };
+  if (unknown > 0)
+    say(fmt::format(
+        "warning: {} of the program {} neither proved nor measured ({}, ...): a record whose values go beyond "
+        "gives a wrong result without a word; 'sdc inspect' lists them",
+        many(unknown), unknown == 1 ? "is" : "are",
+        std::ranges::find(facts.openBounds, 0, &OpenBound::records)->where));
+  if (measured > 0)
+    say(fmt::format(
+        "note: {} of the program {} measured on {} record{}, not proved: results of records unlike those may "
+        "be wrong; 'sdc inspect' lists them",
+        many(measured), measured == 1 ? "was" : "were", records, records == 1 ? "" : "s"));
 }
 
 // Who can change the weights decides the diagnoses; who can read them has the model.
@@ -65,7 +100,7 @@ Expected<void> checkReports(const RunOptions &options) {
 
 Expected<void> checkResults(const RunOptions &options, const RunFiles &files, const Program &program) {
   SD_TRY(checkReports(options));
-  SD_TRY(checkClasses(program, options.classes));
+  SD_TRY(ResultWords::make(program, options.classes)); // before the run
   for (const auto &[name, path] : files.outputs)
     SD_TRY(checkWritable(path, FileMode::Private));
   return {};
@@ -88,8 +123,9 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
                           ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
-  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(options, files, program.program));
+  SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));
   SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
+  sayOpenBounds(program.program);
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -264,8 +300,9 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
     SD_ASSIGN(const Party party, Party::make(options, program, pool));
     return prepareAsParty1<R>(party, interruption);
   }
-  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(options, files, program.program));
+  SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));
   SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
+  sayOpenBounds(program.program);
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   Expected<ClientResult> result;
   if (!batch.toRun().empty())

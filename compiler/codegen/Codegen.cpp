@@ -15,7 +15,9 @@ namespace {
 
 class Generator {
 public:
-  explicit Generator(Module module) : module_(std::move(module)), users_(usersOf(module_)) {}
+  Generator(Module module, Schema schema) : module_(std::move(module)), users_(usersOf(module_)) {
+    out_.program.schema = std::move(schema);
+  }
 
   Expected<Compiled> run() {
     SD_TRY(requireLowered());
@@ -204,7 +206,9 @@ private:
 
 } // namespace
 
-Expected<Compiled> generate(Module lowered) { return Generator(std::move(lowered)).run(); }
+Expected<Compiled> generate(Module lowered, Schema schema) {
+  return Generator(std::move(lowered), std::move(schema)).run();
+}
 
 Expected<void> writeCompiled(const Compiled &compiled, const std::string &programPath, const std::string &weightsPath) {
   SD_ASSIGN(const auto program, writeProgram(compiled.program));

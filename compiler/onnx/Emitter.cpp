@@ -412,4 +412,13 @@ Expected<Value> Emitter::openAnd(OpKind op, const Value &x, Attrs attrs) {
   return add({op, {x.id()}, kNoValue, std::move(attrs), {}}, stage, isInteger);
 }
 
+const std::vector<std::string> *Emitter::classNames(ValueId value) const {
+  while (true) {
+    if (const auto found = classNames_.find(value); found != classNames_.end()) return &found->second;
+    const Op &op = maker(value);
+    if (op.kind != OpKind::Reshape && op.kind != OpKind::Identity) return nullptr;
+    value = op.operands[0];
+  }
+}
+
 } // namespace sd

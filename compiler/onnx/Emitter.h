@@ -60,6 +60,10 @@ public:
   Expected<void> takeBudget(const Shape &constant);
   void grantBudget(std::int64_t storedElements) { storedElements_ += storedElements; }
 
+  // The names of the classes whose scores, or whose number, a computed value holds.
+  void nameClasses(const Value &x, std::vector<std::string> names) { classNames_[x.id()] = std::move(names); }
+  const std::vector<std::string> *classNames(ValueId value) const; // also where moves alone lie between; null: none
+
 private:
   Expected<Value> add(Op op, Value::Stage stage, bool isInteger);
   Expected<Value> move(OpKind op, const Value &x, Attrs attrs);
@@ -76,6 +80,7 @@ private:
   double products_ = 0;           // multiply-adds of folded ops
   std::vector<bool> wholeValues_; // isWhole() of the first values
   std::int64_t mostComputed_ = std::int64_t{1} << 27;
+  std::map<ValueId, std::vector<std::string>> classNames_;
 };
 
 } // namespace sd

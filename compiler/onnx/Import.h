@@ -10,6 +10,13 @@
 
 namespace sd {
 
+// What a model's file says beside its graph.
+struct ModelFacts {
+  std::string name, version, description;                     // each may be empty
+  std::map<std::string, std::string, std::less<>> metadata;   // metadata_props
+  std::map<std::string, std::vector<std::string>> classNames; // by output: labels that ops of ai.onnx.ml give it
+};
+
 struct ImportOptions {
   // Size of the dynamic first dimension of the inputs (1 if not given); refused for a model without one, unless it is
   // the model's own, and for one whose rows along it are no records apart from each other.
@@ -18,6 +25,7 @@ struct ImportOptions {
   std::map<std::string, std::pair<double, double>> inputRanges = {}; // of single inputs, in its place
   std::vector<std::string> *remarks = nullptr; // takes what the program gives other than the model says
   std::map<std::string, Shape> shapes = {};    // of inputs with dynamic axes; "": of the only input
+  ModelFacts *facts = nullptr;                 // takes them
 };
 
 // One thing that stands in the way, of all that the model holds.

@@ -106,9 +106,10 @@ std::optional<Progression> progressionOf(const Value &labels) {
 Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, const Value &labels) {
   const auto numbers = progressionOf(labels);
   if (!numbers) {
-    node.remark(fmt::format("gives the position of the class, from 0, in place of its label; sd-run --classes {} names "
-                            "them",
+    node.remark(fmt::format("gives the position of the class, from 0, in place of its label: results as numbers hold "
+                            "positions, in words the labels {}",
                             listed(namesOf(labels))));
+    emitter.nameClasses(positions, namesOf(labels));
     return positions;
   }
   Value result = asFloats(positions);
@@ -118,6 +119,7 @@ Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, c
   if (numbers->first != 0) {
     SD_ASSIGN(result, emitter.arithmetic(OpKind::Add, result, Value::scalar(static_cast<float>(numbers->first))));
   }
+  emitter.nameClasses(result, namesOf(labels));
   return Value::computed(result.id(), result.shape(), result.stage(), labels.isInteger());
 }
 
@@ -187,6 +189,7 @@ Expected<void> importLinearClassifier(Node &node, Emitter &emitter) {
   }
   if (node.isUsed(1)) {
     SD_ASSIGN(Value result, transformed(emitter, scores, transform));
+    emitter.nameClasses(result, namesOf(labels));
     node.setOutput(1, std::move(result));
   }
   return {};
@@ -226,11 +229,12 @@ Expected<void> importNormalizer(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importZipMap(Node &node, Emitter &) {
+Expected<void> importZipMap(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Value labels, classLabels(node, "classlabels_int64s", "classlabels_strings"));
   node.remark(fmt::format("gives the plain matrix of its input, with columns for the classes {}, in place of a map for "
                           "each record",
                           listed(namesOf(labels))));
+  if (!node.input(0).isConstant()) emitter.nameClasses(node.input(0), namesOf(labels));
   node.setOutput(0, node.input(0));
   return {};
 }

@@ -61,7 +61,18 @@ Expected<Module> Importer::run() {
   if (auto done = importOutputs(); !done) report(done.error().message);
   if (const std::size_t count = problems_.size() - before)
     return fail("the model cannot be imported: {} problem{}", count, count == 1 ? "" : "s");
+  if (options_.facts) *options_.facts = takeFacts();
   return emitter_.take();
+}
+
+ModelFacts Importer::takeFacts() {
+  const onnx::ModelProto &model = *model_.proto;
+  facts_.name = model.graph().name();
+  if (model.model_version() > 0) facts_.version = fmt::to_string(model.model_version());
+  facts_.description = model.doc_string().empty() ? model.graph().doc_string() : model.doc_string();
+  for (const auto &entry : model.metadata_props())
+    facts_.metadata.emplace(entry.key(), entry.value());
+  return std::move(facts_);
 }
 
 void Importer::declareInitializers() {
@@ -331,6 +342,7 @@ Expected<void> Importer::importOutputs() {
     else if (*value) {
       outputs.push_back(**value);
       names.push_back(info.name());
+      if (const auto *classes = emitter_.classNames((*value)->id())) facts_.classNames[info.name()] = *classes;
     }
   }
   if (!problems_.empty() &&

@@ -51,6 +51,7 @@ private:
   Expected<void> inlineBranch(const onnx::NodeProto &node); // of an If whose condition is known
   Expected<void> importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node);
   Expected<void> importOutputs();
+  ModelFacts takeFacts(); // once, at the end
 
   // The value of a name; initializers are read when they are first needed. Null if it could not be made, which has
   // been reported.
@@ -62,6 +63,7 @@ private:
   Emitter emitter_;
   std::map<std::string, std::int64_t> batchAxes_;
   std::set<std::int64_t> batchHints_;
+  ModelFacts facts_;
   std::unordered_map<std::string, Value> values_;
   std::unordered_set<std::string> failed_; // names whose maker was refused
   std::unordered_map<std::string_view, onnx::TensorProto *> initializers_;

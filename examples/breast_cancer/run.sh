@@ -23,7 +23,8 @@ trap finish EXIT
 mkdir "$out/service" "$out/hospital"
 
 echo "== the service compiles its model; the hospital gets the public program, not the weights"
-"$bin/sdc" compile model.onnx -o "$out/service/model.sdb" --scale 1024 --input-range 0,1
+"$bin/sdc" compile model.onnx -o "$out/service/model.sdb" \
+  --schema schema.json --private-normalization
 cp "$out/service/model.sdb" "$out/hospital/"
 ls -l "$out/service" "$out/hospital" | grep -v '^total' | sed "s|$out/||"
 
@@ -32,10 +33,10 @@ echo "== both run it: two processes, $address"
 "$bin/sd-run" --party 0 "$out/service/model.sdb" --address "$address" --stats "$out/service/stats.json" &
 service=$!
 "$bin/sd-run" --party 1 "$out/hospital/model.sdb" --address "$address" \
-  --input records.npy --output "$out/hospital/diagnoses.npy" --stats "$out/hospital/stats.json"
+  --input records.csv --output "$out/hospital/diagnoses.npy" --stats "$out/hospital/stats.json"
 wait "$service"
 service=
 
 echo
 echo "== the hospital's diagnoses beside the plaintext model's"
-/usr/bin/python3 show.py model.onnx records.npy labels.npy "$out/hospital/diagnoses.npy" "$out/hospital/stats.json"
+/usr/bin/python3 show.py model.onnx records.csv labels.npy "$out/hospital/diagnoses.npy" "$out/hospital/stats.json"

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """show.py MODEL RECORDS LABELS DIAGNOSES STATS: prints secure diagnoses beside those of the plaintext model."""
+import csv
 import json
 import sys
 
@@ -9,11 +10,15 @@ from onnx import numpy_helper
 
 
 def plaintext(path, x):
-    """The network of train.py in float64: Gemm and Relu by turns, then Softmax."""
+    """The network of train.py in float64: Sub and Div, Gemm and Relu by turns, then Softmax."""
     graph = onnx.load(path).graph
     constants = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Gemm":
+        if node.op_type == "Sub":
+            x = x - constants[node.input[1]]
+        elif node.op_type == "Div":
+            x = x / constants[node.input[1]]
+        elif node.op_type == "Gemm":
             x = x @ constants[node.input[1]] + constants[node.input[2]]
         elif node.op_type == "Relu":
             x = np.maximum(x, 0)
@@ -26,7 +31,9 @@ def plaintext(path, x):
 
 
 model, records, labels, diagnoses, stats = sys.argv[1:]
-x, truth = np.load(records).astype(np.float64), np.load(labels)
+with open(records) as file:
+    x = np.array([line[1:] for line in list(csv.reader(file))[1:]], np.float64)
+truth = np.load(labels)
 plain, secure = plaintext(model, x), np.load(diagnoses).reshape(len(x), 2)
 names = ["benign", "malignant"]
 

@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Trains the example's model on the Wisconsin breast cancer data that scikit-learn ships, and writes
 
-    model.onnx    a 30-16-16-2 network with ReLU and Softmax; class 1 is malignant
-    records.npy   twelve records that the training never saw, six of each kind, scaled to [0, 1]
-    patient.csv   the first of them alone
-    labels.npy    their diagnoses
-    scaling.csv   name, low and high of each measurement: a hospital scales its records with them
+    model.onnx    a 30-16-16-2 network with ReLU and Softmax, behind a normalisation of the measurements
+    schema.json   what its numbers mean: names, units and ranges of the measurements, names of the classes
+    records.csv   twelve records that the training never saw, six of each kind, with names
+    patient.csv   the first of them alone, its columns in alphabetical order
+    labels.npy    their diagnoses: 0 benign, 1 malignant
 
 Packages: python3-sklearn, python3-onnx. The results depend on their versions in the last digits, so they are committed.
 """
+import json
 import os
 
 import numpy as np
@@ -25,15 +26,15 @@ malignant = (data.target == 0).astype(np.int64)
 train_raw, test_raw, train_y, test_y = train_test_split(
     data.data, malignant, test_size=0.2, stratify=malignant, random_state=0)
 
-# Ranges from the training records alone; what lies outside is clipped, so that the declared range [0, 1] holds.
-low, high = np.percentile(train_raw, [0.5, 99.5], axis=0)
+# The normalisation comes from the training records alone, and is the model's first two nodes.
+mean, deviation = train_raw.mean(axis=0).astype(np.float32), train_raw.std(axis=0).astype(np.float32)
 
 
-def scale(raw):
-    return np.clip((raw - low) / (high - low), 0, 1).astype(np.float32)
+def normalized(raw):
+    return ((raw - mean) / deviation).astype(np.float32)
 
 
-train_x, test_x = scale(train_raw), scale(test_raw)
+train_x, test_x = normalized(train_raw), normalized(test_raw)
 
 
 def make(alpha):
@@ -52,7 +53,10 @@ biases = [b.astype(np.float32) for b in network.intercepts_]
 weights[-1] = np.concatenate([-weights[-1] / 2, weights[-1] / 2], axis=1)
 biases[-1] = np.concatenate([-biases[-1] / 2, biases[-1] / 2])
 
-nodes, initializers, value = [], [], "measurements"
+initializers = [numpy_helper.from_array(mean, "mean"), numpy_helper.from_array(deviation, "deviation")]
+nodes = [helper.make_node("Sub", ["measurements", "mean"], ["centred"], "Centre"),
+         helper.make_node("Div", ["centred", "deviation"], ["normalized"], "Normalize")]
+value = "normalized"
 for i, (w, b) in enumerate(zip(weights, biases)):
     initializers += [numpy_helper.from_array(w, f"w{i}"), numpy_helper.from_array(b, f"b{i}")]
     nodes.append(helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], [f"gemm{i}"], f"Gemm_{i}"))
@@ -69,10 +73,42 @@ model = helper.make_model(graph, producer_name="train.py", opset_imports=[helper
 onnx.checker.check_model(model)
 onnx.save(model, "model.onnx")
 
+# What the columns may hold: nothing negative, and half as much again as the largest in the training data, to one digit.
+names = [str(name) for name in data.feature_names]
+
+
+def limit(largest):
+    digit = 10.0 ** np.floor(np.log10(1.5 * largest))
+    return float(f"{np.ceil(1.5 * largest / digit) * digit:.6g}")
+
+
+def column(name, largest):
+    unit = "u^2" if name.endswith("area") or name == "area error" else \
+        "u" if any(word in name for word in ("radius", "perimeter")) else ""
+    return {"name": name, **({"unit": unit} if unit else {}), "range": [0, limit(largest)]}
+
+
+columns = [column(n, m) for n, m in zip(names, train_raw.max(axis=0))]
+schema = {
+    "model": {"name": "breast cancer", "version": "2", "description": "malignant or benign, of a cell sample"},
+    "inputs": [{"name": "measurements", "columns": "COLUMNS", "identifiers": ["sample"]}],
+    "outputs": [{"name": "diagnosis", "classes": ["benign", "malignant"]}],
+}
+with open("schema.json", "w") as out: # a column a line
+    lines = ",\n        ".join(json.dumps(each) for each in columns)
+    out.write(json.dumps(schema, indent=2).replace('"COLUMNS"', "[\n        " + lines + "\n      ]") + "\n")
+
 shown = np.sort(np.concatenate([np.flatnonzero(test_y == c)[:6] for c in (0, 1)]))
-np.save("records.npy", test_x[shown])
 np.save("labels.npy", test_y[shown])
-np.savetxt("patient.csv", test_x[shown[:1]], fmt="%.7g", delimiter=",")
-with open("scaling.csv", "w") as out:
-    for name, lo, hi in zip(data.feature_names, low, high):
-        out.write(f"{name},{lo:.7g},{hi:.7g}\n")
+
+
+def write(path, records, order):
+    with open(path, "w") as out:
+        out.write(",".join(["sample"] + [names[i] for i in order]) + "\n")
+        for number, record in records:
+            out.write(",".join([f"S{number}"] + [f"{record[i]:.7g}" for i in order]) + "\n")
+
+
+records = list(enumerate(test_raw[shown], 1))
+write("records.csv", records, range(30))
+write("patient.csv", records[:1], np.argsort(names))

@@ -13,7 +13,8 @@ namespace sd::format {
 using Magic = std::array<std::uint8_t, 8>;
 inline constexpr Magic kProgramMagic = {0x89, 'S', 'D', 'B', '\r', '\n', 0x1a, '\n'};
 inline constexpr Magic kWeightsMagic = {0x89, 'S', 'D', 'W', '\r', '\n', 0x1a, '\n'};
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kLeastProgramVersion = 1, kProgramVersion = 2; // what is read; what is written
+inline constexpr std::uint16_t kWeightsVersion = 1;
 
 // Both headers begin: magic, u16 version, u16 ring bits, u32 flags (0), u64 bytes of content.
 inline constexpr std::size_t kPrefixBytes = 24;
@@ -21,8 +22,16 @@ inline constexpr std::size_t kDigestBytes = 32;
 inline constexpr std::size_t kProgramHeaderBytes = kPrefixBytes + kDigestBytes; // the prefix's and content's SHA-256
 inline constexpr std::size_t kWeightsHeaderBytes = kPrefixBytes + 2 * kDigestBytes; // the program's digest before it
 
-// Sections of a program, in this order, each once: u32 id, u64 bytes, payload.
-enum class Section : std::uint32_t { Totals = 1, Io = 2, Slots = 3, Instructions = 4, Groups = 5, Sources = 6 };
+// Sections of a program, in this order, each once: u32 id, u64 bytes, payload. Version 1 has no schema.
+enum class Section : std::uint32_t {
+  Totals = 1,
+  Io = 2,
+  Slots = 3,
+  Instructions = 4,
+  Groups = 5,
+  Sources = 6,
+  Schema = 7
+};
 
 inline constexpr std::uint8_t holderNumber(Holder holder) {
   switch (holder) {

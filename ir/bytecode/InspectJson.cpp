@@ -5,6 +5,7 @@
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/Inspect.h"
 #include "ir/bytecode/Inspection.h"
+#include "ir/bytecode/SchemaJson.h"
 
 namespace sd {
 
@@ -142,8 +143,9 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const N
   SD_ASSIGN(const Inspection in, Inspection::make(loaded, networks));
   const Json json{{"name", in.program.name},
                   {"digest", toHex(in.digest)},
-                  {"format_version", format::kVersion},
+                  {"format_version", in.program.formatVersion},
                   {"ring_bits", in.program.ringBits},
+                  {"schema", Json::parse(toJson(in.program.schema))},
                   {"inputs", portsJson(in, in.io.inputs)},
                   {"outputs", portsJson(in, in.io.outputs)},
                   {"public_preprocessing", listJson(in, in.preprocessing)},

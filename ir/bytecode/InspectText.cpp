@@ -35,8 +35,10 @@ public:
   std::string run() {
     line("program        {}", in_.program.name);
     line("digest         {}", toHex(in_.digest));
-    line("format         version {}, ring of {} bits", format::kVersion, in_.program.ringBits);
+    line("format         version {}, ring of {} bits", in_.program.formatVersion, in_.program.ringBits);
+    model();
     ports();
+    if (in_.program.schema.compiled) text_ += describeBounds(*in_.program.schema.compiled);
     clearPart("public preprocessing (by the hospital, in floats, before sharing)", in_.preprocessing);
     clearPart("public constants (numbers of the model that both parties see)", in_.constants);
     secure();
@@ -54,6 +56,13 @@ private:
     text_ += '\n';
   }
 
+  void model() {
+    const Schema &schema = in_.program.schema;
+    if (!schema.modelName.empty()) line("model          {}", schema.modelName);
+    if (!schema.modelVersion.empty()) line("version        {}", schema.modelVersion);
+    if (!schema.description.empty()) line("description    {}", schema.description);
+  }
+
   void ports() {
     line("\ninputs");
     for (const Port &port : in_.io.inputs) {
@@ -64,10 +73,13 @@ private:
                                     ? fmt::format(", in [{}, {}]", it->attrs.f(Attr::Low), it->attrs.f(Attr::High))
                                     : ", range not declared";
       line("  {}: {}{}", port.name, toString(in_.program.slots[port.slot].shape), range);
+      if (const InputMeaning *meaning = in_.program.schema.input(port.name)) text_ += describeInput(*meaning);
     }
     line("outputs");
-    for (const Port &port : in_.io.outputs)
+    for (const Port &port : in_.io.outputs) {
       line("  {}: {}", port.name, toString(in_.program.slots[port.slot].shape));
+      if (const OutputMeaning *meaning = in_.program.schema.output(port.name)) text_ += describeOutput(*meaning);
+    }
   }
 
   std::string instruction(std::uint32_t index) const {
@@ -179,8 +191,10 @@ private:
     line("  hospital       {}:", kHospitalLearns);
     for (auto index : in_.opened)
       line("                   %{} {}", in_.at(index).result, toString(in_.resultOf(index)));
-    line("  public numbers that depend on the weights: {}",
-         in_.constants.empty() ? "none" : "none but the public constants above");
+    const auto &facts = in_.program.schema.compiled;
+    std::string depends = in_.constants.empty() ? "none" : "none but the public constants above";
+    if (facts && !facts->openBounds.empty()) depends += ", and which bounds are proved";
+    line("  public numbers that depend on the weights: {}", depends);
   }
 
   const Inspection &in_;

@@ -28,6 +28,11 @@ struct Inspection {
   const Type &resultOf(std::uint32_t index) const { return program.slots[at(index).result]; }
 };
 
+// What the schema says, in lines for people.
+std::string describeInput(const InputMeaning &input);
+std::string describeOutput(const OutputMeaning &output);
+std::string describeBounds(const CompiledFacts &facts);
+
 // The sentences about who learns what, the same in both forms.
 inline constexpr std::string_view kBothKnow =
     "this program: architecture, shapes, scales, bounds, schedules, names and the public constants";

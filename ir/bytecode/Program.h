@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "ir/bytecode/Format.h"
+#include "ir/bytecode/Schema.h"
 #include "ir/core/OpRules.h"
 #include "ir/core/Ring.h"
 
@@ -33,11 +35,13 @@ struct Group {
 using Digest = std::array<std::uint8_t, 32>; // SHA-256
 
 struct Program {
+  std::uint16_t formatVersion = format::kProgramVersion; // of the file that it was read from, or goes to
   std::string name;
   int ringBits = kBitsOf<Ring32>;        // isRingBits()
   std::vector<Type> slots;               // type of each slot; a slot is written once
   std::vector<Instruction> instructions; // share.constant instructions name P0's weights, in the order of .sdw
   std::vector<Group> groups;             // a partition of `instructions`, in order
+  Schema schema;                         // nothing in format version 1
 };
 
 // P0's quantised weights, one tensor for each share.constant instruction, in order; R is the program's ring.

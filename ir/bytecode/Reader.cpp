@@ -6,6 +6,7 @@
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/SchemaJson.h"
 #include "ir/bytecode/Verify.h"
 #include "ir/bytecode/VersionOne.h"
 
@@ -19,16 +20,18 @@ struct FileKind {
   const format::Magic &magic;
   std::size_t headerBytes;
   std::uint64_t maxBytes;
-  std::string_view name, made; // what it is, and how to make a new one
+  std::uint16_t leastVersion, version; // that are read
+  std::string_view name;
 };
 
-constexpr FileKind kProgramFile{format::kProgramMagic, format::kProgramHeaderBytes, format::kMaxProgramBytes,
-                                "a compiled program (.sdb)", "compile the model again"};
-constexpr FileKind kWeightsFile{format::kWeightsMagic, format::kWeightsHeaderBytes, format::kMaxWeightsBytes,
-                                "a weights file (.sdw)", "compile the model again"};
+constexpr FileKind kProgramFile{format::kProgramMagic,        format::kProgramHeaderBytes, format::kMaxProgramBytes,
+                                format::kLeastProgramVersion, format::kProgramVersion,     "a compiled program (.sdb)"};
+constexpr FileKind kWeightsFile{format::kWeightsMagic,   format::kWeightsHeaderBytes, format::kMaxWeightsBytes,
+                                format::kWeightsVersion, format::kWeightsVersion,     "a weights file (.sdw)"};
 
 struct Content {
   Bytes bytes;
+  std::uint16_t version;
   int ringBits;
 };
 
@@ -40,8 +43,11 @@ Expected<Content> contentOf(Bytes bytes, const FileKind &kind) {
     return fail("{} of {} bytes; at most {} are allowed", kind.name, bytes.size(), kind.maxBytes);
   ByteReader in(bytes.subspan(kind.magic.size()), kind.magic.size());
   SD_ASSIGN(const auto version, in.get<std::uint16_t>("the format version"));
-  if (version != format::kVersion)
-    return fail("format version {}; this build reads version {}: {}", version, format::kVersion, kind.made);
+  if (version < kind.leastVersion || version > kind.version)
+    return fail("format version {}; this release reads version {}{}: {}", version,
+                kind.leastVersion < kind.version ? fmt::format("{} to ", kind.leastVersion) : "", kind.version,
+                version > kind.version ? "take a newer release, or compile the model again with this one"
+                                       : "compile the model again");
   SD_ASSIGN(const auto ring, in.get<std::uint16_t>("the ring's width"));
   if (!isRingBits(ring))
     return fail("a ring of {} bits; this build computes with {} or {}", ring, kBitsOf<Ring32>, kBitsOf<Ring64>);
@@ -52,7 +58,7 @@ Expected<Content> contentOf(Bytes bytes, const FileKind &kind) {
   if (length > in.left())
     return fail("the content is {} bytes long, and {} are there: the file is cut off", length, in.left());
   if (length < in.left()) return fail("{} bytes too many after the content", in.left() - length);
-  return Content{bytes.subspan(kind.headerBytes), ring};
+  return Content{bytes.subspan(kind.headerBytes), version, ring};
 }
 
 Expected<Shape> getShape(ByteReader &in, std::string_view what) {
@@ -70,6 +76,7 @@ Expected<Shape> getShape(ByteReader &in, std::string_view what) {
 class ProgramReader {
 public:
   explicit ProgramReader(const Content &content) : in_(content.bytes, format::kProgramHeaderBytes) {
+    program_.formatVersion = content.version;
     program_.ringBits = content.ringBits;
   }
 
@@ -80,8 +87,9 @@ public:
     SD_TRY(section(Section::Instructions, "the instructions", &ProgramReader::instructions));
     SD_TRY(section(Section::Groups, "the group table", &ProgramReader::groups));
     SD_TRY(section(Section::Sources, "the source names", &ProgramReader::sources));
+    if (program_.formatVersion > 1) SD_TRY(section(Section::Schema, "the schema", &ProgramReader::schema));
     SD_TRY(in_.end("the file"));
-    giveSchedules(program_);
+    if (program_.formatVersion == 1) giveSchedules(program_);
     SD_TRY(verifyProgram(program_));
     if (ioOf(program_) != io_) return fail("the table of inputs and outputs does not agree with the instructions");
     return std::move(program_);
@@ -253,6 +261,15 @@ private:
     for (auto &it : program_.instructions) {
       SD_ASSIGN(it.source, in.getString("a source name"));
     }
+    return {};
+  }
+
+  Expected<void> schema(ByteReader &in) {
+    const std::size_t start = in.offset();
+    SD_ASSIGN(const Bytes text, in.take(in.left(), "the schema"));
+    auto read = parseProgramSchema({reinterpret_cast<const char *>(text.data()), text.size()});
+    if (!read) return fail("byte {}: the schema: {}", start, read.error().message);
+    program_.schema = *std::move(read);
     return {};
   }
 

@@ -5,6 +5,7 @@
 
 #include "ir/bytecode/ByteIo.h"
 #include "ir/bytecode/Format.h"
+#include "ir/bytecode/ProgramIo.h"
 #include "ir/core/ScheduleAttr.h"
 
 namespace sd {
@@ -22,7 +23,8 @@ public:
     SD_TRY(text(program_.name, "the program's name"));
     SD_TRY(slots());
     SD_TRY(instructions());
-    return groups();
+    SD_TRY(groups());
+    return schema();
   }
 
 private:
@@ -170,6 +172,33 @@ private:
     }
     for (SlotId operand : it.operands) {
       if (writer_[operand] >= group.begin) return fail("instruction {} depends on another of its group", index);
+    }
+    return {};
+  }
+
+  Expected<void> schema() {
+    const Schema &schema = program_.schema;
+    if (program_.formatVersion < format::kLeastProgramVersion || program_.formatVersion > format::kProgramVersion)
+      return fail("B9: format version {}", program_.formatVersion);
+    if (program_.formatVersion == 1 && schema != Schema{}) return fail("B9: format version 1 has no schema");
+    std::vector<NamedShape> inputs, outputs;
+    const ProgramIo io = ioOf(program_);
+    for (const Port &port : io.inputs)
+      inputs.push_back({port.name, program_.slots[port.slot].shape});
+    for (const Port &port : io.outputs)
+      outputs.push_back({port.name, program_.slots[port.slot].shape});
+    if (auto good = checkSchema(schema, inputs, outputs); !good) return fail("B9: {}", good.error().message);
+    for (const Instruction &it : program_.instructions) {
+      const InputMeaning *input = it.op == OpKind::Input ? schema.input(it.attrs.str(Attr::Name)) : nullptr;
+      if (!input) continue;
+      if (input->range) return fail("B9: input '{}': its range is said by nn.input", input->name);
+      if (input->measuredOn && !it.attrs.has(Attr::Low))
+        return fail("B9: input '{}': no range was measured", input->name);
+      if (!it.attrs.has(Attr::Low)) continue;
+      const ValueRange all{it.attrs.f(Attr::Low), it.attrs.f(Attr::High)};
+      for (const Column &column : input->columns)
+        if (column.range && !(all.contains(column.range->low) && all.contains(column.range->high)))
+          return fail("B9: input '{}', column '{}': its range is not within the input's", input->name, column.name);
     }
     return {};
   }

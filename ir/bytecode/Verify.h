@@ -15,7 +15,9 @@ namespace sd {
 //    one an operand of another, share.input and share.output only with their like; the others hold no interactive op;
 // B6 names of inputs, and of outputs, differ; texts are plain (ByteIo.h) and at most 4096 bytes;
 // B7 the limits of Format.h;
-// B8 the ring is one of Ring.h.
+// B8 the ring is one of Ring.h;
+// B9 the schema obeys checkSchema(), with the names and shapes of the inputs and outputs; it says nothing of an input's
+//    range, which nn.input does, columns' ranges lie within that, and format version 1 has none.
 Expected<void> verifyProgram(const Program &program);
 
 } // namespace sd

@@ -4,6 +4,7 @@
 
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/SchemaJson.h"
 #include "ir/bytecode/Verify.h"
 
 namespace sd {
@@ -68,8 +69,9 @@ public:
   explicit ProgramWriter(const Program &program) : program_(program), io_(ioOf(program)) {}
 
   std::vector<std::uint8_t> content() {
-    for (auto section :
-         {Section::Totals, Section::Io, Section::Slots, Section::Instructions, Section::Groups, Section::Sources}) {
+    for (auto section : {Section::Totals, Section::Io, Section::Slots, Section::Instructions, Section::Groups,
+                         Section::Sources, Section::Schema}) {
+      if (section == Section::Schema && program_.formatVersion == 1) continue;
       ByteWriter payload;
       put(payload, section);
       content_.put(static_cast<std::uint32_t>(section));
@@ -115,6 +117,11 @@ private:
       for (const auto &it : program_.instructions)
         out.putString(it.source);
       break;
+    case Section::Schema: {
+      const std::string json = toJson(program_.schema);
+      out.putBytes({reinterpret_cast<const std::uint8_t *>(json.data()), json.size()});
+      break;
+    }
     }
   }
 
@@ -123,9 +130,10 @@ private:
   ByteWriter content_;
 };
 
-void putPrefix(ByteWriter &out, const format::Magic &magic, int ringBits, std::size_t contentBytes) {
+void putPrefix(ByteWriter &out, const format::Magic &magic, std::uint16_t version, int ringBits,
+               std::size_t contentBytes) {
   out.putBytes(magic);
-  out.put(format::kVersion);
+  out.put(version);
   out.put(static_cast<std::uint16_t>(ringBits));
   out.put(std::uint32_t{0});
   out.put(std::uint64_t{contentBytes});
@@ -172,7 +180,7 @@ Expected<std::vector<std::uint8_t>> write(const WeightSet<R> &weights, const Pro
   for (const auto &tensor : weights.tensors) // width, rank, extents, values
     contentBytes += 2 + 4 * tensor.shape.size() + widthOf(tensor) * tensor.data.size();
   ByteWriter out; // the only copy: weights are most of what a compilation holds
-  putPrefix(out, format::kWeightsMagic, program.ringBits, contentBytes);
+  putPrefix(out, format::kWeightsMagic, format::kWeightsVersion, program.ringBits, contentBytes);
   out.putBytes(weights.program);
   const std::size_t digestAt = out.size();
   out.putBytes(Digest{}); // to be filled in
@@ -216,7 +224,7 @@ Expected<std::vector<std::uint8_t>> writeProgram(const Program &program) {
   if (content.size() > format::kMaxProgramBytes - format::kProgramHeaderBytes)
     return fail("the program has {} bytes; at most {} are allowed", content.size(), format::kMaxProgramBytes);
   ByteWriter out;
-  putPrefix(out, format::kProgramMagic, program.ringBits, content.size());
+  putPrefix(out, format::kProgramMagic, program.formatVersion, program.ringBits, content.size());
   out.putBytes(sha256({out.bytes(), content}));
   out.putBytes(content);
   return out.take();

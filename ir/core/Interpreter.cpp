@@ -53,7 +53,8 @@ Expected<Tensor<float>> takeInput(const OpView &op, const Shape &shape,
   const Tensor<float> &x = it->second;
   if (x.shape != shape) return fail("input '{}' is {}, not {}", name, toString(x.shape), toString(shape));
   if (op.attrs->has(Attr::Low)) {
-    const double low = op.attrs->f(Attr::Low), high = op.attrs->f(Attr::High);
+    // Rounded as the numbers of a record are: 0.1 is within 0 to 0.1.
+    const auto low = static_cast<float>(op.attrs->f(Attr::Low)), high = static_cast<float>(op.attrs->f(Attr::High));
     for (std::int64_t i = 0; i < x.size(); ++i)
       if (!(x.data[i] >= low && x.data[i] <= high))
         return fail("input '{}': element {} is {}, outside the declared range {} to {}", name, i, x.data[i], low, high);

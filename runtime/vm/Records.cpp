@@ -53,17 +53,36 @@ Expected<std::int64_t> recordsIn(const std::string &name, const Shape &given, co
 
 } // namespace
 
-RecordInput recordInput(const Attrs &attrs, const Shape &shape) {
-  RecordInput input{attrs.str(Attr::Name), shape, std::nullopt};
-  if (attrs.has(Attr::Low)) input.range = {attrs.f(Attr::Low), attrs.f(Attr::High)};
+RecordInput recordInput(const Attrs &attrs, const Shape &shape, const Schema &schema) {
+  RecordInput input{attrs.str(Attr::Name), shape, std::nullopt, schema.input(attrs.str(Attr::Name))};
+  if (attrs.has(Attr::Low)) input.range = ValueRange{attrs.f(Attr::Low), attrs.f(Attr::High)};
   return input;
+}
+
+namespace {
+
+const Column *columnOf(const RecordInput &input, std::size_t element) {
+  if (!input.meaning || input.meaning->columns.empty()) return nullptr;
+  return &input.meaning->columns[element % input.meaning->columns.size()];
+}
+
+} // namespace
+
+std::optional<ValueRange> RecordInput::rangeOf(std::size_t element) const {
+  const Column *column = columnOf(*this, element);
+  return column && column->range ? column->range : range;
+}
+
+std::string RecordInput::nameOf(std::size_t element) const {
+  const Column *column = columnOf(*this, element);
+  return column ? fmt::format("column '{}'", column->name) : fmt::format("element {}", element);
 }
 
 std::vector<RecordInput> recordInputs(const Program &program) {
   std::vector<RecordInput> inputs;
   for (const Instruction &instruction : program.instructions)
     if (instruction.op == OpKind::Input)
-      inputs.push_back(recordInput(instruction.attrs, program.slots[instruction.result].shape));
+      inputs.push_back(recordInput(instruction.attrs, program.slots[instruction.result].shape, program.schema));
   return inputs;
 }
 
@@ -101,6 +120,17 @@ Expected<std::vector<NamedTensors>> splitRecords(const Program &program, NamedTe
   return splitRecords(recordInputs(program), std::move(tensors));
 }
 
+namespace {
+
+std::string describeOrigin(const RecordInput &input) {
+  if (!input.meaning || input.meaning->measuredOn == 0) return "the program was compiled for";
+  return fmt::format("the program's bounds were measured in, on {} records; compile the model with --input-range, or "
+                     "with --calibrate on records that are like this one, too",
+                     input.meaning->measuredOn);
+}
+
+} // namespace
+
 Expected<void> checkRecord(std::span<const RecordInput> inputs, const NamedTensors &record) {
   for (const RecordInput &input : inputs) {
     const auto given = record.find(input.name);
@@ -110,10 +140,10 @@ Expected<void> checkRecord(std::span<const RecordInput> inputs, const NamedTenso
                   toString(input.shape));
     for (std::size_t i = 0; i < given->second.data.size(); ++i) {
       const float value = given->second.data[i];
-      if (!std::isfinite(value)) return fail("input '{}': element {} is not a number", input.name, i);
-      if (input.range && !(value >= input.range->first && value <= input.range->second))
-        return fail("input '{}': element {} is outside the range {} to {} that the program was compiled for",
-                    input.name, i, input.range->first, input.range->second);
+      if (!std::isfinite(value)) return fail("input '{}': {} is not a number", input.name, input.nameOf(i));
+      if (const auto range = input.rangeOf(i); range && !isWithin(value, *range))
+        return fail("input '{}': {} is outside the range {} to {} that {}", input.name, input.nameOf(i), range->low,
+                    range->high, describeOrigin(input));
     }
   }
   return {};
@@ -134,9 +164,12 @@ Expected<void> checkEach(std::span<const NamedTensors> records,
 std::optional<float> valueOutside(std::span<const RecordInput> inputs, const NamedTensors &record) {
   for (const RecordInput &input : inputs) {
     const auto given = record.find(input.name);
-    if (given == record.end() || !input.range) continue;
-    for (const float value : given->second.data)
-      if (std::isfinite(value) && !(value >= input.range->first && value <= input.range->second)) return value;
+    if (given == record.end()) continue;
+    for (std::size_t i = 0; i < given->second.data.size(); ++i) {
+      const float value = given->second.data[i];
+      const auto range = input.rangeOf(i);
+      if (range && std::isfinite(value) && !isWithin(value, *range)) return value;
+    }
   }
   return std::nullopt;
 }

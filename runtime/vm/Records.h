@@ -14,14 +14,25 @@ namespace sd {
 
 using NamedTensors = std::map<std::string, Tensor<float>>;
 
-// What records must fit: an nn.input.
+// What records must fit: an nn.input, and what the schema says of it.
 struct RecordInput {
   std::string name;
   Shape shape;
-  std::optional<std::pair<double, double>> range; // the least and the greatest value
+  std::optional<ValueRange> range;       // of every value, where no column has its own
+  const InputMeaning *meaning = nullptr; // null: nothing is said
+
+  // By position in the input's tensor.
+  std::optional<ValueRange> rangeOf(std::size_t element) const;
+  std::string nameOf(std::size_t element) const; // "column 'age'", or "element 7"
 };
-RecordInput recordInput(const Attrs &attrs, const Shape &shape); // of an nn.input's attributes
-std::vector<RecordInput> recordInputs(const Program &program);
+// Of an nn.input's attributes. The schema outlives the result.
+RecordInput recordInput(const Attrs &attrs, const Shape &shape, const Schema &schema);
+std::vector<RecordInput> recordInputs(const Program &program); // which outlives the result, too
+
+// Whether a value lies in the range, whose ends are rounded to floats as the record's numbers were.
+inline bool isWithin(float value, const ValueRange &range) {
+  return value >= static_cast<float>(range.low) && value <= static_cast<float>(range.high);
+}
 
 // One map of inputs a record. An input of shape [B, ...] may come as [N, ...] with N a multiple of B (N / B records,
 // run one after another), as a table of N lines with as many numbers as [...] or as [B, ...] has, as [N, B, ...], or,

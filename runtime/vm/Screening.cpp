@@ -16,10 +16,13 @@ std::uint64_t clip(std::span<const RecordInput> inputs, NamedTensors &record, do
   std::uint64_t clipped = 0;
   for (const RecordInput &input : inputs) {
     const auto given = record.find(input.name);
-    if (given == record.end() || !input.range) continue;
-    const auto [low, high] = *input.range;
-    const double far = tolerance < 0 ? std::max(std::abs(low), std::abs(high)) * 0x1p-21 : tolerance;
-    for (float &value : given->second.data) {
+    if (given == record.end()) continue;
+    for (std::size_t i = 0; i < given->second.data.size(); ++i) {
+      const auto range = input.rangeOf(i);
+      float &value = given->second.data[i];
+      if (!range || isWithin(value, *range)) continue;
+      const auto [low, high] = *range;
+      const double far = tolerance < 0 ? std::max(std::abs(low), std::abs(high)) * 0x1p-21 : tolerance;
       if (!(value < low && value >= low - far) && !(value > high && value <= high + far)) continue;
       value = nearestInside(value, low, high);
       ++clipped;

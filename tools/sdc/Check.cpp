@@ -24,12 +24,15 @@ std::string power(double value) { return value < 1 ? "0" : fmt::format("2^{:.2f}
 // The largest value seen before each op with a bound and each output, against what is proved and what it takes.
 std::string rangeTable(const Job &job, const std::vector<double> &seen) {
   std::string text = fmt::format("{:<36} {:>9} {:>9} {:>9}\n", "largest |y| before", "seen", "proved", "limit");
-  walkIntervals(job.module, Knowledge::Weights, [&](std::size_t i, double proved) {
-    const Op &op = job.module.ops[i];
-    text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), power(seen[i]), power(proved),
-                        power(limitOf(op, job.module.ringBits)),
-                        proved <= limitOf(op, job.module.ringBits) ? "" : "  NOT PROVED");
-  });
+  walkIntervals(
+      job.module, Knowledge::Weights,
+      [&](std::size_t i, double proved) {
+        const Op &op = job.module.ops[i];
+        text += fmt::format("{:<36} {:>9} {:>9} {:>9}{}\n", describe(op), power(seen[i]), power(proved),
+                            power(limitOf(op, job.module.ringBits)),
+                            proved <= limitOf(op, job.module.ringBits) ? "" : "  NOT PROVED");
+      },
+      job.context.options.columnRanges);
   return text;
 }
 
@@ -44,7 +47,7 @@ Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
-  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data, flags.model.tables));
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
   const std::size_t all = records.size() * static_cast<std::size_t>(recordsInRun(job.imported));
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   std::optional<Tensor<float>> labels;
@@ -61,7 +64,8 @@ Expected<void> check(const Flags &flags) {
   SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, records,
                                           {.labels = labels ? &*labels : nullptr,
                                            .scores = scores,
-                                           .expected = expected.empty() ? nullptr : &expected}));
+                                           .expected = expected.empty() ? nullptr : &expected,
+                                           .thresholds = &job.context.options.thresholds}));
 
   std::string text = fmt::format("records            {}\nscale              {}\n", sum.records, flags.model.scale);
   if (labels)

@@ -2,13 +2,15 @@
 
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <set>
 
 #include "compiler/Advice.h"
 #include "compiler/RoundingAdvice.h"
 #include "ir/bytecode/File.h"
+#include "ir/bytecode/SchemaJson.h"
+#include "runtime/vm/Columns.h"
 #include "runtime/vm/NamedFiles.h"
-#include "runtime/vm/TensorFile.h"
 #include "tools/Console.h"
 #include "tools/TableOptions.h"
 
@@ -75,12 +77,19 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->type_name("E")
       ->check(CLI::Range(0x1p-16, 1.0))
       ->capture_default_str();
-  command.add_flag("--private-normalization", flags.privateNormalization,
-                   "keep a leading normalisation of the input with the service; needs --input-range");
+  command.add_flag(
+      "--private-normalization", flags.privateNormalization,
+      "keep a leading normalisation of the input with the service; needs --input-range, or a --schema with "
+      "ranges");
   command.add_flag("--round-outputs", flags.roundOutputs,
                    "open scores rounded to the scale, not with all digits of the last product; for a round trip");
   command
-      .add_option("--reveal", flags.reveal, "what the hospital learns: the scores, or the class of the largest alone")
+      .add_option("--schema", flags.schema,
+                  "what records and results mean: columns, units, ranges, classes, findings (docs/schema.md)")
+      ->type_name("S.json");
+  command
+      .add_option("--reveal", flags.reveal,
+                  "what the hospital learns: the scores, or the class (which findings are present) alone")
       ->check(CLI::IsMember({"scores", "class"}))
       ->capture_default_str();
   command.add_flag("--verify-each", flags.manager.verifyEach, "check the module after every pass");
@@ -105,8 +114,12 @@ void addModelFlags(CLI::App &command, ModelFlags &flags) {
   addPassFlags(command, flags);
 }
 
+namespace {
+void sayNote(std::string_view text) { writeError(fmt::format("note: {}\n", text)); }
+} // namespace
+
 Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables) {
-  return readTensor(path, tables, [](std::string_view text) { writeError(fmt::format("note: {}\n", text)); });
+  return readTensor(path, tables, sayNote);
 }
 
 void printWarnings(const std::vector<std::string> &warnings) {
@@ -144,19 +157,20 @@ std::string describeCalibration(const PassContext &context) {
   return text;
 }
 
-Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
+Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables) {
   std::vector<RecordInput> inputs;
   NamedFileFlag files{flag, "input", {}};
-  for (const Op &op : module.ops)
+  for (const Op &op : job.imported.ops)
     if (op.kind == OpKind::Input) {
-      inputs.push_back(recordInput(op.attrs, module.type(op.result).shape));
+      inputs.push_back(recordInput(op.attrs, job.imported.type(op.result).shape, job.schema));
       files.names.push_back(inputs.back().name);
     }
   SD_ASSIGN(const auto paths, filesByName(texts, files));
   NamedTensors tensors;
   for (const auto &[name, path] : paths) {
-    SD_ASSIGN(tensors[name], readNumbers(path, tables));
+    SD_ASSIGN(RecordTable table, readRecordTable(path, tables, job.schema.input(name), {{}, {}, sayNote}));
+    tensors[name] = std::move(table.records);
   }
   auto records = splitRecords(inputs, std::move(tensors));
   if (!records) return fail("{}: {}", flag, records.error().message);
@@ -173,6 +187,18 @@ Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &ta
       return fail("{}: label {} is not the number of a class", path, i + 1);
   return labels;
 }
+
+namespace {
+
+Expected<std::optional<Schema>> readSchema(const std::string &path) {
+  if (path.empty()) return std::optional<Schema>();
+  SD_ASSIGN(const std::vector<std::uint8_t> bytes, readFile(path, kMaxSchemaBytes));
+  auto schema = parseSchema({reinterpret_cast<const char *>(bytes.data()), bytes.size()});
+  if (!schema) return failAs(schema.error(), "{}: {}", path, schema.error().message);
+  return std::optional(*std::move(schema));
+}
+
+} // namespace
 
 Expected<void> load(const ModelFlags &flags, Job &job) {
   ModelOptions model;
@@ -197,13 +223,21 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
   options.minRecords = flags.minRecords;
   if (flags.ring) model.ringBits = flags.ring;
   model.remarks = &job.context.warnings;
+  ModelFacts facts;
+  model.facts = &facts;
   SD_ASSIGN(job.imported, loadModel(flags.model, model));
+  SD_ASSIGN(const std::optional<Schema> given, readSchema(flags.schema));
+  auto meaning = describeModel(job.imported, facts, given, options);
+  if (!meaning && given) return failAs(meaning.error(), "{}: {}", flags.schema, meaning.error().message);
+  if (!meaning) return tl::unexpected(std::move(meaning).error());
+  job.schema = std::move(meaning->schema);
+  std::ranges::move(meaning->warnings, std::back_inserter(job.context.warnings));
   if (flags.bound > job.imported.ringBits - 2)
     return fail("--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
-    SD_ASSIGN(job.calibration, readRecords(job.imported, "--calibrate", flags.calibrate, flags.tables));
+    SD_ASSIGN(job.calibration, readRecords(job, "--calibrate", flags.calibrate, flags.tables));
     options.calibration = job.calibration;
   }
   return {};

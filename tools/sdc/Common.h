@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "compiler/Compile.h"
+#include "compiler/Meaning.h"
 #include "compiler/Pipeline.h"
 #include "runtime/vm/Csv.h"
 #include "runtime/vm/Records.h"
@@ -34,7 +35,8 @@ struct ModelFlags {
   std::int64_t minRecords = 100;
   double approximationError = 0x1p-8;
   bool privateNormalization = false, roundOutputs = false;
-  CsvOptions tables; // how records are read
+  CsvOptions tables;  // how records are read
+  std::string schema; // file; none without
   PassManagerOptions manager;
   const CLI::App *command = nullptr; // that has these flags
 };
@@ -45,6 +47,7 @@ void addShapeFlags(CLI::App &command, ModelFlags &flags);
 // A model on its way: the options of its passes, and what they left behind.
 struct Job {
   Module imported; // nn level, as the model has it
+  Schema schema;   // of its inputs and outputs
   Module module;   // after the passes
   PassContext context;
   std::vector<NamedTensors> calibration; // what context.options points to
@@ -59,8 +62,9 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
 // What other settings would give than those of a job that is not sound: lines for people, or nothing.
 std::string adviceOn(const ModelFlags &flags, const Job &job);
 
-// The records that a flag's [NAME=]FILEs hold, as sd-run splits and checks them: one map for each run of the module.
-Expected<std::vector<NamedTensors>> readRecords(const Module &module, const std::string &flag,
+// The records that a flag's [NAME=]FILEs hold, as sd-run reads, splits and checks them: one map for each run of the
+// imported module.
+Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables);
 
 // One class for each record.

@@ -55,8 +55,11 @@ Expected<void> compile(const Flags &flags) {
   if (!describeRounding(job.context.coarse).empty())
     printWarnings({adviseOnRounding({job.imported, job.context, job.calibration})});
   SD_TRY(judge(job, flags.acceptError));
+  if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
+    writeError(fmt::format("note: {}\n", line));
+  addFacts(job.schema, job.context, job.module);
   job.imported = {}; // the model's floats
-  SD_ASSIGN(const Compiled compiled, generate(std::move(job.module)));
+  SD_ASSIGN(const Compiled compiled, generate(std::move(job.module), std::move(job.schema)));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
 

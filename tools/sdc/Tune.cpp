@@ -76,7 +76,7 @@ Expected<void> tune(const Flags &flags) {
   Job job;
   SD_TRY(load(flags.model, job));
   if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: tune needs the whole pipeline");
-  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job.imported, "--data", flags.data, flags.model.tables));
+  SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
   std::optional<Tensor<float>> labels;
   const std::size_t runs = records.size();
   const auto batch = static_cast<std::size_t>(recordsInRun(job.imported));

@@ -1,4 +1,4 @@
-"""The same two records in many dialects: dialects.py SD_RUN M.sdb FOLDER. Prints the classes, or what went wrong."""
+"""The same two records in many dialects: dialects.py SD_RUN M.sdb FOLDER. Prints the results, or what went wrong."""
 import io
 import re
 import subprocess
@@ -26,9 +26,9 @@ for name, content in files.items():
 def show(name, path, *options, stdin=b""):
     run = subprocess.run([sd_run, "--local", program, "--preprocess", "dealer", "--input", path, *options], input=stdin,
                          capture_output=True, timeout=60)
-    classes = re.findall(r"record \d: class \d", run.stdout.decode())
+    results = re.findall(r"record \d: values: \d", run.stdout.decode())
     error = run.stderr.decode().strip().splitlines()
-    print(f"{name}: {' '.join(classes)}" if run.returncode == 0 else f"{name}: exit {run.returncode}: {error[0]}")
+    print(f"{name}: {' '.join(results)}" if run.returncode == 0 else f"{name}: exit {run.returncode}: {error[0]}")
 
 
 for name in ("plain.csv", "PLAIN.CSV", "semicolon.csv", "tabs.csv", "tabs.tsv", "quoted.csv", "sep.csv", "cr.csv",

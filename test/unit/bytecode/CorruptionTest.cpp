@@ -158,7 +158,10 @@ TEST_P(Corruption, RandomDamageBehindTheDigestGivesAnErrorOrAValidProgram) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, Corruption, testing::Values(&smallest, &tinyMlp, &branches, &wide));
+Sample tinyMlpAsVersion1() { return asVersion1(tinyMlp()); }
+
+INSTANTIATE_TEST_SUITE_P(Samples, Corruption,
+                         testing::Values(&smallest, &tinyMlp, &branches, &wide, &tinyMlpAsVersion1));
 
 // One field of the header each, and what the message says.
 TEST(HeaderTest, EachBadFieldIsNamed) {
@@ -169,7 +172,11 @@ TEST(HeaderTest, EachBadFieldIsNamed) {
     return readProgram(withProgramDigest(bytes)).error().message;
   };
   EXPECT_THAT(messageWith(0, 'P'), HasSubstr("not a compiled program (.sdb)"));
-  EXPECT_THAT(messageWith(8, 2), HasSubstr("format version 2; this build reads version 1: compile the model again"));
+  EXPECT_THAT(messageWith(8, 3),
+              HasSubstr("format version 3; this release reads version 1 to 2: take a newer release"));
+  EXPECT_THAT(messageWith(8, 0),
+              HasSubstr("format version 0; this release reads version 1 to 2: compile the model again"));
+  EXPECT_THAT(messageWith(8, 1), HasSubstr("bytes too many at the end of the file"));
   EXPECT_THAT(messageWith(10, 48), HasSubstr("a ring of 48 bits"));
   EXPECT_THAT(messageWith(12, 1), HasSubstr("unknown flags 0x1"));
   EXPECT_THAT(messageWith(23, 1), HasSubstr("the file is cut off"));

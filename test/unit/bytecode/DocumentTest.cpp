@@ -37,8 +37,8 @@ std::vector<std::uint8_t> exampleBytes(int number) {
 }
 
 TEST(DocumentTest, WorkedExampleIsTheGoldenFile) {
-  EXPECT_EQ(exampleBytes(0), *readFile(SD_GOLDEN_DIR "/v1-triple.sdb", 4096));
-  EXPECT_EQ(exampleBytes(1), *readFile(SD_GOLDEN_DIR "/v1-triple.sdw", 4096));
+  EXPECT_EQ(exampleBytes(0), *readFile(SD_GOLDEN_DIR "/v2-triple.sdb", 4096));
+  EXPECT_EQ(exampleBytes(1), *readFile(SD_GOLDEN_DIR "/v2-triple.sdw", 4096));
 }
 
 TEST(DocumentTest, TablesListEveryNumber) {

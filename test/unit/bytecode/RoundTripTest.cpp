@@ -29,6 +29,7 @@ TEST_P(RoundTrip, ProgramComesBackAndIsWrittenTheSame) {
   EXPECT_EQ(again->name, sample.program.name);
   EXPECT_EQ(again->ringBits, sample.program.ringBits);
   EXPECT_EQ(again->slots, sample.program.slots);
+  EXPECT_TRUE(again->schema == sample.program.schema);
   ASSERT_EQ(again->instructions.size(), sample.program.instructions.size());
   for (std::size_t i = 0; i < again->instructions.size(); ++i) {
     EXPECT_EQ(again->instructions[i].op, sample.program.instructions[i].op);

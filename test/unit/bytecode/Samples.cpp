@@ -40,6 +40,7 @@ public:
     sample_.program.groups.push_back(
         {begin, static_cast<std::uint32_t>(sample_.program.instructions.size()), interactive});
   }
+  Schema &schema() { return sample_.program.schema; }
   Sample finish(std::vector<SlotId> results, std::vector<std::string> names) {
     sample_.program.instructions.push_back(
         {OpKind::Return, std::move(results), ~SlotId{0}, {{Attr::Names, std::move(names)}}, {}});
@@ -84,6 +85,13 @@ Sample tinyMlp() {
   m.group(true);
   const SlotId soft =
       m.add(OpKind::Softmax, {opened}, {{Attr::Axis, std::int64_t{1}}}, Type::clear({1, 2}), "Softmax_4");
+  m.schema() = {"tiny", "2.1", "for the tests", {}, {}, CompiledFacts{2, {{"Gemm_1 (share.relu)", 1024, 120}}}};
+  InputMeaning &input = m.schema().inputOrNew("x");
+  input.columns = {{"glucose", "mmol/l", ValueRange{0, 0.75}, {}}, {"age", "", {}, 0.5}};
+  input.identifiers = {"patient"};
+  OutputMeaning &output = m.schema().outputOrNew("probabilities");
+  output.kind = ResultKind::Classes;
+  output.items = {{"benign", {}, {}}, {"malignant", {}, {}}};
   return m.finish({soft}, {"probabilities"});
 }
 
@@ -105,6 +113,8 @@ Sample smallest() {
   m.group(false);
   const SlotId opened = m.add(OpKind::ShareOutput, {sum}, {}, Type::clear({1}));
   m.group(true);
+  m.schema().inputOrNew("x").columns = {{"dose", "mg", {}, {}}};
+  m.schema().outputOrNew("y").items = {{"response", "%", {}}};
   return m.finish({opened}, {"y"});
 }
 
@@ -139,6 +149,10 @@ Sample branches() {
   const SlotId first = m.add(OpKind::ShareOutput, {product}, {}, clear);
   const SlotId second = m.add(OpKind::ShareOutput, {larger}, {}, clear);
   m.group(true);
+  m.schema().inputOrNew("left").image = ImageMeaning{1, 4, {"grey"}, 255, 0};
+  OutputMeaning &output = m.schema().outputOrNew("larger");
+  output.kind = ResultKind::Findings;
+  output.items = {{"a", {}, 0.5}, {"b", {}, 0.25}, {"c", {}, -1}, {"d", {}, 1e30}};
   return m.finish({first, second}, {"product", "larger"});
 }
 
@@ -164,6 +178,12 @@ Sample wide() {
   const SlotId opened = m.add(OpKind::ShareOutput, {positive}, {}, clear);
   m.group(true);
   return m.finish({opened}, {"y"});
+}
+
+Sample asVersion1(Sample sample) {
+  sample.program.formatVersion = 1;
+  sample.program.schema = {};
+  return sample;
 }
 
 Expected<AnyWeightSet> readAnyWeights(Bytes bytes, const Program &program, const Digest &digest) {

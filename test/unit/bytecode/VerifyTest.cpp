@@ -38,6 +38,23 @@ const Broken kBroken[] = {
        p.slots[3].shape = {0, 3};
      },
      "B1: slot 3"},
+    {"B9NoInput", [](Program &p) { p.schema.inputs[0].name = "z"; }, "B9: there is no input 'z'"},
+    {"B9Columns", [](Program &p) { p.schema.inputs[0].columns.pop_back(); }, "B9: input 'x' has 1 columns"},
+    {"B9RangeTwice",
+     [](Program &p) {
+       p.schema.inputs[0].range = ValueRange{0, 1};
+     },
+     "its range is said by nn.input"},
+    {"B9ColumnOutside", [](Program &p) { p.schema.inputs[0].columns[0].range->high = 2; },
+     "B9: input 'x', column 'glucose'"},
+    {"B9NothingMeasured",
+     [](Program &p) {
+       p.instructions[0].attrs.erase(Attr::Low), p.instructions[0].attrs.erase(Attr::High);
+       p.schema.inputs[0].measuredOn = 5;
+     },
+     "B9: input 'x': no range was measured"},
+    {"B9Version1", [](Program &p) { p.formatVersion = 1; }, "B9: format version 1 has no schema"},
+    {"B9Version3", [](Program &p) { p.formatVersion = 3; }, "B9: format version 3"},
     {"B8NoRing", [](Program &p) { p.ringBits = 48; }, "B8: a ring of 48 bits"},
     {"B1BadScale", [](Program &p) { p.slots[3].scale = 63; }, "B1: slot 3"},
     {"B1WrittenTwice", [](Program &p) { p.instructions[4].result = 3; }, "B1: slot 3 is written a second time"},

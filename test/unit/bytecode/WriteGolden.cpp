@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "usage: write-golden DIR\n");
     return 1;
   }
-  const std::string stem = fmt::format("{}/v{}-", argv[1], sd::format::kVersion);
+  const std::string stem = fmt::format("{}/v{}-", argv[1], sd::format::kProgramVersion);
   for (auto &[name, sample] : {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()},
                                std::pair{"branches", sd::branches()}, std::pair{"wide", sd::wide()}}) {
     if (auto written = sd::writeAll(stem + name, sample); !written) {

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 Expected<Comparison> onRecords(const Module &model, const Tensor<float> &x, const PassOptions &passes = {}) {
   std::vector<RecordInput> inputs;
   for (auto &op : model.ops)
-    if (op.kind == OpKind::Input) inputs.push_back(recordInput(op.attrs, model.type(op.result).shape));
+    if (op.kind == OpKind::Input) inputs.push_back(recordInput(op.attrs, model.type(op.result).shape, Schema{}));
   SD_ASSIGN(const std::vector<NamedTensors> records, splitRecords(inputs, {{"", x}}));
   TrialOptions options;
   options.passes = passes;

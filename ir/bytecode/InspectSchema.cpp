@@ -1,0 +1,70 @@
+// What a program says of its records, its results and its bounds, for people.
+#include <algorithm>
+
+#include "ir/bytecode/Inspection.h"
+
+namespace sd {
+
+namespace {
+
+constexpr std::size_t kMostColumns = 100, kMostItems = 30, kMostBounds = 50;
+
+std::string unitOf(const std::string &unit) { return unit.empty() ? "" : fmt::format(" [{}]", unit); }
+
+std::string describe(const Column &column) {
+  std::string text = fmt::format("    '{}'{}", column.name, unitOf(column.unit));
+  if (column.range) text += fmt::format(", in [{}, {}]", column.range->low, column.range->high);
+  if (column.substitute) text += fmt::format(", {} if missing", *column.substitute);
+  return text + "\n";
+}
+
+std::string describe(const ResultItem &item) {
+  std::string text = fmt::format("'{}'{}", item.name, unitOf(item.unit));
+  if (item.threshold) text += fmt::format(" above {}", *item.threshold);
+  return text;
+}
+
+} // namespace
+
+std::string describeInput(const InputMeaning &input) {
+  std::string text;
+  if (input.measuredOn)
+    text += fmt::format("    the range was measured on {} records, not declared\n", input.measuredOn);
+  if (const auto &image = input.image)
+    text += fmt::format("    an image of {} x {} pixels, {}; black is {}, white is {}\n", image->height, image->width,
+                        fmt::join(image->channels, ", "), image->black, image->white);
+  for (std::size_t i = 0; i < std::min(input.columns.size(), kMostColumns); ++i)
+    text += describe(input.columns[i]);
+  if (input.columns.size() > kMostColumns) text += fmt::format("    ... {} columns in all\n", input.columns.size());
+  if (!input.identifiers.empty())
+    text += fmt::format("    identifiers, which are not computed with: '{}'\n", fmt::join(input.identifiers, "', '"));
+  return text;
+}
+
+std::string describeOutput(const OutputMeaning &output) {
+  constexpr std::string_view kKinds[] = {"values", "classes that exclude each other", "independent findings"};
+  std::string text = fmt::format("    {}", kKinds[static_cast<std::size_t>(output.kind)]);
+  for (std::size_t i = 0; i < std::min(output.items.size(), kMostItems); ++i)
+    text += fmt::format("{}{}", i ? ", " : ": ", describe(output.items[i]));
+  if (output.items.size() > kMostItems) text += fmt::format(", ... {} in all", output.items.size());
+  if (output.threshold) text += fmt::format("; the second if the score is above {}", *output.threshold);
+  if (output.decided) text += "; the decision alone is opened, no score";
+  return text + "\n";
+}
+
+std::string describeBounds(const CompiledFacts &facts) {
+  const auto unknown = static_cast<std::size_t>(std::ranges::count(facts.openBounds, 0, &OpenBound::records));
+  std::string text =
+      fmt::format("\nbounds: {} proved, {} measured, {} neither (which are proved depends on the weights)\n",
+                  facts.provedBounds, facts.openBounds.size() - unknown, unknown);
+  for (std::size_t i = 0; i < std::min(facts.openBounds.size(), kMostBounds); ++i) {
+    const OpenBound &bound = facts.openBounds[i];
+    text += fmt::format("  {}: |y| up to {:.6g}, {}\n", bound.where, bound.limit,
+                        bound.records ? fmt::format("measured on {} records", bound.records)
+                                      : "neither proved nor measured; a larger value gives a wrong result");
+  }
+  if (facts.openBounds.size() > kMostBounds) text += fmt::format("  ... {} in all\n", facts.openBounds.size());
+  return text;
+}
+
+} // namespace sd
