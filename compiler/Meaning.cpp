@@ -358,4 +358,22 @@ std::string describePublicTraining(const Module &lowered, const PassOptions &opt
                                                   : "--private-normalization keeps them with the service");
 }
 
+std::string describeClearEnd(const Module &lowered) {
+  std::vector<std::string> opened, functions;
+  const auto note = [](std::vector<std::string> &list, std::string text) {
+    if (std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
+  };
+  for (const Op &op : lowered.ops) {
+    if (op.kind == OpKind::Function && op.attrs.str(Attr::Function) != "identity")
+      note(functions, op.attrs.str(Attr::Function));
+    if (op.kind == OpKind::ReduceSum) note(functions, "sum");
+    if (op.kind == OpKind::ShareOutput)
+      note(opened, fmt::format("{} ({})", op.source.empty() ? "a value" : fmt::format("'{}'", op.source),
+                               toString(lowered.type(op.result).shape)));
+  }
+  if (functions.empty()) return {};
+  return fmt::format("the hospital computes the end of the network itself ({}): it learns what that starts from, {}",
+                     fmt::join(functions, ", "), fmt::join(opened, ", "));
+}
+
 } // namespace sd

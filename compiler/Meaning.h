@@ -28,4 +28,8 @@ void addFacts(Schema &schema, const PassContext &context, Module &lowered);
 // of a normalisation that the hospital does. Empty otherwise.
 std::string describePublicTraining(const Module &lowered, const PassOptions &options);
 
+// One line about what is opened in the place of a result that the hospital computes from it, by functions other than a
+// softmax, sigmoid, argmax or topk. Empty if there are none.
+std::string describeClearEnd(const Module &lowered);
+
 } // namespace sd

@@ -40,6 +40,9 @@ std::uint32_t saltOf(const Op &op) {
     if (op.attrs.has(attr)) h = mixed(h, of(static_cast<float>(op.attrs.f(attr))));
   for (const Attr attr : {Attr::Shift, Attr::SelectLast, Attr::CountIncludePad})
     if (op.attrs.has(attr)) h = mixed(h, static_cast<std::uint32_t>(op.attrs.i(attr)));
+  if (op.attrs.has(Attr::Function))
+    for (const char c : op.attrs.str(Attr::Function))
+      h = mixed(h, static_cast<std::uint32_t>(c));
   return h;
 }
 
@@ -380,6 +383,7 @@ bool Walk::step(const Op &op) {
   case OpKind::LogSoftmax:
   case OpKind::ArgMax:
   case OpKind::TopK:
+  case OpKind::ReduceSum:
   case OpKind::ArgTopK:
     result = along(op);
     break;

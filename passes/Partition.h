@@ -27,7 +27,7 @@ inline bool isMove(OpKind kind) {
 // Ops that the hospital does on the opened result.
 inline bool isFinal(OpKind kind) {
   return kind == OpKind::Softmax || kind == OpKind::LogSoftmax || kind == OpKind::Sigmoid || kind == OpKind::ArgMax ||
-         kind == OpKind::TopK || kind == OpKind::ArgTopK;
+         kind == OpKind::TopK || kind == OpKind::ArgTopK || kind == OpKind::Function || kind == OpKind::ReduceSum;
 }
 
 } // namespace sd

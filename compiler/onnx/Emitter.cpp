@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
 
 namespace sd {
@@ -14,7 +15,8 @@ namespace {
 constexpr std::int64_t kFoldedElements = std::int64_t{1} << 25, kFoldedPerStored = 4;
 constexpr double kFoldedProducts = 0x1p32, kProductsPerStored = 256; // seconds; a low-rank update of each weight
 constexpr std::int64_t kRemembered = 1 << 16;                        // elements of constants that are worth it
-constexpr std::size_t kMaxOps = std::size_t{1} << 20;                // a program holds no more instructions
+constexpr std::string_view kWholeFunctions[] = {"ceil", "floor", "round", "sign", "step"}; // their results are
+constexpr std::size_t kMaxOps = std::size_t{1} << 20; // a program holds no more instructions
 
 // Multiply-adds, about.
 double productsOf(OpKind op, const std::vector<Type> &operands, const Attrs &attrs, const Shape &result) {
@@ -49,24 +51,44 @@ std::string_view symbolOf(OpKind op) {
   return op == OpKind::Add ? "+" : op == OpKind::Sub ? "-" : op == OpKind::Mul ? "*" : "/";
 }
 
-Expected<void> checkPair(OpKind op, const Value &a, const Value &b) {
+Expected<void> checkPair(const Emitter &emitter, OpKind op, const Value &a, const Value &b) {
   if (a.isInteger() != b.isInteger())
     return fail("mixes integers and floats ({} {} {}); insert a Cast", describe(a), symbolOf(op), describe(b));
   if (a.isConstant() && b.isConstant()) return {};
   if (a.isInteger()) return fail("computes with secret integers; use floats");
   const bool opened = a.isOpened() || b.isOpened();
   for (const Value *x : {&a, &b}) {
+    const Value &other = x == &a ? b : a;
     if (opened && x->isConstant() && x->size() != 1)
-      return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do "
-                  "this before LogSoftmax, ArgMax or TopK",
-                  describe(*x));
+      return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do this before "
+                  "{}",
+                  describe(*x), emitter.nameOfClearEnd(other));
     if (opened && !x->isConstant() && !x->isOpened())
-      return fail("combines a secret value with the result of LogSoftmax, ArgMax or TopK, which are "
-                  "computed in the clear at the end of the network; remove it, or make its operand an output");
+      return fail("combines a secret value with the result of {}, which is computed in the clear at the end of the "
+                  "network; remove it, or make its operand an output",
+                  emitter.nameOfClearEnd(other));
   }
-  if (op == OpKind::Div && !b.isConstant())
+  if (op == OpKind::Div && !b.isConstant() && !b.isOpened())
     return fail("divides by a computed value; only division by a constant is supported");
   return {};
+}
+
+// What the hospital computes in the place of an op that the program would compute.
+std::string_view functionOf(OpKind op) {
+  switch (op) {
+  case OpKind::Relu:
+    return "relu";
+  case OpKind::Tanh:
+    return "tanh";
+  case OpKind::Erf:
+    return "erf";
+  case OpKind::Softplus:
+    return "softplus";
+  case OpKind::Softsign:
+    return "softsign";
+  default:
+    return {};
+  }
 }
 
 } // namespace
@@ -221,8 +243,9 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     }
   }
   if (opened && secret)
-    return fail("joins a secret value with the result of LogSoftmax, ArgMax or TopK, which are computed in "
-                "the clear at the end of the network; make them separate outputs");
+    return fail("joins a secret value with the result of {}, which is computed in the clear at the end of the network; "
+                "make them separate outputs",
+                nameOfClearEnd(*std::ranges::find_if(xs, &Value::isOpened)));
   if (xs.size() == 1) return xs[0];
   if (constant) {
     SD_TRY(takeBudget(shape));
@@ -315,14 +338,14 @@ Expected<Value> Emitter::broadcast(const Value &x, const Shape &shape) {
 }
 
 Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
-  SD_TRY(checkPair(op, a, b));
+  SD_TRY(checkPair(*this, op, a, b));
   SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));
   SD_TRY(checkedElementCount(shape));
   if (a.isConstant() && b.isConstant()) {
     SD_TRY(takeBudget(shape));
     return fold::arithmetic(op, a, b, shape);
   }
-  if (op == OpKind::Div && std::ranges::find(b.floats()->data, 0.0f) != b.floats()->data.end())
+  if (op == OpKind::Div && b.isConstant() && std::ranges::find(b.floats()->data, 0.0f) != b.floats()->data.end())
     return fail("divides by zero");
   Value left = a, right = b;
   if (!a.isConstant() && !b.isConstant()) {
@@ -367,11 +390,14 @@ Expected<Value> Emitter::folded(OpKind op, const std::vector<Value> &operands, c
 }
 
 Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, Attrs attrs) {
+  if (operands.size() == 1 && operands[0].isOpened())
+    if (const auto name = functionOf(op); !name.empty()) return function(name, operands[0]);
   bool constant = true;
   for (const Value &x : operands) {
     if (x.isOpened())
-      return fail("takes the result of LogSoftmax, ArgMax or TopK, which are computed in the clear at the "
-                  "end of the network; remove that op or end the network there");
+      return fail("takes the result of {}, which is computed in the clear at the end of the network; remove that op or "
+                  "end the network there",
+                  nameOfClearEnd(x));
     if (x.quantisation()) return fail("needs floats but is given a quantised value; dequantise it first");
     if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
     constant &= x.isConstant();
@@ -385,6 +411,52 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   return add(std::move(out), Value::Stage::Secret, false);
 }
 
+Expected<Value> Emitter::function(std::string_view name, const Value &x, bool isTruth) {
+  const ScalarFunction *known = findFunction(name);
+  assert(known);
+  if (x.isConstant()) {
+    SD_TRY(takeBudget(x.shape()));
+    return fold::map(x, known->apply);
+  }
+  if (!x.isOpened()) openedElsewhere_.insert(x.id());
+  Attrs attrs;
+  attrs.set(Attr::Function, std::string(name));
+  return add({OpKind::Function, {x.id()}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, isTruth);
+}
+
+std::string Emitter::nameOfClearEnd(const Value &x) const {
+  ValueId value = x.id();
+  while (true) {
+    const Op &op = maker(value);
+    switch (op.kind) {
+    case OpKind::Softmax:
+      return "Softmax";
+    case OpKind::LogSoftmax:
+      return "LogSoftmax";
+    case OpKind::Sigmoid:
+      return "Sigmoid";
+    case OpKind::ArgMax:
+      return "ArgMax";
+    case OpKind::TopK:
+    case OpKind::ArgTopK:
+      return "TopK";
+    case OpKind::Function: {
+      std::string name = op.attrs.str(Attr::Function);
+      if (name == "step") return "a comparison";
+      if (name == "identity") break;
+      name[0] = static_cast<char>(name[0] - 'a' + 'A');
+      return name;
+    }
+    default:
+      break;
+    }
+    const auto computed =
+        std::ranges::find_if(op.operands, [&](ValueId v) { return maker(v).kind != OpKind::Constant; });
+    if (computed == op.operands.end()) return "an op";
+    value = *computed;
+  }
+}
+
 bool Emitter::isWhole(const Value &x) {
   if (!x.isOpened()) return false;
   while (wholeValues_.size() <= x.id()) {
@@ -392,6 +464,8 @@ bool Emitter::isWhole(const Value &x) {
     const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose || op.kind == OpKind::Gather;
     const bool keeps = moves || op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul;
     bool whole = op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK;
+    if (op.kind == OpKind::Function)
+      whole = std::ranges::find(kWholeFunctions, op.attrs.str(Attr::Function)) != std::end(kWholeFunctions);
     if (op.kind == OpKind::Constant)
       whole = std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
     if (keeps) whole = std::ranges::all_of(op.operands, [&](ValueId id) { return wholeValues_[id]; });

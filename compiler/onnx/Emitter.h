@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "compiler/onnx/Fold.h"
 #include "compiler/onnx/Value.h"
@@ -49,6 +50,12 @@ public:
   // before.
   Expected<Value> openAnd(OpKind op, const Value &x, Attrs attrs);
 
+  // A function of ir/core/Functions.h: of constants, or computed by the hospital in the clear, for which a secret value
+  // is opened. `isTruth`: it gives 0 or 1.
+  Expected<Value> function(std::string_view name, const Value &x, bool isTruth = false);
+  bool isOpenedElsewhere(const Value &x) const { return openedElsewhere_.contains(x.id()); } // some function takes it
+  std::string nameOfClearEnd(const Value &x) const; // of an opened value: "Exp"
+
   const Op &maker(ValueId value) const { return builder_.module().ops[value]; } // of a computed value
   Value secret(ValueId value) const {                                           // an operand of what was made
     return Value::computed(value, builder_.type(value).shape, Value::Stage::Secret, false);
@@ -81,6 +88,7 @@ private:
   std::vector<bool> wholeValues_; // isWhole() of the first values
   std::int64_t mostComputed_ = std::int64_t{1} << 27;
   std::map<ValueId, std::vector<std::string>> classNames_;
+  std::set<ValueId> openedElsewhere_;
 };
 
 } // namespace sd

@@ -179,4 +179,11 @@ Value map(const Value &x, float (*function)(float)) {
   return Value::of(std::move(out)).named(x.name());
 }
 
+Value map(const Value &x, double (*function)(double)) {
+  Tensor<float> out = *x.floats();
+  for (float &v : out.data)
+    v = static_cast<float>(function(static_cast<double>(v)));
+  return Value::of(std::move(out)).named(x.name());
+}
+
 } // namespace sd::fold

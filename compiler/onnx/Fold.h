@@ -40,5 +40,6 @@ Expected<Value> arithmetic(OpKind op, const Value &a, const Value &b, const Shap
 
 // Elements one by one, of one kind.
 Value map(const Value &x, float (*function)(float));
+Value map(const Value &x, double (*function)(double));
 
 } // namespace sd::fold

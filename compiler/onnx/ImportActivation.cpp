@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "compiler/onnx/Smooth.h"
+
 namespace sd {
 namespace {
 
@@ -75,29 +77,36 @@ Expected<void> importPRelu(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importClip(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const Bounds bounds, clipBounds(node));
-  const Value &x = node.input(0);
-  const bool hasLow = isBound(bounds.low), hasHigh = isBound(bounds.high);
+Expected<Value> clip(Emitter &emitter, const Value &x, double low, double high) {
   Value result = x;
-  if (hasLow) { // low + relu(x - low)
-    SD_ASSIGN(result, above(emitter, x, bounds.low));
-    if (bounds.low != 0) {
-      SD_ASSIGN(result, emitter.arithmetic(OpKind::Add, result, Value::scalar(static_cast<float>(bounds.low))));
+  if (isBound(low)) { // low + relu(x - low)
+    SD_ASSIGN(result, above(emitter, x, low));
+    if (low != 0) {
+      SD_ASSIGN(result, emitter.arithmetic(OpKind::Add, result, Value::scalar(static_cast<float>(low))));
     }
   }
-  if (hasHigh) { // less what exceeds the upper bound: both ReLUs depend on x alone
-    SD_ASSIGN(const Value excess, above(emitter, x, bounds.high));
+  if (isBound(high)) { // less what exceeds the upper bound: both ReLUs depend on x alone
+    SD_ASSIGN(const Value excess, above(emitter, x, high));
     SD_ASSIGN(result, emitter.arithmetic(OpKind::Sub, result, excess));
   }
+  return result;
+}
+
+Expected<void> importClip(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const Bounds bounds, clipBounds(node));
+  SD_ASSIGN(Value result, clip(emitter, node.input(0), bounds.low, bounds.high));
   node.setOutput(0, std::move(result));
   return {};
 }
 
-Expected<void> importAbs(Node &node, Emitter &emitter) { // relu(x) + (relu(x) - x)
-  SD_ASSIGN(const Value positive, emitter.relu(node.input(0)));
-  SD_ASSIGN(const Value negative, emitter.arithmetic(OpKind::Sub, positive, node.input(0)));
-  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Add, positive, negative));
+Expected<Value> magnitude(Emitter &emitter, const Value &x) { // relu(x) + (relu(x) - x)
+  SD_ASSIGN(const Value positive, emitter.relu(x));
+  SD_ASSIGN(const Value negative, emitter.arithmetic(OpKind::Sub, positive, x));
+  return emitter.arithmetic(OpKind::Add, positive, negative);
+}
+
+Expected<void> importAbs(Node &node, Emitter &emitter) {
+  SD_ASSIGN(Value result, magnitude(emitter, node.input(0)));
   node.setOutput(0, std::move(result));
   return {};
 }

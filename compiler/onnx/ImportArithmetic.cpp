@@ -1,4 +1,5 @@
 // Sums and products.
+#include "compiler/onnx/ClearEnd.h"
 #include "compiler/onnx/Handlers.h"
 
 namespace sd {
@@ -51,7 +52,20 @@ Expected<void> importArithmetic(Node &node, Emitter &emitter) {
   const Value &a = node.input(0);
   const bool isSoftsign = op == OpKind::Div && !a.isConstant() && !b.isConstant() && !a.isOpened() && !b.isOpened() &&
                           a.shape() == b.shape() && isOnePlusMagnitude(emitter, b.id(), a.id());
-  SD_ASSIGN(Value result, isSoftsign ? emitter.compute(OpKind::Softsign, {a}) : emitter.arithmetic(op, a, b));
+  if (isSoftsign) {
+    SD_ASSIGN(Value result, emitter.compute(OpKind::Softsign, {a}));
+    node.setOutput(0, std::move(result));
+    return {};
+  }
+  if (op == OpKind::Div) {
+    SD_ASSIGN(std::optional<Value> known, writtenOut(emitter, a, b));
+    if (known) {
+      node.setOutput(0, *std::move(known));
+      return {};
+    }
+  }
+  SD_ASSIGN(const auto pair, openedPair(emitter, op, a, b));
+  SD_ASSIGN(Value result, emitter.arithmetic(op, pair.first, pair.second));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -1,25 +1,16 @@
-// Functions that fixed point does not have, of constants alone.
+// Functions and comparisons that fixed point does not have: of constants, or in the clear at the end of the network.
+#include "compiler/onnx/ClearEnd.h"
 #include "compiler/onnx/Handlers.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "compiler/onnx/Fold.h"
+#include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
 namespace {
-
-struct Function {
-  std::string_view name;
-  float (*apply)(float);
-};
-constexpr Function kFunctions[] = {
-    {"Sqrt", [](float v) { return std::sqrt(v); }}, {"Reciprocal", [](float v) { return 1 / v; }},
-    {"Exp", [](float v) { return std::exp(v); }},   {"Sin", [](float v) { return std::sin(v); }},
-    {"Cos", [](float v) { return std::cos(v); }},   {"Floor", [](float v) { return std::floor(v); }},
-    {"Ceil", [](float v) { return std::ceil(v); }},
-};
 
 Expected<void> expectConstants(const Node &node) {
   for (std::size_t i = 0; i < node.inputCount(); ++i)
@@ -29,13 +20,14 @@ Expected<void> expectConstants(const Node &node) {
 
 } // namespace
 
-Expected<void> importConstantFunction(Node &node, Emitter &emitter) {
-  SD_TRY(expectConstants(node));
+// Its name in lower case is that of ir/core/Functions.h.
+Expected<void> importFunction(Node &node, Emitter &emitter) {
   const Value &x = node.input(0);
-  if (x.isInteger()) return fail("needs floats but is given {}", describe(x));
-  SD_TRY(emitter.takeBudget(x.shape()));
-  for (const Function &function : kFunctions)
-    if (function.name == node.op()) node.setOutput(0, fold::map(x, function.apply));
+  if (x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
+  std::string name = node.op();
+  name[0] = static_cast<char>(name[0] - 'A' + 'a');
+  SD_ASSIGN(Value result, emitter.function(name, x));
+  node.setOutput(0, std::move(result));
   return {};
 }
 
@@ -75,9 +67,56 @@ Expected<std::pair<Value, Value>> constantPair(const Node &node, Emitter &emitte
   return std::pair(std::move(left), std::move(right));
 }
 
+// Truth values as the numbers 0 and 1.
+Value asNumbers(const Value &x) {
+  if (!x.isConstant()) return Value::computed(x.id(), x.shape(), x.stage(), false);
+  if (!x.isInteger()) return x;
+  Tensor<float> out(x.shape());
+  std::ranges::transform(x.ints()->data, out.data.begin(), [](std::int64_t v) { return static_cast<float>(v); });
+  return Value::of(std::move(out));
+}
+Value asTruths(const Value &x) { return Value::computed(x.id(), x.shape(), x.stage(), true); }
+
+Expected<Value> complement(Emitter &emitter, const Value &x) {
+  return emitter.arithmetic(OpKind::Sub, Value::scalar(1), x);
+}
+
+// a > b.
+Expected<Value> isGreater(Emitter &emitter, const Value &a, const Value &b) {
+  SD_ASSIGN(const auto pair, openedPair(emitter, OpKind::Sub, a, b));
+  SD_ASSIGN(const Value difference, emitter.arithmetic(OpKind::Sub, pair.first, pair.second));
+  return emitter.function("step", difference, true);
+}
+
+// By the hospital in the clear; secret operands are opened.
+Expected<Value> comparedInTheClear(Emitter &emitter, std::string_view op, const Value &left, const Value &right) {
+  const Value a = asNumbers(left), b = asNumbers(right);
+  if (op == "Greater") return isGreater(emitter, a, b);
+  if (op == "Less") return isGreater(emitter, b, a);
+  if (op == "And" || op == "Or") {
+    if (!left.isInteger() || !right.isInteger()) return fail("needs truth values");
+    SD_ASSIGN(const Value both, emitter.arithmetic(OpKind::Mul, a, b));
+    if (op == "And") return both;
+    SD_ASSIGN(const Value sum, emitter.arithmetic(OpKind::Add, a, b));
+    return emitter.arithmetic(OpKind::Sub, sum, both);
+  }
+  SD_ASSIGN(const Value less, isGreater(emitter, b, a));
+  SD_ASSIGN(const Value notLess, complement(emitter, asNumbers(less)));
+  if (op == "GreaterOrEqual") return notLess;
+  SD_ASSIGN(const Value greater, isGreater(emitter, a, b));
+  SD_ASSIGN(const Value notGreater, complement(emitter, asNumbers(greater)));
+  if (op == "LessOrEqual") return notGreater;
+  return emitter.arithmetic(OpKind::Mul, notLess, notGreater); // Equal
+}
+
 } // namespace
 
 Expected<void> importComparison(Node &node, Emitter &emitter) {
+  if (!node.input(0).isConstant() || !node.input(1).isConstant()) {
+    SD_ASSIGN(const Value result, comparedInTheClear(emitter, node.op(), node.input(0), node.input(1)));
+    node.setOutput(0, asTruths(result));
+    return {};
+  }
   SD_ASSIGN(const auto operands, constantPair(node, emitter));
   const auto &[a, b] = operands;
   const auto &comparison = *std::ranges::find(kComparisons, node.op(), &Comparison::name);
@@ -88,13 +127,76 @@ Expected<void> importComparison(Node &node, Emitter &emitter) {
 }
 
 Expected<void> importNot(Node &node, Emitter &emitter) {
-  SD_TRY(expectConstants(node));
-  if (!node.input(0).isInteger()) return fail("needs truth values, not {}", describe(node.input(0)));
-  SD_TRY(emitter.takeBudget(node.input(0).shape()));
-  Tensor<std::int64_t> out = *node.input(0).ints();
+  const Value &x = node.input(0);
+  if (!x.isInteger()) return fail("needs truth values, not {}", describe(x));
+  if (!x.isConstant()) {
+    SD_ASSIGN(const Value result, complement(emitter, asNumbers(x)));
+    node.setOutput(0, asTruths(result));
+    return {};
+  }
+  SD_TRY(emitter.takeBudget(x.shape()));
+  Tensor<std::int64_t> out = *x.ints();
   for (std::int64_t &element : out.data)
     element = !element;
   node.setOutput(0, Value::of(std::move(out)));
+  return {};
+}
+
+// x where x > alpha, else 0.
+Expected<void> importThresholdedRelu(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const double alpha, node.real("alpha", 1.0));
+  SD_ASSIGN(const Value x, openedValue(emitter, node.input(0)));
+  SD_ASSIGN(const Value keeps, isGreater(emitter, x, Value::scalar(static_cast<float>(alpha))));
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Mul, x, asNumbers(keeps)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// x + bias where x < -lambd, x - bias where x > lambd, else 0.
+Expected<void> importShrink(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const double bias, node.real("bias", 0.0));
+  SD_ASSIGN(const double lambda, node.real("lambd", 0.5));
+  SD_ASSIGN(const Value x, openedValue(emitter, node.input(0)));
+  const auto shifted = [&](double by) {
+    return emitter.arithmetic(OpKind::Add, x, Value::scalar(static_cast<float>(by)));
+  };
+  SD_ASSIGN(const Value below, isGreater(emitter, Value::scalar(static_cast<float>(-lambda)), x));
+  SD_ASSIGN(const Value above, isGreater(emitter, x, Value::scalar(static_cast<float>(lambda))));
+  SD_ASSIGN(const Value raised, shifted(bias));
+  SD_ASSIGN(const Value lowered, shifted(-bias));
+  SD_ASSIGN(const Value left, emitter.arithmetic(OpKind::Mul, raised, asNumbers(below)));
+  SD_ASSIGN(const Value right, emitter.arithmetic(OpKind::Mul, lowered, asNumbers(above)));
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Add, left, right));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// 1 at the first maximum along an axis, else 0.
+Expected<void> importHardmax(Node &node, Emitter &emitter) {
+  constexpr std::int64_t kLongest = 1024;
+  const bool coerces = node.opset() < 13; // to a matrix: the axes before `axis`, and all others together
+  Value x = node.input(0);
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", coerces ? 1 : -1));
+  SD_ASSIGN(axis, normalizedAxis(axis, x.rank()));
+  if (coerces) {
+    Shape matrix = {1, 1};
+    for (std::int64_t i = 0; i < x.rank(); ++i)
+      matrix[i < axis ? 0 : 1] *= x.shape()[static_cast<std::size_t>(i)];
+    SD_ASSIGN(x, emitter.reshape(x, matrix));
+    axis = 1;
+  }
+  const std::int64_t length = x.shape()[static_cast<std::size_t>(axis)];
+  if (length > kLongest) return fail("marks one of {} elements, more than {}; use ArgMax", length, kLongest);
+  const Attrs attrs = {{Attr::Axis, axis}, {Attr::KeepDims, std::int64_t{1}}, {Attr::SelectLast, std::int64_t{0}}};
+  SD_ASSIGN(const Value found, emitter.openAnd(OpKind::ArgMax, x, attrs));
+  std::vector<Value> marks;
+  for (std::int64_t i = 0; i < length; ++i) {
+    SD_ASSIGN(const Value same, comparedInTheClear(emitter, "Equal", found, Value::scalar(static_cast<float>(i))));
+    marks.push_back(asNumbers(same));
+  }
+  SD_ASSIGN(const Value joined, emitter.concat(std::move(marks), axis));
+  SD_ASSIGN(Value result, emitter.reshape(joined, node.input(0).shape()));
+  node.setOutput(0, std::move(result));
   return {};
 }
 
@@ -127,19 +229,53 @@ Value chosen(const Tensor<std::int64_t> &condition, const Tensor<T> &yes, const 
   return Value::of(std::move(out));
 }
 
+// By a constant condition: the elements of a and b side by side, from which each is taken.
+Expected<Value> picked(Emitter &emitter, const Value &condition, const Value &a, const Value &b) {
+  const std::int64_t size = condition.size();
+  if (size > kMaxSelected) return fail("is too large");
+  SD_ASSIGN(const Value left, emitter.reshape(a, {size}));
+  SD_ASSIGN(const Value right, emitter.reshape(b, {size}));
+  SD_ASSIGN(const Value both, emitter.concat({left, right}, 0));
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < size; ++i)
+    indices.push_back(condition.ints()->data[static_cast<std::size_t>(i)] ? i : size + i);
+  return gatherElements(emitter, both, std::move(indices), condition.shape());
+}
+
+// c a + (1 - c) b, by the hospital.
+Expected<Value> chosenInTheClear(Emitter &emitter, const Value &condition, const Value &a, const Value &b) {
+  SD_ASSIGN(const Value left, openedValue(emitter, a));
+  SD_ASSIGN(const Value right, openedValue(emitter, b));
+  const Value c = asNumbers(condition);
+  SD_ASSIGN(const Value rest, complement(emitter, c));
+  SD_ASSIGN(const Value yes, emitter.arithmetic(OpKind::Mul, c, left));
+  SD_ASSIGN(const Value no, emitter.arithmetic(OpKind::Mul, rest, right));
+  return emitter.arithmetic(OpKind::Add, yes, no);
+}
+
 } // namespace
 
 Expected<void> importWhere(Node &node, Emitter &emitter) {
-  SD_TRY(expectConstants(node));
   const Value &condition = node.input(0), &a = node.input(1), &b = node.input(2);
   if (!condition.isInteger() || a.isInteger() != b.isInteger())
     return fail("chooses by {} between {} and {}", describe(condition), describe(a), describe(b));
+  if (!condition.isConstant()) {
+    if (!condition.isOpened()) return fail("chooses by secret integers; {}", adviceFor(node.op()));
+    SD_ASSIGN(Value result, chosenInTheClear(emitter, condition, asNumbers(a), asNumbers(b)));
+    node.setOutput(0, a.isInteger() ? asTruths(result) : std::move(result));
+    return {};
+  }
   SD_ASSIGN(Shape shape, broadcastShapes(a.shape(), b.shape()));
   SD_ASSIGN(shape, broadcastShapes(shape, condition.shape()));
   SD_TRY(emitter.takeBudget(shape));
   SD_ASSIGN(const Value choose, emitter.broadcast(condition, shape));
   SD_ASSIGN(const Value yes, emitter.broadcast(a, shape));
   SD_ASSIGN(const Value no, emitter.broadcast(b, shape));
+  if (!a.isConstant() || !b.isConstant()) {
+    SD_ASSIGN(Value result, picked(emitter, choose, yes, no));
+    node.setOutput(0, std::move(result));
+    return {};
+  }
   node.setOutput(0, yes.isInteger() ? chosen(*choose.ints(), *yes.ints(), *no.ints())
                                     : chosen(*choose.ints(), *yes.floats(), *no.floats()));
   return {};

@@ -166,6 +166,17 @@ Expected<void> importCast(Node &node, Emitter &emitter) {
   return {};
 }
 
+// To the type that another value is declared with.
+Expected<void> importCastLike(Node &node, Emitter &emitter) {
+  node.ignore("saturate");
+  int type = node.input(1).elementType();
+  if (type == 0 && !node.input(1).isInteger()) type = TensorProto::FLOAT;
+  if (type == 0) return fail("casts to a type that is not known; use Cast");
+  SD_ASSIGN(Value result, castOf(emitter, node.input(0), type));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
 Expected<void> importShape(Node &node, Emitter &) {
   const Shape &shape = node.input(0).shape();
   const auto rank = static_cast<std::int64_t>(shape.size());

@@ -1,5 +1,6 @@
 // Pooling over windows and over whole axes.
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Smooth.h"
 #include "compiler/onnx/Window.h"
 
 namespace sd {
@@ -42,6 +43,25 @@ Expected<void> importAveragePool(Node &node, Emitter &emitter) {
   attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
   attrs.set(Attr::CountIncludePad, std::int64_t{countIncludePad});
   SD_ASSIGN(Value result, emitter.compute(OpKind::AvgPool, {node.input(0)}, std::move(attrs)));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// (sum |x|^p)^(1/p) over windows: for p = 1, or p = 2 at the end of a network, whose root the hospital takes.
+Expected<void> importLpPool(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const OnnxWindow window, poolWindow(node));
+  SD_ASSIGN(const std::int64_t p, node.integer("p", 2));
+  if (p != 1 && p != 2) return fail("has p = {}; only 1 and 2 are supported", p);
+  const Value &x = node.input(0);
+  SD_ASSIGN(const Value powers, p == 1 ? magnitude(emitter, x) : emitter.arithmetic(OpKind::Mul, x, x));
+  Attrs attrs = windowAttrs(window);
+  attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
+  attrs.set(Attr::CountIncludePad, std::int64_t{0});
+  attrs.set(Attr::Shift, std::int64_t{0}); // sums
+  SD_ASSIGN(Value result, emitter.compute(OpKind::AvgPool, {powers}, std::move(attrs)));
+  if (p == 2) {
+    SD_ASSIGN(result, emitter.function("sqrt", result));
+  }
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -142,11 +142,52 @@ Expected<void> expectSecret(const Node &node, std::initializer_list<std::size_t>
   return fail("is applied to constants alone; replace it by its result");
 }
 
+// Constants with a scale, and a zero point, for each block of elements along an axis.
+Expected<Value> blockwise(const Node &node, Emitter &emitter, std::int64_t axis, std::int64_t block) {
+  const Value &x = node.input(0), &scale = node.input(1), &zero = node.input(2);
+  SD_ASSIGN(axis, normalizedAxis(axis, x.rank()));
+  if (!x.isConstant() || !scale.isConstant() || scale.isInteger() || !x.isInteger() ||
+      (node.has(2) && (!zero.isConstant() || !zero.isInteger())) || block < 1 || scale.rank() != x.rank())
+    return fail("has a scale for each block of {}, which is supported for constants only", block);
+  std::vector<std::int64_t> blocks;
+  for (std::int64_t i = 0; i < x.shape()[static_cast<std::size_t>(axis)]; ++i)
+    blocks.push_back(i / block);
+  const auto spread = [&](const Value &parameter) -> Expected<Value> {
+    SD_ASSIGN(const Value wide, emitter.gather(parameter, axis, blocks));
+    if (wide.shape() != x.shape())
+      return fail("has a scale of shape {} for {}", toString(parameter.shape()), toString(x.shape()));
+    return wide;
+  };
+  SD_ASSIGN(const Value factors, spread(scale));
+  Tensor<float> out(x.shape(), {x.ints()->data.begin(), x.ints()->data.end()});
+  if (node.has(2)) {
+    SD_ASSIGN(const Value zeros, spread(zero));
+    for (std::size_t i = 0; i < out.data.size(); ++i)
+      out.data[i] -= static_cast<float>(zeros.ints()->data[i]);
+  }
+  for (std::size_t i = 0; i < out.data.size(); ++i)
+    out.data[i] *= factors.floats()->data[i];
+  return Value::of(std::move(out));
+}
+
 } // namespace
+
+// The scale depends on the data; the integers that it gives stand for the real numbers, which the program keeps.
+Expected<void> importDynamicQuantizeLinear(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  if (x.isConstant()) return fail("is applied to a constant; replace it by its result");
+  if (x.isInteger() || x.isOpened()) return fail("quantises {}, which is not secret floats", describe(x));
+  (void)emitter;
+  node.setOutput(0, x.quantisedBy(Quantisation{1, 0}));
+  node.setOutput(1, Value::scalar(1));
+  node.setOutput(2, Value::of(Tensor<std::int64_t>(Shape{}, 0)).storedAs(TensorProto::UINT8));
+  return {};
+}
 
 Expected<void> importQuantizeLinear(Node &node, Emitter &emitter) {
   const Value &x = node.input(0);
   node.ignore("axis"); // one scale alone is accepted
+  node.ignore("precision");
   SD_ASSIGN(const std::int64_t saturate, node.integer("saturate", 1));
   if (x.isOpened() || isSoftmax(emitter, x))
     return fail(
@@ -162,7 +203,12 @@ Expected<void> importQuantizeLinear(Node &node, Emitter &emitter) {
 Expected<void> importDequantizeLinear(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::int64_t axis, node.integer("axis", 1));
   SD_ASSIGN(const std::int64_t block, node.integer("block_size", 0));
-  if (block) return fail("has a scale for each block of {}; use one for each channel", block);
+  node.ignore("output_dtype"); // the program computes in fixed point
+  if (block) {
+    SD_ASSIGN(Value result, blockwise(node, emitter, axis, block));
+    node.setOutput(0, std::move(result));
+    return {};
+  }
   SD_ASSIGN(Value result, dequantised(node, emitter, 0, {1, 2}, axis));
   node.setOutput(0, std::move(result));
   return {};

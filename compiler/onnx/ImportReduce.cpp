@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/onnx/ClearEnd.h"
 #include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/OpTable.h"
 
@@ -93,8 +94,18 @@ Expected<Value> absolute(Emitter &emitter, const Value &x) { // 2 relu(x) - x
   return emitter.arithmetic(OpKind::Sub, twice, x);
 }
 
+// The same of opened rows.
+Expected<Value> pooledInTheClear(Emitter &emitter, OpKind kind, const Value &rows, bool sums) {
+  if (kind == OpKind::MaxPool)
+    return emitter.openAnd(OpKind::TopK, rows, {{Attr::Axis, std::int64_t{2}}, {Attr::Count, std::int64_t{1}}});
+  SD_ASSIGN(const Value sum, emitter.openAnd(OpKind::ReduceSum, rows, {{Attr::Axis, std::int64_t{2}}}));
+  if (sums) return sum;
+  return emitter.arithmetic(OpKind::Mul, sum, Value::scalar(1 / static_cast<float>(rows.shape()[2])));
+}
+
 // The maximum, the mean, or with `sums` the sum: an average that is divided by 2^0.
 Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows, bool sums) {
+  if (rows.isOpened()) return pooledInTheClear(emitter, kind, rows, sums);
   const std::int64_t length = rows.shape()[2];
   Attrs attrs = {{Attr::Kernel, std::vector<std::int64_t>{length}},
                  {Attr::Strides, std::vector<std::int64_t>{1}},
@@ -114,8 +125,10 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
   Value result = x;
   if (node.op() == "ReduceL1") {
     SD_ASSIGN(result, absolute(emitter, x));
-  } else if (node.op() == "ReduceSumSquare") {
+  } else if (node.op() == "ReduceSumSquare" || node.op() == "ReduceL2") {
     SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, x, x));
+  } else if (node.op() == "ReduceLogSumExp") {
+    SD_ASSIGN(result, emitter.function("exp", x));
   }
   if (!reduction.isNothing) {
     const bool isMin = node.op() == "ReduceMin", isMax = node.op() == "ReduceMax" || isMin;
@@ -131,6 +144,29 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
     }
     SD_ASSIGN(result, emitter.reshape(result, reducedShape(x.shape(), reduction)));
   }
+  if (node.op() == "ReduceL2") {
+    SD_ASSIGN(result, emitter.function("sqrt", result));
+  } else if (node.op().starts_with("ReduceLogSum")) {
+    SD_ASSIGN(result, emitter.function("log", result));
+  }
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// x by the norm of its elements along an axis, all of it in the clear.
+Expected<void> importLpNormalization(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const Value x, openedValue(emitter, node.input(0)));
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", -1));
+  SD_ASSIGN(axis, normalizedAxis(axis, x.rank()));
+  SD_ASSIGN(const std::int64_t p, node.integer("p", 2));
+  if (p != 1 && p != 2) return fail("has p = {}; only 1 and 2 are supported", p);
+  if (x.isConstant()) return fail("is applied to a constant; replace it by its result");
+  SD_ASSIGN(const Value powers, p == 1 ? emitter.function("abs", x) : emitter.arithmetic(OpKind::Mul, x, x));
+  SD_ASSIGN(Value norm, emitter.openAnd(OpKind::ReduceSum, powers, {{Attr::Axis, axis}}));
+  if (p == 2) {
+    SD_ASSIGN(norm, emitter.function("sqrt", norm));
+  }
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Div, x, norm));
   node.setOutput(0, std::move(result));
   return {};
 }
@@ -138,6 +174,7 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
 Expected<void> importReduceConstant(Node &node, Emitter &emitter) {
   const Value &x = node.input(0);
   const bool isNorm = node.op() == "ReduceL2";
+  if (!x.isConstant() && isNorm) return importReduce(node, emitter);
   if (!x.isConstant()) return fail("is supported for constants only; {}", adviceFor(node.op()));
   if (isNorm && x.isInteger()) return fail("needs floats but is given {}; insert a Cast", describe(x));
   SD_ASSIGN(const Reduction reduction, readReduction(node));

@@ -91,18 +91,21 @@ Expected<Padding> readPad(Node &node) {
   return padding;
 }
 
-// Positions of an axis of `size` with its edge repeated, or its inside mirrored, beyond both ends.
+// Positions of an axis of `size` with its edge repeated, its inside mirrored, or the whole of it again, beyond both
+// ends.
 Expected<std::vector<std::int64_t>> extendedIndices(std::int64_t size, std::int64_t begin, std::int64_t end,
-                                                    bool mirrored) {
+                                                    std::string_view mode) {
   constexpr std::int64_t kLargest = 1 << 20;
+  const bool mirrored = mode == "reflect";
   if (std::max(begin, end) > (mirrored ? size - 1 : kLargest))
     return fail("pads an axis of {} elements by {} and {}", size, begin, end);
   std::vector<std::int64_t> out;
   for (std::int64_t i = -begin; i < size + end; ++i)
-    out.push_back(!mirrored  ? std::clamp<std::int64_t>(i, 0, size - 1)
-                  : i < 0    ? -i
-                  : i < size ? i
-                             : 2 * (size - 1) - i);
+    out.push_back(mode == "wrap" ? (i % size + size) % size
+                  : !mirrored    ? std::clamp<std::int64_t>(i, 0, size - 1)
+                  : i < 0        ? -i
+                  : i < size     ? i
+                                 : 2 * (size - 1) - i);
   return out;
 }
 
@@ -184,8 +187,8 @@ Expected<void> importPad(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::string mode, node.text("mode", "constant"));
   SD_ASSIGN(Padding padding, readPad(node));
   const bool isConstant = mode == "constant";
-  if (!isConstant && mode != "edge" && mode != "reflect")
-    return fail("pads in mode '{}'; only constant, edge and reflect are supported", printable(mode));
+  if (!isConstant && mode != "edge" && mode != "reflect" && mode != "wrap")
+    return fail("pads in mode '{}'; only constant, edge, reflect and wrap are supported", printable(mode));
   Value result = node.input(0);
   const std::int64_t rank = result.rank();
   for (std::int64_t axis = 0; axis < rank; ++axis) { // crop, and extend from the data itself
@@ -200,8 +203,7 @@ Expected<void> importPad(Node &node, Emitter &emitter) {
       end = std::max<std::int64_t>(end, 0);
     }
     if (isConstant) continue;
-    SD_ASSIGN(std::vector<std::int64_t> indices,
-              extendedIndices(sizeAlong(result, axis), begin, end, mode == "reflect"));
+    SD_ASSIGN(std::vector<std::int64_t> indices, extendedIndices(sizeAlong(result, axis), begin, end, mode));
     SD_ASSIGN(result, emitter.gather(result, axis, std::move(indices)));
     begin = end = 0;
   }

@@ -88,12 +88,7 @@ Expected<void> importCelu(Node &node, Emitter &emitter) { // alpha elu(x / alpha
   return {};
 }
 
-Expected<void> importGelu(Node &node, Emitter &emitter) {
-  const auto mode = node.text("approximate", "none");
-  if (!mode) return tl::unexpected(mode.error());
-  const bool isExact = *mode == "none";
-  if (!isExact && *mode != "tanh") return fail("its mode '{}' is not known", printable(*mode));
-  const Value &x = node.input(0);
+Expected<Value> gelu(Emitter &emitter, const Value &x, bool isExact) {
   Value bend; // erf(x / sqrt(2)), or tanh(sqrt(2 / pi) (x + 0.044715 x^3))
   if (isExact) {
     SD_ASSIGN(const Value narrow, times(emitter, x, 1 / std::numbers::sqrt2));
@@ -107,7 +102,30 @@ Expected<void> importGelu(Node &node, Emitter &emitter) {
     SD_ASSIGN(bend, emitter.compute(OpKind::Tanh, {scaled}));
   }
   SD_ASSIGN(const Value half, affine(emitter, bend, 0.5, 0.5));
-  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Mul, x, half));
+  return emitter.arithmetic(OpKind::Mul, x, half);
+}
+
+Expected<Value> swish(Emitter &emitter, const Value &x, double alpha) {
+  Value scaled = x;
+  if (alpha != 1) {
+    SD_ASSIGN(scaled, times(emitter, x, alpha));
+  }
+  SD_ASSIGN(const Value gate, emitter.openAnd(OpKind::Sigmoid, scaled, {}));
+  return emitter.arithmetic(OpKind::Mul, x, gate);
+}
+
+Expected<void> importGelu(Node &node, Emitter &emitter) {
+  const auto mode = node.text("approximate", "none");
+  if (!mode) return tl::unexpected(mode.error());
+  if (*mode != "none" && *mode != "tanh") return fail("its mode '{}' is not known", printable(*mode));
+  SD_ASSIGN(Value result, gelu(emitter, node.input(0), *mode == "none"));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+Expected<void> importSwish(Node &node, Emitter &emitter) {
+  SD_ASSIGN(const double alpha, node.real("alpha", 1.0));
+  SD_ASSIGN(Value result, swish(emitter, node.input(0), alpha));
   node.setOutput(0, std::move(result));
   return {};
 }

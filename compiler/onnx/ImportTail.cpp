@@ -1,9 +1,6 @@
 // What the hospital does in the clear, after the outputs are opened.
 #include "compiler/onnx/Handlers.h"
 
-#include <cmath>
-
-#include "compiler/onnx/Fold.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
@@ -34,21 +31,25 @@ Expected<void> importSigmoid(Node &node, Emitter &emitter) {
   return {};
 }
 
-// Of constants, of Softmax, and of Sigmoid: log(1 / (1 + exp(-x))) is -softplus(-x).
-Expected<void> importLog(Node &node, Emitter &emitter) {
-  const Value &x = node.input(0);
-  if (x.isConstant()) {
-    if (x.isInteger()) return fail("needs floats but is given {}", describe(x));
-    SD_TRY(emitter.takeBudget(x.shape()));
-    node.setOutput(0, fold::map(x, [](float v) { return std::log(v); }));
-    return {};
-  }
+namespace {
+
+bool isOfSoftmax(const Emitter &emitter, const Value &x) { // or of a sigmoid
   const Op *op = &emitter.maker(x.id());
   while (op->kind == OpKind::Reshape)
     op = &emitter.maker(op->operands[0]);
-  const bool isSigmoid = op->kind == OpKind::Sigmoid && x.isOpenable();
-  if (op->kind != OpKind::Softmax && !isSigmoid)
-    return fail("is supported for constants, Softmax and Sigmoid only; {}", adviceFor(node.op()));
+  return (op->kind == OpKind::Softmax || op->kind == OpKind::Sigmoid) && x.isOpenable();
+}
+
+} // namespace
+
+// Of Softmax, and of Sigmoid: log(1 / (1 + exp(-x))) is -softplus(-x). Else a function like others.
+Expected<void> importLog(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  if (x.isConstant() || !isOfSoftmax(emitter, x)) return importFunction(node, emitter);
+  const Op *op = &emitter.maker(x.id());
+  while (op->kind == OpKind::Reshape)
+    op = &emitter.maker(op->operands[0]);
+  const bool isSigmoid = op->kind == OpKind::Sigmoid;
   const Value operand = emitter.secret(op->operands[0]);
   Value result;
   if (isSigmoid) {

@@ -65,6 +65,33 @@ Expected<Module> Importer::run() {
   return emitter_.take();
 }
 
+Expected<Value> Importer::denseTensor(const onnx::SparseTensorProto &sparse) {
+  SD_ASSIGN(const Value values, readTensor(sparse.values(), model_.external));
+  SD_ASSIGN(const Value places, readTensor(sparse.indices(), model_.external));
+  const Shape shape(sparse.dims().begin(), sparse.dims().end());
+  SD_ASSIGN(const std::int64_t size, checkedElementCount(shape));
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  const bool linear = places.rank() == 1;
+  if (!places.isInteger() || values.isInteger() || values.rank() != 1 ||
+      (linear ? places.size() != values.size() : places.shape() != Shape{values.size(), rank}))
+    return fail("holds {} at places {}", describe(values), describe(places));
+  emitter_.grantBudget(values.size());
+  SD_TRY(emitter_.takeBudget(shape));
+  Tensor<float> dense(shape, 0.0f);
+  for (std::int64_t i = 0; i < values.size(); ++i) {
+    std::int64_t at = linear ? places.ints()->data[static_cast<std::size_t>(i)] : 0;
+    bool within = true;
+    for (std::int64_t axis = 0; !linear && axis < rank; ++axis) {
+      const std::int64_t along = places.ints()->data[static_cast<std::size_t>(i * rank + axis)];
+      within &= along >= 0 && along < shape[static_cast<std::size_t>(axis)];
+      at = at * shape[static_cast<std::size_t>(axis)] + (within ? along : 0);
+    }
+    if (!within || at < 0 || at >= size) return fail("has a place outside of {}", toString(shape));
+    dense.data[static_cast<std::size_t>(at)] = values.floats()->data[static_cast<std::size_t>(i)];
+  }
+  return Value::of(std::move(dense));
+}
+
 ModelFacts Importer::takeFacts() {
   const onnx::ModelProto &model = *model_.proto;
   facts_.name = model.graph().name();
@@ -80,9 +107,17 @@ void Importer::declareInitializers() {
   for (onnx::TensorProto &tensor : *graph.mutable_initializer())
     if (!initializers_.emplace(tensor.name(), &tensor).second)
       report(fmt::format("the initializer '{}' stands twice", printable(tensor.name())));
-  for (const auto &sparse : graph.sparse_initializer())
-    report(
-        fmt::format("the initializer '{}' is sparse; store it as a dense tensor", printable(sparse.values().name())));
+  for (const auto &sparse : graph.sparse_initializer()) {
+    const std::string &name = sparse.values().name();
+    if (initializers_.contains(name) || values_.contains(name))
+      report(fmt::format("the initializer '{}' stands twice", printable(name)));
+    else if (auto dense = denseTensor(sparse))
+      values_.emplace(name, dense->named(name));
+    else {
+      report(fmt::format("the sparse initializer '{}': {}", printable(name), dense.error().message));
+      failed_.insert(name);
+    }
+  }
 }
 
 void Importer::declareNodes() {
@@ -92,6 +127,8 @@ void Importer::declareNodes() {
     if (!made.insert(input.name()).second) report(fmt::format("the input '{}' stands twice", printable(input.name())));
   for (const auto &[name, tensor] : initializers_)
     made.insert(name);
+  for (const auto &sparse : graph.sparse_initializer())
+    made.insert(sparse.values().name());
   for (const onnx::NodeProto &node : graph.node()) {
     for (const std::string &output : node.output())
       if (!output.empty() && !made.insert(output).second)
@@ -196,10 +233,10 @@ void Importer::standIn(const onnx::NodeProto &node) {
 
 Expected<const OnnxOp *> Importer::opFor(const onnx::NodeProto &node) const {
   const bool isMl = node.domain() == kMlDomain;
-  if (!isDefaultDomain(node.domain()) && !isMl)
+  const OnnxOp *op = findOnnxOp(isDefaultDomain(node.domain()) ? "" : node.domain(), node.op_type());
+  if (!op && !isDefaultDomain(node.domain()) && !isMl)
     return fail("the domain '{}' is not supported; {}", printable(node.domain()),
                 adviceFor(node.domain(), node.op_type()));
-  const OnnxOp *op = findOnnxOp(isMl ? kMlDomain : "", node.op_type());
   if (!op) return fail("not supported; {}", adviceFor(node.op_type()));
   const int opset = opsetOf(node);
   if (opset == 0)

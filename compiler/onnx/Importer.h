@@ -14,6 +14,7 @@
 namespace onnx {
 class NodeProto;
 class GraphProto;
+class SparseTensorProto;
 class ValueInfoProto;
 class TensorProto;
 } // namespace onnx
@@ -51,7 +52,8 @@ private:
   Expected<void> inlineBranch(const onnx::NodeProto &node); // of an If whose condition is known
   Expected<void> importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node);
   Expected<void> importOutputs();
-  ModelFacts takeFacts(); // once, at the end
+  ModelFacts takeFacts();
+  Expected<Value> denseTensor(const onnx::SparseTensorProto &sparse); // once, at the end
 
   // The value of a name; initializers are read when they are first needed. Null if it could not be made, which has
   // been reported.

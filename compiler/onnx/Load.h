@@ -17,7 +17,7 @@ class TensorProto;
 
 namespace sd {
 
-inline constexpr int kLeastOpset = 1, kGreatestOpset = 21; // OnnxOps.def says more, for each op
+inline constexpr int kLeastOpset = 1, kGreatestOpset = 24; // OnnxOps.def says more, for each op
 inline constexpr int kGreatestMlOpset = 5;                 // of ai.onnx.ml
 
 struct LoadedModel {

@@ -10,10 +10,12 @@ namespace {
 constexpr OnnxOp kOps[] = {
 #define SD_ONNX(name, since, until, least, most, handler) {#name, "", since, until, least, most, handler},
 #define SD_ONNX_ML(name, since, until, least, most, handler) {#name, kMlDomain, since, until, least, most, handler},
+#define SD_ONNX_MS(name, least, most, handler) {#name, kMicrosoftDomain, 1, 0, least, most, handler},
 #define SD_ONNX_ADVICE(name, advice)
 #include "compiler/onnx/OnnxOps.def"
 #undef SD_ONNX
 #undef SD_ONNX_ML
+#undef SD_ONNX_MS
 #undef SD_ONNX_ADVICE
 };
 
@@ -23,10 +25,12 @@ struct Advice {
 constexpr Advice kAdvice[] = {
 #define SD_ONNX(name, since, until, least, most, handler)
 #define SD_ONNX_ML(name, since, until, least, most, handler)
+#define SD_ONNX_MS(name, least, most, handler)
 #define SD_ONNX_ADVICE(name, advice) {#name, advice},
 #include "compiler/onnx/OnnxOps.def"
 #undef SD_ONNX
 #undef SD_ONNX_ML
+#undef SD_ONNX_MS
 #undef SD_ONNX_ADVICE
 };
 

@@ -10,7 +10,7 @@ namespace sd {
 
 using OnnxHandler = Expected<void> (*)(Node &, Emitter &);
 
-inline constexpr std::string_view kMlDomain = "ai.onnx.ml";
+inline constexpr std::string_view kMicrosoftDomain = "com.microsoft", kMlDomain = "ai.onnx.ml";
 
 struct OnnxOp {
   std::string_view name;

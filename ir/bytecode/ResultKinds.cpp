@@ -30,6 +30,11 @@ public:
     case OpKind::Sigmoid:
       out.meaning.kind = ResultKind::Findings;
       break;
+    case OpKind::Function: // of a threshold
+      if (last->attrs->str(Attr::Function) != "step") break;
+      out.meaning.kind = ResultKind::Findings;
+      out.meaning.decided = true;
+      break;
     case OpKind::ShareOutput:
       if (!last->attrs->has(Attr::Count)) break;
       out.meaning.kind = ResultKind::Classes; // marks, of --reveal class

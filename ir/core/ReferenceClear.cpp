@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
 #include "ir/core/ReferenceLinear.h"
 #include "ir/core/Windows.h"
@@ -201,6 +202,19 @@ Tensor<float> piecewise(const Tensor<float> &x, const Attrs &attrs) {
   });
 }
 
+Tensor<float> reduceSum(const Tensor<float> &x, const Attrs &attrs, const Shape &shape) {
+  Tensor<float> result(shape);
+  const AxisSplit split = splitAt(x.shape, attrs.i(Attr::Axis));
+  for (std::int64_t o = 0; o < split.outer; ++o)
+    for (std::int64_t n = 0; n < split.inner; ++n) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < split.length; ++i)
+        sum += static_cast<double>(x.data[(o * split.length + i) * split.inner + n]);
+      result.data[o * split.inner + n] = toFloat(sum);
+    }
+  return result;
+}
+
 } // namespace
 
 double evaluateScalar(OpKind kind, double x) {
@@ -262,6 +276,12 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
     return map<float>(*operands[0], [kind](float v) { return toFloat(evaluateScalar(kind, v)); });
   case OpKind::Piecewise:
     return piecewise(*operands[0], attrs);
+  case OpKind::Function:
+    return map<float>(*operands[0], [apply = findFunction(attrs.str(Attr::Function))->apply](float v) {
+      return toFloat(apply(static_cast<double>(v)));
+    });
+  case OpKind::ReduceSum:
+    return reduceSum(*operands[0], attrs, shape);
   case OpKind::ArgMax:
     return argMax(*operands[0], attrs, shape);
   case OpKind::TopK:

@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 
+#include "ir/core/Functions.h"
 #include "ir/core/Rules.h"
 
 namespace sd::rules {
@@ -151,6 +152,18 @@ Expected<Type> ruleTopK(const Case &c) {
 }
 
 Expected<Type> ruleArgTopK(const Case &c) { return ruleTopK(c); }
+
+Expected<Type> ruleFunction(const Case &c) {
+  const std::string &name = c.attrs.str(Attr::Function);
+  if (!findFunction(name)) return broken(1, "there is no function '{}'", name);
+  return c.in[0];
+}
+
+Expected<Type> ruleReduceSum(const Case &c) {
+  SD_ASSIGN(Type result, alongAxis(c));
+  result.shape[c.attrs.i(Attr::Axis)] = 1;
+  return result;
+}
 
 Expected<Type> ruleReturn(const Case &c) {
   const auto &names = c.attrs.strings(Attr::Names);

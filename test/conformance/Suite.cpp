@@ -189,12 +189,20 @@ Case ofFile(std::string name, const fs::path &model, const fs::path &folder) {
 
 } // namespace
 
+std::vector<Case> suiteIn(const fs::path &folder) {
+  std::vector<Case> cases;
+  const std::string group = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  for (const fs::path &test : sortedEntries(folder))
+    if (fs::exists(test / "model.onnx"))
+      cases.push_back({fmt::format("{}/{}", group, test.filename().string()), [test] { return loadRecorded(test); }});
+  return cases;
+}
+
 std::vector<Case> onnxSuite() {
   std::vector<Case> cases;
   for (const char *group : {"node", "pytorch-converted", "pytorch-operator", "simple"})
-    for (const fs::path &folder : sortedEntries(kSuite / group))
-      cases.push_back(
-          {fmt::format("{}/{}", group, folder.filename().string()), [folder] { return loadRecorded(folder); }});
+    for (Case &each : suiteIn(kSuite / group))
+      cases.push_back(std::move(each));
   if (cases.empty()) std::cerr << "SKIPPED: no libonnx-testdata\n";
   return cases;
 }
@@ -207,6 +215,8 @@ std::vector<Case> sharedModels(const fs::path &shared) {
       cases.push_back(
           ofFile(fmt::format("{}/{}", group, entry.stem().string()), isFile ? entry : entry / "model.onnx", entry));
     }
+  for (Case &each : suiteIn(shared / "onnx" / "node24"))
+    cases.push_back(std::move(each));
   for (const char *group : {"models", "models/large"})
     for (const fs::path &folder : sortedEntries(shared / group))
       for (const fs::path &model : sortedEntries(folder))

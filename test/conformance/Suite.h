@@ -26,11 +26,15 @@ struct Case {
   std::function<Expected<std::vector<Trial>>()> load;
 };
 
-// ONNX's own suite (Debian's libonnx-testdata), by name. Its operator tests give weights as inputs: each case is tried
-// with its first 1, 2, ... inputs given by the hospital and the others made constants.
+// The tests in a folder, a folder each with model.onnx and test_data_set_0 of protobufs, as ONNX's own suite has them.
+// Its operator tests give weights as inputs: each case is tried with its first 1, 2, ... inputs given by the hospital
+// and the others made constants. Names start with the folder's.
+std::vector<Case> suiteIn(const std::filesystem::path &folder);
+
+// ONNX's own suite (Debian's libonnx-testdata), by name.
 std::vector<Case> onnxSuite();
 
-// The reference models of the folder `shared`: models/ and onnx/{core,derived,broken}.
+// The reference models of the folder `shared`: models/ and onnx/{core,derived,broken,node24}.
 std::vector<Case> sharedModels(const std::filesystem::path &shared);
 
 } // namespace sd::testing

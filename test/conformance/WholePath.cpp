@@ -137,7 +137,8 @@ Expected<void> compare(const Tensor<float> &got, const Tensor<float> &expected, 
     return fail("shape {}, not {}", sd::toString(got.shape), sd::toString(expected.shape));
   for (std::size_t i = 0; i < got.data.size(); ++i) {
     const double distance = std::abs(static_cast<double>(got.data[i]) - static_cast<double>(expected.data[i]));
-    if (!(distance <= allowed(i)))
+    const bool bothNone = std::isnan(got.data[i]) && std::isnan(expected.data[i]);
+    if (!(distance <= allowed(i)) && !bothNone)
       return fail("element {} is {}, not {} (within {:.3g})", i, got.data[i], expected.data[i], allowed(i));
   }
   return {};

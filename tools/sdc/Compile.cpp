@@ -57,6 +57,7 @@ Expected<void> compile(const Flags &flags) {
   SD_TRY(judge(job, flags.acceptError));
   if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
     writeError(fmt::format("note: {}\n", line));
+  if (const auto line = describeClearEnd(job.module); !line.empty()) writeError(fmt::format("note: {}\n", line));
   addFacts(job.schema, job.context, job.module);
   job.imported = {}; // the model's floats
   SD_ASSIGN(const Compiled compiled, generate(std::move(job.module), std::move(job.schema)));

@@ -37,7 +37,9 @@ TEST(Diagnostic, TheErrorSumsUp) {
 }
 
 TEST(Diagnostic, WhatIsOpenedGoesOnInTheClear) {
-  EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Relu(a)"), HasSubstr("node 'y' (Relu, opset 13): takes the result of"));
+  EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Elu(a)"),
+              HasSubstr("node 'y' (Elu, opset 13): takes the result of LogSoftmax"));
+  EXPECT_THAT(problemsOf("a = Exp(x) y = Elu(a)"), HasSubstr("takes the result of Exp"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Add(a, x)"), HasSubstr("combines a secret value"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Concat <axis = 1> (a, x)"), HasSubstr("joins a secret value"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) c = Constant <value = float[4] {1, 2, 3, 4}> () y = Mul(a, c)"),

@@ -25,7 +25,7 @@ TEST(Document, ListsTheOpsOfTheTable) {
     }
   }
   for (const OnnxOp &op : allOnnxOps()) {
-    EXPECT_TRUE(known.emplace(op.name).second) << op.name;
+    EXPECT_TRUE(known.emplace(op.name).second || op.domain == kMicrosoftDomain) << op.name;
     EXPECT_LE(op.minInputs, op.maxInputs);
   }
   EXPECT_THAT(listed, ::testing::ElementsAreArray(known));

@@ -130,7 +130,7 @@ TEST_F(Load, Versions) {
   auto text = [&](const std::string &header) {
     return refusal(write("v.onnxtext", "<" + header + "> net (float[1] x) => (float[1] y) { y = Relu(x) }"));
   };
-  EXPECT_THAT(text(R"(ir_version: 8, opset_import: ["" : 22])"), HasSubstr("opset 22 is newer"));
+  EXPECT_THAT(text(R"(ir_version: 8, opset_import: ["" : 25])"), HasSubstr("opset 25 is newer"));
   EXPECT_THAT(text(R"(ir_version: 8, opset_import: ["" : 0])"), HasSubstr("opset 0 is too old"));
   EXPECT_THAT(text(R"(ir_version: 8, opset_import: ["ai.onnx.ml" : 2])"), HasSubstr("does not say which opset"));
   EXPECT_THAT(text(R"(ir_version: 8, opset_import: ["" : 13, "ai.onnx" : 14])"), HasSubstr("opset 13 and opset 14"));
