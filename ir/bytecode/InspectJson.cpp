@@ -104,6 +104,13 @@ Json groupsJson(const Inspection &in) {
   return json;
 }
 
+// Statistical distance of what the hospital sees from what does not depend on the weights, as minus its logarithm.
+Json hidingJson(const Inspection &in) {
+  return {{"flooded_coefficients", in.floodedCoefficients()},
+          {"bits_an_inference", kHidingBits},
+          {"bits_after_a_million", kHidingBitsAfterMillion}};
+}
+
 Json costJson(const ProgramCost &cost) {
   return {{"online",
            {{"bytes_sent", byParty(cost.onlineBytes)},
@@ -153,6 +160,7 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const N
                   {"postprocessing", listJson(in, in.postprocessing)},
                   {"groups", groupsJson(in)},
                   {"cost", costJson(in.cost)},
+                  {"weights_hidden", hidingJson(in)},
                   {"predicted", predictedJson(in)},
                   {"learns",
                    {{"both", kBothKnow},

@@ -147,6 +147,9 @@ private:
          bytes(c.offline.totalBytes()), grouped(c.offline.bytes[0]), grouped(c.offline.bytes[1]));
     line("  OTs            {}, and {} in the other direction", grouped(c.offline.ots), grouped(c.offline.reverseOts));
     line("  RLWE           {} polynomial products", grouped(c.offline.linearProducts));
+    if (const std::uint64_t flooded = in_.floodedCoefficients(); flooded > 0)
+      line("  weights        hidden up to 2^-{} an inference, 2^-{} after 10^6 ({}; larger weights are refused)",
+           kHidingBits, kHidingBitsAfterMillion, counted(flooded, "flooded coefficient"));
     line("  with a dealer  {} in place of the offline bytes", bytes(c.offline.dealerBytes));
     line("  comparisons    {}", grouped(c.comparisons));
     line("  multiply-adds  {}", grouped(c.multiplyAdds));

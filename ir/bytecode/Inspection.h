@@ -5,6 +5,7 @@
 #include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
+#include "ir/core/LinearHiding.h"
 
 namespace sd {
 
@@ -23,6 +24,15 @@ struct Inspection {
   std::vector<Prediction> predictions; // by network
 
   static Expected<Inspection> make(const LoadedProgram &loaded, std::span<const NamedNetwork> networks);
+
+  // Coefficients that the replies of RLWE layers send in an inference.
+  std::uint64_t floodedCoefficients() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < cost.instructions.size(); ++i)
+      if (cost.instructions[i].offline.linearProducts > 0)
+        sum += static_cast<std::uint64_t>(elementCount(resultOf(static_cast<std::uint32_t>(i)).shape));
+    return sum;
+  }
 
   const Instruction &at(std::uint32_t index) const { return program.instructions[index]; }
   const Type &resultOf(std::uint32_t index) const { return program.slots[at(index).result]; }
