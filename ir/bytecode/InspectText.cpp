@@ -153,7 +153,14 @@ private:
     line("  with a dealer  {} in place of the offline bytes", bytes(c.offline.dealerBytes));
     line("  comparisons    {}", grouped(c.comparisons));
     line("  multiply-adds  {}", grouped(c.multiplyAdds));
-    line("  memory         {} of values at most; the service's weights {}", bytes(c.valueBytes), bytes(c.weightBytes));
+    line("  memory         {} at the service, {} at the hospital, at the peak of one session without a dealer",
+         bytes(in_.memory[0].peak()), bytes(in_.memory[1].peak()));
+    for (const auto &[name, party] : {std::pair("service", 0), std::pair("hospital", 1)}) {
+      std::vector<std::string> parts;
+      for (const auto &[part, size] : memoryParts())
+        if (const std::uint64_t own = in_.memory[party].*size) parts.push_back(fmt::format("{} {}", part, bytes(own)));
+      line("    {:<13}{}", name, fmt::join(parts, ", "));
+    }
   }
 
   void predictions() {

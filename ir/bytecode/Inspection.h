@@ -4,6 +4,7 @@
 #include "ir/bytecode/Inspect.h"
 #include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/ProgramMemory.h"
 #include "ir/bytecode/Reader.h"
 #include "ir/core/LinearHiding.h"
 
@@ -14,6 +15,7 @@ struct Inspection {
   const Digest &digest;
   ProgramIo io;
   ProgramCost cost;
+  std::array<PartyMemory, 2> memory; // the service's, the hospital's
 
   // Instructions of the clear part before and after the secure one, without inputs, constants, weights and the return.
   std::vector<std::uint32_t> preprocessing, postprocessing;
