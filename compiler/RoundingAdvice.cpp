@@ -13,7 +13,7 @@ constexpr std::size_t kMostRecords = 100;        // that a trial looks at
 std::int64_t weightsOf(const Module &module) {
   std::int64_t count = 0;
   for (auto &op : module.ops)
-    if (op.kind == OpKind::Constant) count += op.attrs.floats(Attr::Value).size();
+    if (op.kind == OpKind::Constant) count += elementCount(module.type(op.result).shape);
   return count;
 }
 

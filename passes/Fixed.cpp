@@ -4,11 +4,11 @@
 
 namespace sd {
 
-Expected<Tensor<std::int64_t>> toFixed(std::span<const double> values, Shape shape, int scale, int ringBits) {
+Expected<Tensor<std::int64_t>> toFixed(std::span<const float> values, Shape shape, int scale, int ringBits) {
   std::vector<std::int64_t> data;
   data.reserve(values.size());
-  for (double value : values) {
-    const double q = std::round(std::ldexp(value, scale));
+  for (const float value : values) {
+    const double q = std::round(std::ldexp(static_cast<double>(value), scale));
     if (!(std::abs(q) < std::ldexp(1.0, ringBits - 1)))
       return fail("a constant of {:g} does not fit into {} bits at scale 2^{}; compile with a smaller --scale{}", value,
                   ringBits, scale, orTheLargerRing(ringBits));

@@ -77,14 +77,13 @@ void Quantizer::lowerClear(const Op &op) {
 }
 
 ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
-  const std::vector<double> values(tensor.data.begin(), tensor.data.end());
   Shape shape = tensor.shape;
-  auto fixed = toFixed(values, shape, scale, module_.ringBits);
+  auto fixed = toFixed(tensor.data, shape, scale, module_.ringBits);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
   // Summands may vanish; without its factors the layer would do nothing.
   const auto isZero = [](auto v) { return v == 0; };
-  if (fixed && factor && std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(values, isZero))
-    noteZeros(op, values, scale);
+  if (fixed && factor && std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(tensor.data, isZero))
+    noteZeros(op, tensor.data, scale);
   return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape)), scale,
                                    op.source);
 }

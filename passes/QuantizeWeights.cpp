@@ -38,7 +38,7 @@ void Quantizer::noteRounding(const Op &op, const Tensor<float> &exact, int scale
 
 // Weights that vanish altogether: dropped if that provably moves no result by half a unit, else refused. The program
 // has the op either way.
-void Quantizer::noteZeros(const Op &op, std::span<const double> values, int scale) {
+void Quantizer::noteZeros(const Op &op, std::span<const float> values, int scale) {
   if (!sizes_) sizes_.emplace(graph_);
   const ValueId x = op.operands[graph_.constant(op.operands[0]) ? 1 : 0];
   const double most = sizes_->of(x).bound();
@@ -52,8 +52,8 @@ void Quantizer::noteZeros(const Op &op, std::span<const double> values, int scal
       sums[rows ? i / (w.size() / outputs) : i % outputs] += std::abs(w.data[i]);
     sum = *std::ranges::max_element(sums);
   } else {
-    for (double v : values)
-      sum = std::max(sum, std::abs(v));
+    for (const float v : values)
+      sum = std::max(sum, std::abs(static_cast<double>(v)));
   }
   if (sum * most < std::ldexp(0.5, -s_)) {
     context_.warnings.push_back(fmt::format("{}: its weights all round to zero and are dropped: they move no result by "

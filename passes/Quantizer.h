@@ -64,7 +64,7 @@ private:
   void lowerColumns(const Op &op, std::span<const ValueId> copies);
   // Notes how far the rounded weights of each output are from the constant's, along `axis`; all as one for no axis.
   void noteRounding(const Op &op, const Tensor<float> &exact, int scale, std::optional<std::size_t> axis);
-  void noteZeros(const Op &op, std::span<const double> values, int scale);
+  void noteZeros(const Op &op, std::span<const float> values, int scale);
   // Down to a scale, if it is above.
   ValueId truncated(const Op &op, ValueId value, int scale);
   // The scale of an op's result: s, or less before an average.

@@ -146,6 +146,10 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("MB")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
+  app.add_option("--memory", options.memory,
+                 "refuse a program that needs more, before any is taken; default: what this machine has")
+      ->type_name("MB")
+      ->check(CLI::Range(1, 100'000'000));
   app.add_option("--threads", options.threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
   options.network.addTo(app, "sd-run");
 }

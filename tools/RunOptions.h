@@ -29,6 +29,7 @@ struct RunOptions {
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;
   unsigned threads = 0;
+  std::uint64_t memory = 0; // MB that all sessions may take together; 0: what the machine has
   std::uint64_t weightCache = WeightTransforms::kDefaultBudget / 1'000'000; // party 0: MB
   std::vector<std::string> classes;
   CsvOptions tables;          // how --input is read

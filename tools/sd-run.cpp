@@ -14,6 +14,7 @@
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
 #include "tools/Batch.h"
+#include "tools/MemoryLimit.h"
 #include "tools/Serve.h"
 
 namespace sd {
@@ -315,13 +316,17 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
   return delivered ? reported : delivered;
 }
 
-Expected<void> run(const RunOptions &options) {
+Expected<void> run(RunOptions options) {
   const bool brings = options.local || options.party == 1; // results home
   std::unique_ptr<Interruption> interruption;
   if (brings) {
     SD_ASSIGN(interruption, Interruption::make());
   }
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
+  SD_ASSIGN(const unsigned sessions, sessionsThatFit(options, program.program));
+  if (options.serve && sessions < options.sessions)
+    say(fmt::format("memory is enough for {} session{} at once, not {} (--memory)", sessions, plural(sessions),
+                    std::exchange(options.sessions, sessions)));
   SD_ASSIGN(const RunFiles files, filesOf(options, program.program));
   ThreadPool pool(options.threads);
   return withRing(program.program.ringBits, [&]<class R>() {

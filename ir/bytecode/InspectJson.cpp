@@ -104,7 +104,22 @@ Json groupsJson(const Inspection &in) {
   return json;
 }
 
-Json costJson(const ProgramCost &cost) {
+// Statistical distance of what the hospital sees from what does not depend on the weights, as minus its logarithm.
+Json hidingJson(const Inspection &in) {
+  return {{"flooded_coefficients", in.floodedCoefficients()},
+          {"bits_an_inference", kHidingBits},
+          {"bits_after_a_million", kHidingBitsAfterMillion}};
+}
+
+Json memoryJson(const PartyMemory &party) {
+  Json json = {{"peak_bytes", party.peak()}};
+  for (const auto &[name, bytes] : memoryParts())
+    json[fmt::format("{}_bytes", name)] = party.*bytes;
+  return json;
+}
+
+Json costJson(const Inspection &in) {
+  const ProgramCost &cost = in.cost;
   return {{"online",
            {{"bytes_sent", byParty(cost.onlineBytes)},
             {"bytes", cost.totalOnlineBytes()},
@@ -113,7 +128,7 @@ Json costJson(const ProgramCost &cost) {
           {"offline", offlineJson(cost.offline)},
           {"comparisons", cost.comparisons},
           {"multiply_adds", cost.multiplyAdds},
-          {"memory", {{"value_bytes", cost.valueBytes}, {"weight_bytes", cost.weightBytes}}}};
+          {"memory", {{"service", memoryJson(in.memory[0])}, {"hospital", memoryJson(in.memory[1])}}}};
 }
 
 Json predictedJson(const Inspection &in) {
@@ -152,7 +167,8 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const N
                   {"public_constants", listJson(in, in.constants)},
                   {"postprocessing", listJson(in, in.postprocessing)},
                   {"groups", groupsJson(in)},
-                  {"cost", costJson(in.cost)},
+                  {"cost", costJson(in)},
+                  {"weights_hidden", hidingJson(in)},
                   {"predicted", predictedJson(in)},
                   {"learns",
                    {{"both", kBothKnow},

@@ -147,10 +147,20 @@ private:
          bytes(c.offline.totalBytes()), grouped(c.offline.bytes[0]), grouped(c.offline.bytes[1]));
     line("  OTs            {}, and {} in the other direction", grouped(c.offline.ots), grouped(c.offline.reverseOts));
     line("  RLWE           {} polynomial products", grouped(c.offline.linearProducts));
+    if (const std::uint64_t flooded = in_.floodedCoefficients(); flooded > 0)
+      line("  weights        hidden up to 2^-{} an inference, 2^-{} after 10^6 ({}; larger weights are refused)",
+           kHidingBits, kHidingBitsAfterMillion, counted(flooded, "flooded coefficient"));
     line("  with a dealer  {} in place of the offline bytes", bytes(c.offline.dealerBytes));
     line("  comparisons    {}", grouped(c.comparisons));
     line("  multiply-adds  {}", grouped(c.multiplyAdds));
-    line("  memory         {} of values at most; the service's weights {}", bytes(c.valueBytes), bytes(c.weightBytes));
+    line("  memory         {} at the service, {} at the hospital, at the peak of one session without a dealer",
+         bytes(in_.memory[0].peak()), bytes(in_.memory[1].peak()));
+    for (const auto &[name, party] : {std::pair("service", 0), std::pair("hospital", 1)}) {
+      std::vector<std::string> parts;
+      for (const auto &[part, size] : memoryParts())
+        if (const std::uint64_t own = in_.memory[party].*size) parts.push_back(fmt::format("{} {}", part, bytes(own)));
+      line("    {:<13}{}", name, fmt::join(parts, ", "));
+    }
   }
 
   void predictions() {

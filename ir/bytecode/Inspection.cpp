@@ -4,7 +4,9 @@ namespace sd {
 
 Expected<Inspection> Inspection::make(const LoadedProgram &loaded, std::span<const NamedNetwork> networks) {
   SD_ASSIGN(ProgramCost cost, costOf(loaded.program));
-  Inspection out{loaded.program, loaded.digest, ioOf(loaded.program), std::move(cost), {}, {}, {}, {}, networks, {}};
+  const std::array<PartyMemory, 2> memory = memoryOf(loaded.program, cost);
+  Inspection out{
+      loaded.program, loaded.digest, ioOf(loaded.program), std::move(cost), memory, {}, {}, {}, {}, networks, {}};
   for (const NamedNetwork &network : networks)
     out.predictions.push_back(predict(loaded.program, out.cost, network.profile));
   for (std::uint32_t i = 0; i < loaded.program.instructions.size(); ++i) {

@@ -4,7 +4,9 @@
 #include "ir/bytecode/Inspect.h"
 #include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramIo.h"
+#include "ir/bytecode/ProgramMemory.h"
 #include "ir/bytecode/Reader.h"
+#include "ir/core/LinearHiding.h"
 
 namespace sd {
 
@@ -13,6 +15,7 @@ struct Inspection {
   const Digest &digest;
   ProgramIo io;
   ProgramCost cost;
+  std::array<PartyMemory, 2> memory; // the service's, the hospital's
 
   // Instructions of the clear part before and after the secure one, without inputs, constants, weights and the return.
   std::vector<std::uint32_t> preprocessing, postprocessing;
@@ -23,6 +26,15 @@ struct Inspection {
   std::vector<Prediction> predictions; // by network
 
   static Expected<Inspection> make(const LoadedProgram &loaded, std::span<const NamedNetwork> networks);
+
+  // Coefficients that the replies of RLWE layers send in an inference.
+  std::uint64_t floodedCoefficients() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < cost.instructions.size(); ++i)
+      if (cost.instructions[i].offline.linearProducts > 0)
+        sum += static_cast<std::uint64_t>(elementCount(resultOf(static_cast<std::uint32_t>(i)).shape));
+    return sum;
+  }
 
   const Instruction &at(std::uint32_t index) const { return program.instructions[index]; }
   const Type &resultOf(std::uint32_t index) const { return program.slots[at(index).result]; }

@@ -44,7 +44,8 @@ public:
       }
     }
     cost_.roundTrips = (cost_.messages[0] + cost_.messages[1] + 1) / 2;
-    memory();
+    for (const Instruction &it : program_.instructions)
+      if (it.op == OpKind::ShareConstant) cost_.weightBytes += wordBytes() * elements(it.result);
     return std::move(cost_);
   }
 
@@ -121,31 +122,6 @@ private:
       cost.onlineBytes[k % 2] += payloads[k] + kFrameBytes;
     }
     return cost;
-  }
-
-  void memory() {
-    const auto &list = program_.instructions;
-    std::vector<std::size_t> lastUse(program_.slots.size());
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (info(list[i].op).hasResult()) lastUse[list[i].result] = i;
-      for (SlotId slot : list[i].operands)
-        lastUse[slot] = i;
-    }
-    std::vector<std::uint64_t> freed(list.size());
-    std::uint64_t alive = 0;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (!info(list[i].op).hasResult()) break;
-      const bool clear = program_.slots[list[i].result].holder == Holder::Clear;
-      const std::uint64_t bytes = (clear ? sizeof(float) : wordBytes()) * elements(list[i].result);
-      if (list[i].op == OpKind::ShareConstant) {
-        cost_.weightBytes += bytes;
-        continue;
-      }
-      alive += bytes;
-      freed[lastUse[list[i].result]] += bytes;
-      cost_.valueBytes = std::max(cost_.valueBytes, alive);
-      alive -= freed[i];
-    }
   }
 
   const Program &program_;

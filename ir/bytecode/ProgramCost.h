@@ -48,8 +48,7 @@ struct ProgramCost {
   std::uint64_t multiplyAdds = 0;
   std::uint64_t comparisons = 0; // elements of all ReLUs and maxima
 
-  // Memory of one party, in bytes: the largest sum of values that are alive at once; P0's weights.
-  std::uint64_t valueBytes = 0, weightBytes = 0;
+  std::uint64_t weightBytes = 0; // in P0's memory
 
   std::uint64_t totalOnlineBytes() const { return onlineBytes[0] + onlineBytes[1]; }
 };

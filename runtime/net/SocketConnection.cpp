@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "ir/core/Guard.h"
+#include "runtime/net/ChannelBinding.h"
 #include "runtime/net/FrameReader.h"
 #include "runtime/net/Socket.h"
+#include "runtime/net/Tls.h"
 #include "runtime/net/WriteQueue.h"
 
 namespace sd {
@@ -61,6 +63,8 @@ public:
     close("");
     thread_.join(); // it gives up after the flush timeout
   }
+
+  ByteStream &link() { return *stream_; }
 
 protected:
   Expected<void> sendFrame(const FrameHeader &header, std::span<const std::uint8_t> payload) override;
@@ -354,6 +358,11 @@ Expected<std::unique_ptr<Connection>> makeSocketConnection(std::unique_ptr<ByteS
         std::move(stream), std::move(peerName), options,
         Signals{std::move(thread), std::move(leader), std::move(idle), std::move(gathered)});
   });
+}
+
+Expected<std::vector<std::uint8_t>> channelBinding(Connection &connection) {
+  auto *socket = dynamic_cast<SocketConnection *>(&connection);
+  return socket ? tlsBinding(socket->link()) : std::vector<std::uint8_t>{};
 }
 
 } // namespace sd

@@ -85,6 +85,7 @@ public:
   Expected<IoWait> handshake() override;
   Expected<IoResult> read(std::span<std::uint8_t> out) override;
   Expected<IoResult> write(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body) override;
+  Expected<std::vector<std::uint8_t>> channelBinding();
   void endWrite() override;
 
 private:
@@ -105,6 +106,17 @@ private:
   std::uint64_t writtenWithKey_ = 0;
   bool established_ = false;
 };
+
+Expected<std::vector<std::uint8_t>> TlsStream::channelBinding() {
+  static constexpr std::string_view kLabel = "EXPORTER-Channel-Binding"; // RFC 9266, section 4.2
+  std::vector<std::uint8_t> binding(32);
+  const std::lock_guard lock(mutex_);
+  ERR_clear_error();
+  if (SSL_export_keying_material(ssl_, binding.data(), binding.size(), kLabel.data(), kLabel.size(), nullptr, 0, 0) !=
+      1)
+    return fail("the TLS connection gives no channel binding: {}", opensslError());
+  return binding;
+}
 
 Expected<IoWait> TlsStream::handshake() {
   const std::lock_guard lock(mutex_);
@@ -312,6 +324,11 @@ std::unique_ptr<ByteStream> TlsContext::server(Socket socket, std::uint64_t byte
 std::unique_ptr<ByteStream> TlsContext::client(Socket socket, const std::string &host,
                                                std::uint64_t bytesPerKey) const {
   return wrap(context_.get(), std::move(socket), bytesPerKey, &host);
+}
+
+Expected<std::vector<std::uint8_t>> tlsBinding(ByteStream &stream) {
+  auto *tls = dynamic_cast<TlsStream *>(&stream);
+  return tls ? tls->channelBinding() : std::vector<std::uint8_t>{};
 }
 
 } // namespace sd

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/net/ByteStream.h"
 #include "runtime/net/Socket.h"
@@ -19,6 +20,9 @@ struct TlsFiles {
 
 // From the three command line options: all, or none (plain TCP), else an error.
 Expected<std::optional<TlsFiles>> tlsFilesFromOptions(TlsFiles files);
+
+// ChannelBinding.h, for the stream of a connection; after its handshake.
+Expected<std::vector<std::uint8_t>> tlsBinding(ByteStream &stream);
 
 class TlsContext {
 public:

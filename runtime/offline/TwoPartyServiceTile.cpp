@@ -132,6 +132,7 @@ void ServiceTile<R>::apply(int stage, BitReader &in) {
       product[i] += (pads_[j * n + i] + chosen) << k;
     }
   }
+  pads_ = {};
 }
 
 template <RingWord R>

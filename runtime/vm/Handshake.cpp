@@ -20,17 +20,20 @@ struct Hello {
   std::array<std::uint8_t, 16> store{};
 };
 
-std::vector<std::uint8_t> encode(const Hello &hello) {
+std::vector<std::uint8_t> encode(const Hello &hello, Bytes channelBinding) {
   ByteWriter writer;
   writer.putBytes(kMagic);
   writer.put(hello.version), writer.put(hello.party), writer.put(hello.mode), writer.put(hello.purpose);
   writer.putBytes(hello.program), writer.putBytes(hello.nonce);
   writer.put(hello.records);
   writer.putBytes(hello.store);
-  return writer.take();
+  std::vector<std::uint8_t> bytes = writer.take();
+  const Digest proof = sha256({channelBinding, bytes});
+  bytes.insert(bytes.end(), proof.begin(), proof.end());
+  return bytes;
 }
 
-Expected<Hello> decode(Bytes bytes) {
+Expected<Hello> decode(Bytes bytes, Bytes channelBinding) {
   ByteReader reader(bytes);
   SD_ASSIGN(const Bytes magic, reader.take(kMagic.size(), "the greeting"));
   if (!std::ranges::equal(magic, kMagic)) return fail(ErrorKind::Network, "the peer is not an sd-run");
@@ -51,7 +54,13 @@ Expected<Hello> decode(Bytes bytes) {
   SD_ASSIGN(hello.records, reader.get<std::uint64_t>("the greeting's number of records"));
   SD_ASSIGN(const Bytes store, reader.take(hello.store.size(), "the greeting's store"));
   std::ranges::copy(store, hello.store.begin());
+  const Digest expected = sha256({channelBinding, bytes.first(bytes.size() - std::min(bytes.size(), Digest{}.size()))});
+  SD_ASSIGN(const Bytes proof, reader.take(expected.size(), "the greeting's channel binding"));
   SD_TRY(reader.end("the greeting"));
+  if (!std::ranges::equal(proof, expected))
+    return fail(
+        "the peer's greeting was made for another connection; nothing that opens TLS may be between the parties, "
+        "and both sides use TLS or neither");
   return hello;
 }
 
@@ -113,17 +122,19 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   mine.program = options.program, mine.store = options.store;
   mine.records = options.party == 1 || options.purpose == Purpose::Prepare ? options.records : 0;
   nonce.fill(std::span(mine.nonce));
-  if (options.party == 1) SD_TRY(control.send(kHelloTag, encode(mine)));
+  const Bytes binding = options.channelBinding;
+  if (options.party == 1) SD_TRY(control.send(kHelloTag, encode(mine, binding)));
   SD_ASSIGN(const std::vector<std::uint8_t> bytes, control.receiveUpTo(kHelloTag, kMaxHelloBytes));
-  SD_ASSIGN(const Hello theirs, decode(bytes));
+  SD_ASSIGN(const Hello theirs, decode(bytes, binding));
   if (auto same = compare(mine, theirs); !same) return fail(ErrorKind::Refused, "{}", same.error().message);
   HandshakeResult result;
   result.peerStore = theirs.store;
   result.records = options.party == 1 ? mine.records : theirs.records;
   if (result.records == 0 || result.records > kMaxRecords) return fail("the peer announces {} records", result.records);
-  if (options.party == 0) SD_TRY(control.send(kHelloTag, encode(mine)));
+  if (options.party == 0) SD_TRY(control.send(kHelloTag, encode(mine, binding)));
   const bool first = options.party == 0;
-  const Digest digest = sha256({first ? mine.nonce : theirs.nonce, first ? theirs.nonce : mine.nonce, mine.program});
+  const Digest digest =
+      sha256({first ? mine.nonce : theirs.nonce, first ? theirs.nonce : mine.nonce, mine.program, binding});
   std::copy_n(digest.begin(), result.session.size(), result.session.begin());
   return result;
 }

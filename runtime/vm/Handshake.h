@@ -1,9 +1,10 @@
 // The first message of a session, each way, on stream 0: do both sides mean to run the same thing?
 //
 //   P1 -> P0, then P0 -> P1   magic, version, party, preprocess mode, purpose, program's digest, nonce, number of
-//                             records, the store's identity
+//                             records, the store's identity, SHA-256 of the channel binding and all before
 //
-// P0 answers only a peer that names its program.
+// P0 answers only a peer that names its program. Over TLS the last field shows that the nonces and the stores are those
+// of the two ends of this TLS connection, and of no other; over plain TCP there is no binding, and it shows nothing.
 #pragma once
 
 #include "ir/bytecode/Program.h"
@@ -14,7 +15,7 @@ namespace sd {
 
 inline constexpr std::uint16_t kSessionStream = 0, kOnlineStream = 1; // others are the offline phase's
 inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3;
-inline constexpr std::uint16_t kProtocolVersion = 6;
+inline constexpr std::uint16_t kProtocolVersion = 7;
 inline constexpr std::uint64_t kMaxRecords = std::uint64_t{1} << 32; // of one session
 
 enum class PreprocessMode : std::uint8_t { TwoParty = 0, Dealer = 1 };
@@ -35,11 +36,13 @@ struct HandshakeOptions {
   PreprocessMode mode = PreprocessMode::TwoParty;
   std::uint64_t records = 0; // party 1's; ignored for party 0, unless both prepare so many
   Purpose purpose = Purpose::Fresh;
-  std::array<std::uint8_t, 16> store{}; // the identity of this side's, unless Purpose::Fresh
+  std::array<std::uint8_t, 16> store{};          // the identity of this side's, unless Purpose::Fresh
+  std::vector<std::uint8_t> channelBinding = {}; // runtime/net/ChannelBinding.h
 };
 
 struct HandshakeResult {
-  SessionId session{}; // the same on both sides, new for each session, and chosen by neither alone
+  SessionId
+      session{}; // the same on both sides, new for each session, chosen by neither alone, and bound to the channel
   std::uint64_t records = 0;
   std::array<std::uint8_t, 16> peerStore{};
 };

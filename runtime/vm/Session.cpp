@@ -4,6 +4,7 @@
 
 #include "ir/bytecode/ProgramCost.h"
 #include "ir/core/Guard.h"
+#include "runtime/net/ChannelBinding.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Meter.h"
 #include "runtime/vm/OnlineRun.h"
@@ -99,13 +100,15 @@ Expected<HandshakeResult> Session<R>::begin(int party, std::uint64_t records) {
   stats_.party = party;
   const StoreUse &use = options_.store;
   Prg nonce(options_.seed.derive("handshake nonce"));
+  SD_ASSIGN(std::vector<std::uint8_t> binding, channelBinding(peer_));
   SD_ASSIGN(HandshakeResult agreed, shakeHands(control(),
                                                {.party = party,
                                                 .program = options_.program.digest,
                                                 .mode = options_.mode,
                                                 .records = use.purpose == Purpose::Prepare ? use.inferences : records,
                                                 .purpose = use.purpose,
-                                                .store = use.store ? use.store->id() : StoreId{}},
+                                                .store = use.store ? use.store->id() : StoreId{},
+                                                .channelBinding = std::move(binding)},
                                                nonce));
   stats_.records = agreed.records;
   if (options_.mode == PreprocessMode::TwoParty) {

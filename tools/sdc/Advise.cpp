@@ -19,8 +19,10 @@ double weightsOf(const Module &imported) {
 
 } // namespace
 
+bool hasManyWeights(const Module &imported) { return weightsOf(imported) > kMostWeights; }
+
 std::string adviceOn(const ModelFlags &flags, const Job &job) {
-  if (workOf(job.imported) > kMostWork || weightsOf(job.imported) > kMostWeights)
+  if (workOf(job.imported) > kMostWork || hasManyWeights(job.imported))
     return fmt::format("other settings take long to try; this does: {}\n",
                        commandLine(*flags.command, {.subcommand = "tune",
                                                     .left = {"--output", "--ranges", "--min-records"},

@@ -246,7 +246,11 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   SD_TRY(load(flags, job));
   const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
-  auto module = lower(job.imported, {passes, flags.manager}, job.context);
+  Module input = job.imported;
+  if (!job.comparesFloats && job.calibration.empty() && hasManyWeights(input))
+    for (Op &op : job.imported.ops)
+      if (op.kind == OpKind::Constant) op.attrs.erase(Attr::Value);
+  auto module = lower(std::move(input), {passes, flags.manager}, job.context);
   for (auto &line : describeRounding(job.context.coarse))
     job.context.warnings.push_back(line);
   printWarnings(job.context.warnings);

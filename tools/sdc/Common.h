@@ -51,6 +51,7 @@ struct Job {
   Module module;   // after the passes
   PassContext context;
   std::vector<NamedTensors> calibration; // what context.options points to
+  bool comparesFloats = true;            // else `imported` may lose its constants' values before the passes run
 };
 
 // Reads the flags, the model and the calibration records.
@@ -58,6 +59,9 @@ Expected<void> load(const ModelFlags &flags, Job &job);
 
 // load(), and runs the passes. Warnings go to stderr, and with them what other settings would give.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
+
+// Whether trials of other settings would take too much time and memory.
+bool hasManyWeights(const Module &imported);
 
 // What other settings would give than those of a job that is not sound: lines for people, or nothing.
 std::string adviceOn(const ModelFlags &flags, const Job &job);

@@ -48,6 +48,7 @@ Expected<void> compile(const Flags &flags) {
                 ".sdb",
                 flags.output);
   Job job;
+  job.comparesFloats = false;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())

@@ -37,6 +37,24 @@ TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
   EXPECT_EQ(json["learns"]["public_numbers_from_weights"].size(), 1u); // the subtracted mean
 }
 
+// The figure of the flood: of every program that has RLWE layers, and 0 coefficients for those that have none.
+TEST(InspectTest, BothFormsSayHowWellTheWeightsAreHidden) {
+  for (const LoadedProgram &program : {loaded(tinyMlp()), loaded(branches())}) {
+    const ProgramCost cost = *costOf(program.program);
+    std::uint64_t coefficients = 0;
+    for (std::size_t i = 0; i < cost.instructions.size(); ++i)
+      if (cost.instructions[i].offline.linearProducts > 0)
+        coefficients += static_cast<std::uint64_t>(
+            elementCount(program.program.slots[program.program.instructions[i].result].shape));
+    const auto json = nlohmann::json::parse(*inspectJson(program, {}));
+    EXPECT_EQ(json["weights_hidden"]["flooded_coefficients"], coefficients);
+    EXPECT_EQ(json["weights_hidden"]["bits_an_inference"], 40);
+    EXPECT_EQ(json["weights_hidden"]["bits_after_a_million"], 30);
+    const std::string said = "hidden up to 2^-40 an inference, 2^-30 after 10^6";
+    EXPECT_EQ(inspectText(program, {})->find(said) != std::string::npos, coefficients > 0);
+  }
+}
+
 TEST(InspectTest, TextNamesPublicNumbersAndOpenedValues) {
   const std::string tiny = *inspectText(loaded(tinyMlp()), {});
   EXPECT_THAT(tiny, HasSubstr("%1 = nn.constant {value = <2> [0.5, 0.25]} : clear<2>  # Sub_0"));

@@ -26,7 +26,6 @@ TEST(ProgramCostTest, CountsAnMlpToTheByte) {
   EXPECT_EQ(cost.offline.reverseOts, 3u + 32 * (2 + 3)); // the layers are small: by OT, one a bit of each input
   EXPECT_EQ(cost.offline.linearProducts, 0u);
   EXPECT_EQ(cost.weightBytes, 4u * (6 + 3 + 6));
-  EXPECT_EQ(cost.valueBytes, 24u); // the ReLU's three words and three more; or the record, the mean, the difference
 }
 
 TEST(ProgramCostTest, OpsOfOneGroupShareItsMessages) {

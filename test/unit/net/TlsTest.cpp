@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "runtime/net/ChannelBinding.h"
 #include "runtime/net/Connect.h"
 #include "runtime/net/SocketConnection.h"
 #include "test/unit/net/Authority.h"
@@ -166,6 +167,39 @@ TEST_F(TlsTest, KeysAreRenewedWhileDataFlows) {
   };
   std::jthread thread([&] { exchange(**right); });
   exchange(**left);
+}
+
+TEST_F(TlsTest, BothEndsKnowTheBindingOfTheirConnectionAlone) {
+  const auto bindings = [&](const std::optional<TlsFiles> &server, const std::optional<TlsFiles> &client) {
+    EndpointOptions options;
+    options.address = {"127.0.0.1", 0};
+    options.tls = server;
+    Expected<Listener> listener = listen(options);
+    EXPECT_TRUE(listener);
+    EndpointOptions peer = options;
+    peer.address = listener->address();
+    peer.tls = client;
+    std::vector<std::uint8_t> near, far;
+    std::jthread thread([&] {
+      const auto connection = sd::connect(peer);
+      ASSERT_TRUE(connection) << connection.error().message;
+      far = channelBinding(**connection).value();
+      std::vector<std::uint8_t> out(1);
+      EXPECT_TRUE((*connection)->stream(1).receive(1, out));
+    });
+    const auto connection = listener->accept();
+    EXPECT_TRUE(connection);
+    near = channelBinding(**connection).value();
+    EXPECT_TRUE((*connection)->stream(1).send(1, std::vector<std::uint8_t>(1)));
+    thread.join();
+    EXPECT_EQ(near, far);
+    return near;
+  };
+  const auto first = bindings(service, clinic), second = bindings(service, clinic);
+  EXPECT_EQ(first.size(), 32u);
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, std::vector<std::uint8_t>(32));
+  EXPECT_TRUE(bindings(std::nullopt, std::nullopt).empty());
 }
 
 TEST_F(TlsTest, GarbageInsideTheSessionEndsIt) {

@@ -2,14 +2,17 @@
 #include "runtime/offline/DealerProvider.h"
 #include "runtime/offline/LocalDealer.h"
 
+#include <bit>
 #include <future>
 #include <numeric>
+#include <set>
 
 #include "ir/bytecode/Writer.h"
 #include "ir/core/ScheduleAttr.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/vm/MaskWalk.h"
 #include "runtime/vm/Providers.h"
+#include "test/unit/ot/TamperingConnection.h"
 #include "test/unit/protocol/ProtocolFixture.h"
 #include "test/unit/vm/Programs.h"
 
@@ -164,6 +167,45 @@ TYPED_TEST(DealerRings, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
     EXPECT_EQ(dealt.bytesReceived, totals.dealerBytes + sizeof(R) * totals.linearElements +
                                        dealt.messagesReceived * kFrameHeaderBytes + ready);
   }
+}
+
+// What is sent of weights that are all zero is as uniform as of any others: the matrices of the first inference, and
+// nothing of another's entry. A bit of some 10^5 is off by 6 deviations at odds of 2e-9; equal words of 64 bits come at
+// odds of 2^-60.
+TYPED_TEST(DealerRings, publishesMaskedWeightsAndGivesEachEntryItsOwnStream) {
+  using R = TypeParam;
+  Parties<R> parties(everyKind<R>());
+  for (auto &tensor : parties.weights.tensors)
+    std::ranges::fill(tensor.data, 0);
+  ThreadPool pool(2);
+  LocalDealer dealer(shortDealerOptions(), pool);
+  ProgramLinearMaps<R> maps(parties.program, parties.plan, parties.pool);
+  TamperingConnection seen(*parties.client);
+  DealerService<R> service({dealer.service(), *parties.service, {1}, seedOf(1)});
+  DealerClient<R> client({dealer.client(), seen, {1}, seedOf(2)}, maps);
+  std::set<std::uint64_t> starts;
+  std::size_t entries = 0;
+  for (std::uint64_t number = 0; number < 2; ++number) {
+    Prepared<R> prepared = prepareBoth(parties, service, client, number);
+    ASSERT_TRUE(prepared.service && prepared.client);
+    for (std::size_t i = 0; i < parties.plan.entries.size(); ++i) {
+      if (!compares(parties.plan.entries[i].kind)) continue;
+      starts.insert(prepared.service->template take<CompareService<R>>(i).value().c[0][0]);
+      starts.insert(prepared.client->template take<CompareClient<R>>(i).value().masks[0][0]);
+      ++entries;
+    }
+  }
+  EXPECT_GE(entries, 6u);
+  EXPECT_EQ(starts.size(), 2 * entries);
+  double bits = 0, ones = 0;
+  for (const SeenMessage &message : seen.seen()) {
+    if (message.tag != tag::kDealerMatrix) continue;
+    bits += 8.0 * static_cast<double>(message.payload.size());
+    for (const std::uint8_t byte : message.payload)
+      ones += std::popcount(byte);
+  }
+  EXPECT_GT(bits, 10000);
+  EXPECT_NEAR(ones, bits / 2, 6 * std::sqrt(bits) / 2);
 }
 
 TEST(Dealer, correctionsOfAReluAreSmall) {

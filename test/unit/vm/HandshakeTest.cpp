@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "ir/bytecode/Digest.h"
 #include "runtime/net/MemoryChannel.h"
 
 namespace sd {
@@ -103,7 +104,7 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
     (void)shakeHands(right->stream(kSessionStream), {.party = 1, .records = 1}, prg).has_value();
     thread.join();
   }
-  ASSERT_EQ(good.size(), 85u);
+  ASSERT_EQ(good.size(), 117u);
   const auto answer = [](std::span<const std::uint8_t> greeting) {
     auto [near, far] = makeMemoryConnections();
     EXPECT_TRUE(far->stream(kSessionStream).send(kHelloTag, greeting));
@@ -113,7 +114,7 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
   ASSERT_TRUE(answer(good));
   for (std::size_t length = 0; length < good.size(); ++length)
     ASSERT_FALSE(answer(std::span(good).first(length)));
-  for (std::size_t i = 0; i < 45; ++i) { // all but nonce, record count and store
+  for (std::size_t i = 0; i < good.size(); ++i) {
     auto bad = good;
     bad[i] ^= 0x80;
     ASSERT_FALSE(answer(bad)) << i;
@@ -128,7 +129,25 @@ TEST(Handshake, EveryDamagedGreetingIsRefused) {
                                     kProtocolVersion)));
   auto many = good;
   many[68] = 1;
+  const Digest proof = sha256({Bytes(many).first(85)});
+  std::ranges::copy(proof, many.begin() + 85);
   EXPECT_THAT(answer(many).error().message, HasSubstr("announces"));
+}
+
+TEST(Handshake, ASessionIsBoundToItsChannel) {
+  const std::vector<std::uint8_t> ours(32, 1), others(32, 2);
+  const auto with = [](const std::vector<std::uint8_t> &left, const std::vector<std::uint8_t> &right) {
+    return shake({.party = 0, .channelBinding = left}, {.party = 1, .records = 5, .channelBinding = right});
+  };
+  const Both plain = with({}, {}), bound = with(ours, ours), elsewhere = with(others, others);
+  ASSERT_TRUE(plain.client && bound.client && elsewhere.client);
+  EXPECT_EQ(bound.service->session, bound.client->session);
+  EXPECT_NE(bound.client->session, plain.client->session); // the nonces are the same
+  EXPECT_NE(bound.client->session, elsewhere.client->session);
+  for (const Both &both : {with(ours, others), with(ours, {}), with({}, ours)}) {
+    ASSERT_FALSE(both.service || both.client);
+    EXPECT_THAT(both.service.error().message, HasSubstr("made for another connection"));
+  }
 }
 
 TEST(Handshake, APeerThatLeavesIsAnError) {
