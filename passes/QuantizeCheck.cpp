@@ -113,6 +113,15 @@ void Quantizer::checkPrivate(const Op &op) {
       complaints_.add(op, "its knots or slopes do not fit at scale 2^{}; compile with a smaller --scale", s_);
     return;
   }
+  case OpKind::AtMost: {
+    if (op.operands.size() == 2) return;
+    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values can stand there");
+    needConstants(1);
+    const auto isWhole = [](float v) { return v == std::round(v) && std::abs(v) < 0x1p24F; };
+    if (const auto *w = constant(2); w && !std::ranges::all_of(w->data, isWhole))
+      complaints_.add(op, "the third operand must hold whole numbers");
+    return;
+  }
   case OpKind::AvgPool:
     if (const auto shift = op.attrs.i(Attr::Shift, -1); shift < 0 || shift > 40)
       complaints_.add(op, "has a divisor; run fold-divisors before quantize");

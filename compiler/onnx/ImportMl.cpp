@@ -7,21 +7,22 @@
 #include <optional>
 
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Ml.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
-namespace {
 
-// These ops take integers for the numbers that they are.
 Value asFloats(const Value &x) {
   if (!x.isInteger() || x.isConstant()) return x;
   return Value::computed(x.id(), x.shape(), x.stage(), false);
 }
 
-Value list(const std::vector<double> &values) {
+Value listOf(const std::vector<double> &values) {
   return Value::of(
       Tensor<float>({static_cast<std::int64_t>(values.size())}, std::vector<float>(values.begin(), values.end())));
 }
+
+namespace {
 
 // One number for each feature, or one for all; `otherwise` if absent.
 Expected<Value> perFeature(Node &node, std::string_view name, double otherwise) {
@@ -30,7 +31,7 @@ Expected<Value> perFeature(Node &node, std::string_view name, double otherwise) 
   const auto features = shape.empty() ? 1 : shape.back();
   if (values.empty()) return Value::scalar(static_cast<float>(otherwise));
   if (values.size() == 1) return Value::scalar(static_cast<float>(values[0]));
-  if (static_cast<std::int64_t>(values.size()) == features) return list(values);
+  if (static_cast<std::int64_t>(values.size()) == features) return listOf(values);
   return fail("the attribute '{}' has {} numbers for {} features", name, values.size(), features);
 }
 
@@ -48,10 +49,12 @@ Expected<Value> evaluated(Emitter &emitter, const Value &given, const LinearMode
       static_cast<std::int64_t>(model.intercepts.size()) != model.rows)
     return fail("has {} coefficients and {} intercepts for {} results of {} features", model.coefficients.size(),
                 model.intercepts.size(), model.rows, x.shape()[1]);
-  SD_ASSIGN(const Value rows, emitter.reshape(list(model.coefficients), matrix));
+  SD_ASSIGN(const Value rows, emitter.reshape(listOf(model.coefficients), matrix));
   SD_ASSIGN(const Value weights, emitter.transpose(rows, {1, 0}));
-  return emitter.compute(OpKind::MatMul, {x, weights, list(model.intercepts)});
+  return emitter.compute(OpKind::MatMul, {x, weights, listOf(model.intercepts)});
 }
+
+} // namespace
 
 Expected<std::string> postTransform(Node &node) {
   SD_ASSIGN(const std::string transform, node.text("post_transform", "NONE"));
@@ -64,6 +67,15 @@ Expected<Value> transformed(Emitter &emitter, const Value &scores, std::string_v
   if (transform == "LOGISTIC") return emitter.openAnd(OpKind::Sigmoid, scores, {});
   return emitter.openAnd(OpKind::Softmax, scores, {{Attr::Axis, std::int64_t{1}}});
 }
+
+Expected<Value> bestOf(Emitter &emitter, const Value &scores) {
+  return emitter.openAnd(OpKind::ArgMax, scores,
+                         {{Attr::Axis, std::int64_t{1}},
+                          {Attr::KeepDims, std::int64_t{0}},
+                          {Attr::SelectLast, std::int64_t{0}}});
+}
+
+namespace {
 
 std::vector<std::string> namesOf(const Value &labels) {
   std::vector<std::string> names;
@@ -102,7 +114,8 @@ std::optional<Progression> progressionOf(const Value &labels) {
   return result;
 }
 
-// The labels at opened positions. The program has no tables, so those that are no progression stay positions.
+} // namespace
+
 Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, const Value &labels) {
   const auto numbers = progressionOf(labels);
   if (!numbers) {
@@ -123,7 +136,6 @@ Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, c
   return Value::computed(result.id(), result.shape(), result.stage(), labels.isInteger());
 }
 
-// Class labels in attributes: integers or strings, of which one is given.
 Expected<Value> classLabels(Node &node, std::string_view integers, std::string_view strings) {
   SD_ASSIGN(std::vector<std::int64_t> numbers, node.integers(integers));
   SD_ASSIGN(std::vector<std::string> names, node.texts(strings));
@@ -132,8 +144,6 @@ Expected<Value> classLabels(Node &node, std::string_view integers, std::string_v
   if (names.empty()) return Value::of(Tensor<std::int64_t>(shape, std::move(numbers)));
   return Value::of(std::make_shared<const Tensor<std::string>>(shape, std::move(names)));
 }
-
-} // namespace
 
 Expected<void> importScaler(Node &node, Emitter &emitter) { // (x - offset) scale
   SD_ASSIGN(const Value offset, perFeature(node, "offset", 0));
@@ -180,10 +190,7 @@ Expected<void> importLinearClassifier(Node &node, Emitter &emitter) {
   }
   SD_ASSIGN(const Value scores, evaluated(emitter, node.input(0), model));
   if (node.isUsed(0)) {
-    SD_ASSIGN(const Value best, emitter.openAnd(OpKind::ArgMax, scores,
-                                                {{Attr::Axis, std::int64_t{1}},
-                                                 {Attr::KeepDims, std::int64_t{0}},
-                                                 {Attr::SelectLast, std::int64_t{0}}}));
+    SD_ASSIGN(const Value best, bestOf(emitter, scores));
     SD_ASSIGN(Value label, labelsAt(node, emitter, best, labels));
     node.setOutput(0, std::move(label));
   }
