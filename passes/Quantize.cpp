@@ -34,19 +34,19 @@ Expected<Module> Quantizer::run() {
   return rewriter_.finish();
 }
 
-ValueId Quantizer::entered(ValueId value, int scale, int bound) {
+ValueId Quantizer::entered(ValueId value, ValueId clear, int scale, int bound) {
   const Op &op = graph_.definition(value);
   const Type type = Type::share(module_.type(value).shape, scale);
   Attrs attrs; // the ring's own bound goes without saying
   if (bound < module_.ringBits - 2) attrs.set(Attr::Bound, std::int64_t{bound});
-  auto entered =
-      rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, std::move(attrs), op.source}, &type);
+  auto entered = rewriter_.builder.add({OpKind::ShareInput, {clear}, kNoValue, std::move(attrs), op.source}, &type);
   assert(entered);
   return *entered;
 }
 
 ValueId Quantizer::share(ValueId value) {
-  if (shares_[value] == kNoValue) shares_[value] = entered(value, enteredScale(graph_, value, s_, k_), k_);
+  if (shares_[value] == kNoValue)
+    shares_[value] = entered(value, rewriter_[value], enteredScale(graph_, value, s_, k_), k_);
   return shares_[value];
 }
 
@@ -56,7 +56,7 @@ std::vector<ValueId> Quantizer::shares(ValueId value) {
   std::vector<ValueId> &copies = copies_[value];
   if (copies.empty()) copies.push_back(share(value));
   for (std::size_t i = copies.size(); i < scales.size(); ++i)
-    copies.push_back(entered(value, scales[i], k_));
+    copies.push_back(entered(value, rewriter_[value], scales[i], k_));
   return copies;
 }
 

@@ -12,53 +12,84 @@ namespace {
 constexpr double kFloatError = 0x1p-22; // of what the hospital normalises
 constexpr int kSumBits = 10;            // left for the integer part of what decisions add up to
 constexpr int kFinestBits = 14;         // of a compared record beyond the scale
+constexpr double kSpareUnits = 16;      // for what the hospital's floats are off
 
 int bitsFor(double values) { return std::max(1, static_cast<int>(std::ceil(std::log2(values)))); }
 } // namespace
 
-// Of the integers that a record is entered as, as far as the hospital's side lets them through; public.
-Quantizer::Range Quantizer::rangeOf(ValueId value, int scale) {
-  const double most = std::ldexp(1.0, k_ - 2) - 1;
-  Range range{-most, most};
-  if (places_[graph_.definitions[value]] == Place::Private) return range;
+// The real range of each column of a record as the hospital's side lets it through, or one of all; public.
+std::vector<std::pair<double, double>> Quantizer::realRanges(ValueId value) {
+  if (graph_.isA(value, OpKind::Input)) {
+    const auto &declared = context_.options.columnRanges;
+    const auto found = declared.find(graph_.definition(value).attrs.str(Attr::Name));
+    const Shape &shape = module_.type(value).shape;
+    if (found != declared.end() && shape.size() == 2 && std::ssize(found->second) == shape[1]) return found->second;
+  }
   if (!sizes_) sizes_.emplace(graph_);
   const Magnitude m = sizes_->of(value);
-  const double slack = graph_.isA(value, OpKind::Input) ? 0 : 1 + std::ldexp(m.bound(), scale) * kFloatError;
-  range.low = std::max(range.low, std::floor(std::ldexp(*std::ranges::min_element(m.low.data), scale) - slack));
-  range.high = std::min(range.high, std::ceil(std::ldexp(*std::ranges::max_element(m.high.data), scale) + slack));
-  return range;
+  return {{*std::ranges::min_element(m.low.data), *std::ranges::max_element(m.high.data)}};
 }
 
-// The finest at which the declared range takes one truncation, and at least that of all values, if there is room.
-int Quantizer::comparedScale(ValueId value) {
-  const Range unit = rangeOf(value, 0); // whole numbers around the range
-  const double most = std::max({1.0, unit.high, -unit.low});
-  if (most >= std::ldexp(1.0, k_ - 2) - 1) return s_;
-  const double width = std::max(unit.high, 0.0) - std::min(unit.low, 0.0);
-  const int finest = maxTruncationOf(module_, context_.options) - bitsFor(width + 2);
-  return std::min(std::max(s_, std::min(finest, s_ + kFinestBits)), k_ - 2 - bitsFor(most));
+// The finest at which the range takes one truncation, and at least that of all values, if there is room.
+int Quantizer::comparedScale(double low, double high) const {
+  const double most = std::max(std::abs(low), std::abs(high)), width = std::max(high, 0.0) - std::min(low, 0.0);
+  if (!(most < std::ldexp(1.0, k_ - 2))) return s_;
+  const int bits = maxTruncationOf(module_, context_.options);
+  const double room = std::ldexp(1.0, bits) - kSpareUnits;
+  const int finest = static_cast<int>(std::floor(std::log2(room / std::max(width, std::ldexp(1.0, -kMaxScale / 2)))));
+  return std::min(std::max(s_, std::min(finest, s_ + kFinestBits)), k_ - 2 - bitsFor(most + 1));
 }
 
-ValueId Quantizer::compared(ValueId value) {
-  if (places_[graph_.definitions[value]] == Place::Private) return share(value);
-  const auto [found, isNew] = compared_.try_emplace(value, kNoValue);
-  if (isNew) found->second = entered(value, comparedScale(value), k_ - 2);
-  return found->second;
+// A record is entered once more to be compared. Its columns may have ranges, and so scales, of their own: the hospital
+// multiplies them by powers of two.
+const Quantizer::Compared &Quantizer::compared(ValueId value) {
+  const double most = std::ldexp(1.0, k_ - 2) - 1; // the hospital's side refuses more
+  const auto [found, isNew] = compared_.try_emplace(value, Compared{kNoValue, {}, -most, most});
+  Compared &result = found->second;
+  if (!isNew) return result;
+  if (places_[graph_.definitions[value]] == Place::Private) {
+    result.share = share(value);
+    result.scales = {scaleOf(result.share)};
+    return result;
+  }
+  double low = 0, high = 0;
+  for (const auto &[least, largest] : realRanges(value)) {
+    const int scale = comparedScale(least, largest);
+    const double slack = 1 + std::ldexp(std::max(std::abs(least), std::abs(largest)), scale) * kFloatError;
+    low = std::min(low, std::floor(std::ldexp(least, scale) - slack));
+    high = std::max(high, std::ceil(std::ldexp(largest, scale) + slack));
+    result.scales.push_back(scale);
+  }
+  result.low = std::max(low, -most);
+  result.high = std::min(high, most);
+  const auto [coarsest, finest] = std::ranges::minmax(result.scales);
+  ValueId clear = rewriter_[value];
+  if (coarsest != finest) {
+    Tensor<float> factors({std::ssize(result.scales)});
+    for (std::size_t i = 0; i < factors.data.size(); ++i)
+      factors.data[i] = std::ldexp(1.0F, result.scales[i] - coarsest);
+    const ValueId constant = rewriter_.builder.constant(std::move(factors), std::string(kDeclaredRanges));
+    clear = rewriter_.builder.create(OpKind::Mul, {clear, constant}, {}, graph_.definition(value).source);
+  }
+  result.share = entered(value, clear, coarsest, k_ - 2);
+  return result;
 }
 
-// floor(b 2^scale), which q <= b 2^scale holds for just as well; numbers beyond the range of q as ones at its ends.
-ValueId Quantizer::limits(const Op &op, const Tensor<float> &b, int scale, Range range) {
+// floor(b 2^scale) for the column's scale, which q <= b 2^scale holds for just as well; numbers beyond the range of q
+// as ones at its ends. `columnOf` an element of b.
+ValueId Quantizer::limits(const Op &op, const Tensor<float> &b, const Compared &x, auto columnOf, bool turned) {
   Tensor<std::int64_t> integers(b.shape);
-  for (std::size_t i = 0; i < integers.data.size(); ++i)
-    integers.data[i] = static_cast<std::int64_t>(
-        std::clamp(std::floor(std::ldexp(static_cast<double>(b.data[i]), scale)), range.low - 1, range.high));
-  return rewriter_.builder.weights(std::move(integers), scale, op.source);
+  const double low = turned ? -x.high : x.low, high = turned ? -x.low : x.high;
+  for (std::size_t i = 0; i < integers.data.size(); ++i) {
+    const int scale = x.scales.size() == 1 ? x.scales[0] : x.scales[columnOf(i)];
+    const double limit = std::floor(std::ldexp(turned ? -b.data[i] : b.data[i], scale));
+    integers.data[i] = static_cast<std::int64_t>(std::clamp(limit, low - 1, high));
+  }
+  return rewriter_.builder.weights(std::move(integers), scaleOf(x.share), op.source);
 }
 
 ValueId Quantizer::notNegative(const Op &op, ValueId y, int bits) {
-  const auto plus = [&](std::int64_t addend) {
-    y = append(op, OpKind::ShareAddC, {y}, {{Attr::Addend, addend}});
-  };
+  const auto plus = [&](std::int64_t addend) { y = append(op, OpKind::ShareAddC, {y}, {{Attr::Addend, addend}}); };
   const auto truncate = [&](int t, int bound) {
     y = append(op, OpKind::ShareTruncate, {y}, {{Attr::Bits, std::int64_t{t}}, {Attr::Bound, std::int64_t{bound}}});
   };
@@ -89,28 +120,33 @@ void Quantizer::lowerAtMost(const Op &op) {
   }
   const ValueId data = op.operands[left ? 1 : 0];
   const bool isRecord = places_[graph_.definitions[data]] != Place::Private;
-  const ValueId x = compared(data);
-  const int scale = scaleOf(x);
-  Range range = rangeOf(data, scale);
+  const Compared &x = compared(data);
   ValueId y = kNoValue;
   if (op.operands.size() > 2) {
-    range = {std::min(range.low, 0.0), std::max(range.high, 0.0)}; // a column of zeros chooses none
     const Tensor<float> &w = *graph_.constant(op.operands[2]);
     Tensor<std::int64_t> chosen(w.shape);
-    std::ranges::transform(w.data, chosen.data.begin(), [](float v) { return -std::llround(v); });
+    std::vector<std::size_t> columns(w.shape[1], 0);
+    for (std::size_t i = 0; i < w.data.size(); ++i)
+      if (w.data[i] != 0) {
+        chosen.data[i] = -1;
+        columns[i % columns.size()] = i / columns.size();
+      }
     const ValueId weights = rewriter_.builder.weights(std::move(chosen), 0, op.source);
-    y = append(op, OpKind::ShareMatMul, {x, weights, limits(op, *right, scale, range)});
-  } else if (right) {
-    const ValueId negated =
-        append(op, OpKind::ShareMulC, {broadcast(op, x, shape)}, {{Attr::Factor, std::int64_t{-1}}});
-    y = append(op, OpKind::ShareAddW, {negated, limits(op, *right, scale, range)});
+    y = append(op, OpKind::ShareMatMul,
+               {x.share, weights,
+                limits(
+                    op, *right, x, [&](std::size_t i) { return columns[i]; }, false)});
   } else {
-    Tensor<float> below = *left; // a <= x where -x <= -a
-    std::ranges::transform(below.data, below.data.begin(), std::negate<float>());
-    y = append(op, OpKind::ShareAddW, {broadcast(op, x, shape), limits(op, below, scale, {-range.high, -range.low})});
+    ValueId entered = broadcast(op, x.share, shape);
+    if (right) entered = append(op, OpKind::ShareMulC, {entered}, {{Attr::Factor, std::int64_t{-1}}});
+    Tensor<float> b = left ? *left : *right; // a <= x where -x <= -a
+    if (x.scales.size() > 1) b = broadcastTo(b, shape);
+    y = append(op, OpKind::ShareAddW,
+               {entered, limits(
+                             op, b, x, [&](std::size_t i) { return i % x.scales.size(); }, left != nullptr)});
   }
   // Where nothing is known all that a truncation takes.
-  define(op, notNegative(op, y, bitsOf(op, y, isRecord ? bitsFor(range.high - range.low + 1) : k_)));
+  define(op, notNegative(op, y, bitsOf(op, y, isRecord ? bitsFor(x.high - x.low + 1) : k_)));
 }
 
 bool Quantizer::isDecided(ValueId value) const {
@@ -144,8 +180,7 @@ void Quantizer::lowerDecided(const Op &op, ValueId x) {
   };
   const ValueId high = append(op, OpKind::ShareMulC, {part(0)}, {{Attr::Factor, std::int64_t{1} << low}});
   ValueId sum = append(op, OpKind::ShareAdd, {high, part(outputs)});
-  if (op.operands.size() > 2)
-    sum = append(op, OpKind::ShareAddW, {sum, sharedWeights(op, op.operands[2], scale)});
+  if (op.operands.size() > 2) sum = append(op, OpKind::ShareAddW, {sum, sharedWeights(op, op.operands[2], scale)});
   define(op, truncated(op, sum, s_));
 }
 

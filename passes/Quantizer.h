@@ -46,7 +46,7 @@ private:
 
   // The share of an nn value; enters an input, once.
   ValueId share(ValueId value);
-  ValueId entered(ValueId value, int scale, int bound);
+  ValueId entered(ValueId value, ValueId clear, int scale, int bound); // `clear`: what the hospital enters for it
   // A record's share at each of enteredScales(), coarsest first; the only one of other values.
   std::vector<ValueId> shares(ValueId value);
   // The clear value of an nn value; opens a share, once.
@@ -69,14 +69,16 @@ private:
   // Notes how far the rounded weights of each output are from the constant's, along `axis`; all as one for no axis.
   void noteRounding(const Op &op, const Tensor<float> &exact, int scale, std::optional<std::size_t> axis);
   void noteZeros(const Op &op, std::span<const double> values, int scale);
-  struct Range {
-    double low, high;
+  // A record's share that nn.atmost takes, one of its own, as fine as comparisons can be.
+  struct Compared {
+    ValueId share = kNoValue;
+    std::vector<int> scales; // of its columns, or one of all
+    double low, high;        // of its integers
   };
-  Range rangeOf(ValueId value, int scale);
-  int comparedScale(ValueId value);
-  // The share that nn.atmost takes: of a record one of its own, as fine as comparisons can be.
-  ValueId compared(ValueId value);
-  ValueId limits(const Op &op, const Tensor<float> &b, int scale, Range range);
+  const Compared &compared(ValueId value);
+  std::vector<std::pair<double, double>> realRanges(ValueId value);
+  int comparedScale(double low, double high) const;
+  ValueId limits(const Op &op, const Tensor<float> &b, const Compared &x, auto columnOf, bool turned);
   int bitsOf(const Op &op, ValueId y, int bits) const; // or what the op's bound says, if that is less
   // 1 where y >= 0, else 0, for -2^bits <= y < 2^bits.
   ValueId notNegative(const Op &op, ValueId y, int bits);
@@ -101,7 +103,7 @@ private:
   Channels channels_;
   std::vector<ValueId> shares_;                              // by value of the nn module
   std::map<ValueId, std::vector<ValueId>> copies_;           // likewise, of records entered at several scales
-  std::map<ValueId, ValueId> compared_;                      // likewise, of records that are compared
+  std::map<ValueId, Compared> compared_;                     // by value of the nn module
   std::vector<ValueId> opened_;                              // likewise, of the new module
   std::map<std::pair<ValueId, int>, ValueId> sharedWeights_; // by constant and scale
   std::map<ValueId, ValueId> columnWeights_;                 // of records at several scales, by constant

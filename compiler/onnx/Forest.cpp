@@ -21,7 +21,8 @@ float floatAtMost(double value, bool below) {
   return result;
 }
 
-// A node's test is a sum of comparisons "x <= limit", the first with a plus sign, the others falling and rising in turn.
+// A node's test is a sum of comparisons "x <= limit", the first with a plus sign, the others falling and rising in
+// turn.
 std::vector<float> limitsOf(const TreeNode &node) {
   switch (node.test) {
   case Test::AtMost:
@@ -49,7 +50,9 @@ bool isTurned(const TreeNode &node) {
   return node.test == Test::AtLeast || node.test == Test::Above || node.test == Test::NotEqual;
 }
 
-Value list(std::vector<float> values, Shape shape) { return Value::of(Tensor<float>(std::move(shape), std::move(values))); }
+Value list(std::vector<float> values, Shape shape) {
+  return Value::of(Tensor<float>(std::move(shape), std::move(values)));
+}
 
 } // namespace
 
@@ -89,7 +92,8 @@ Expected<Value> Forest::decisions(const Value &x) {
       if (own.empty()) return fail("a node tests for members of an empty set");
       limits.push_back(own[0]);
       features.push_back(node.feature);
-      if (terms.size() < own.size()) terms.resize(own.size(), std::vector<std::int64_t>(static_cast<std::size_t>(nodes), -1));
+      if (terms.size() < own.size())
+        terms.resize(own.size(), std::vector<std::int64_t>(static_cast<std::size_t>(nodes), -1));
       terms[0][static_cast<std::size_t>(index)] = index;
       for (std::size_t k = 1; k < own.size(); ++k) {
         terms[k][static_cast<std::size_t>(index)] = nodes + std::ssize(more);
@@ -190,9 +194,8 @@ Expected<void> Forest::findLeaves(const Value &decisions) {
 Expected<Value> Forest::added(const std::vector<float> &weights, const std::vector<double> &summands) {
   const auto outputs = std::ssize(summands);
   SD_TRY(emitter_.takeBudget({std::ssize(leaves_), outputs}));
-  return emitter_.compute(OpKind::MatMul,
-                          {reached_, list(weights, {std::ssize(leaves_), outputs}),
-                           list(std::vector<float>(summands.begin(), summands.end()), {outputs})});
+  return emitter_.compute(OpKind::MatMul, {reached_, list(weights, {std::ssize(leaves_), outputs}),
+                                           list(std::vector<float>(summands.begin(), summands.end()), {outputs})});
 }
 
 Expected<Value> Forest::columns(const std::vector<ForestColumn> &columns) {
@@ -210,9 +213,13 @@ Expected<Value> Forest::columns(const std::vector<ForestColumn> &columns) {
     double constant = 0; // of trees that test nothing
     for (const std::size_t root : trees_.roots)
       if (trees_.nodes[root].test == Test::Leaf) constant += valueOf(root, columns[c].output);
-    summands.push_back(columns[c].factor * constant + columns[c].summand);
+    const double share = columns[c].shared / static_cast<double>(trees_.roots.size());
+    const auto leafless =
+        std::ranges::count_if(trees_.roots, [&](std::size_t root) { return trees_.nodes[root].test == Test::Leaf; });
+    summands.push_back(columns[c].factor * constant + columns[c].summand + share * static_cast<double>(leafless));
     for (std::size_t i = 0; i < leaves_.size(); ++i)
-      weights[i * columns.size() + c] = static_cast<float>(columns[c].factor * valueOf(leaves_[i], columns[c].output));
+      weights[i * columns.size() + c] =
+          static_cast<float>(columns[c].factor * valueOf(leaves_[i], columns[c].output) + share);
   }
   return added(weights, summands);
 }

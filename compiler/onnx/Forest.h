@@ -9,10 +9,11 @@
 
 namespace sd {
 
-// factor times a sum of the ensemble, plus a number; of no sum if output is negative.
+// factor times a sum of the ensemble, plus a number; of no sum if output is negative. Another number is added up by the
+// trees, an equal part in each: (1 - s, s) is then rounded in both alike, and a tie stays one.
 struct ForestColumn {
   std::int64_t output = 0;
-  double factor = 1, summand = 0;
+  double factor = 1, summand = 0, shared = 0;
 };
 
 class Forest {

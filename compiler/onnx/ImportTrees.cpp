@@ -9,13 +9,6 @@
 namespace sd {
 namespace {
 
-Expected<Value> recordsOf(Emitter &emitter, const Value &given) {
-  const Value x = asFloats(given);
-  if (x.rank() == 1) return emitter.reshape(x, {1, x.size()});
-  if (x.rank() != 2) return fail("needs records of features, not {}", describe(x));
-  return x;
-}
-
 // Which outputs every record gets a number for, which none does.
 enum class Scored : std::uint8_t { Always, Never, Sometimes };
 Scored scoredOf(const TreeEnsemble &trees, std::int64_t output) {
@@ -48,7 +41,7 @@ struct Scores {
 // One number s for two classes: the second where s > 0, or > 0.5 where no leaf adds less than 0.
 Scores ofOneNumber(std::int64_t output, double base, bool positive, std::string transform) {
   Scores scores;
-  scores.shown = {{output, -1, (positive ? 1 : 0) - base}, {output, 1, base}};
+  scores.shown = {{output, -1, -base, positive ? 1.0 : 0.0}, {output, 1, base}};
   if (transform == "LOGISTIC" && !positive) scores.transform = "LOGISTIC";
   return scores;
 }
@@ -60,8 +53,9 @@ Expected<Scores> scoresOfTwo(Node &node, const TreeEnsemble &trees, std::string 
   const auto &base = trees.base;
   if (base.size() > 2) return fail("has {} base_values for two classes", base.size());
   if (first == Scored::Sometimes || second == Scored::Sometimes)
-    return fail("has trees some of whose leaves name no weight for a class, for which runtimes differ with two classes; "
-                "give each leaf a weight for both classes, or for the first alone");
+    return fail(
+        "has trees some of whose leaves name no weight for a class, for which runtimes differ with two classes; "
+        "give each leaf a weight for both classes, or for the first alone");
   if (second == Scored::Never && base.size() < 2)
     return ofOneNumber(0, base.empty() ? 0 : base[0], positive, std::move(transform));
   if (base.size() == 2)
@@ -88,7 +82,8 @@ Expected<Scores> scoresOfMany(const TreeEnsemble &trees, std::int64_t classes, s
       return fail("has leaves that give class {} no weight, and others that give weights below 0; a record may then "
                   "have no score for a class, for which runtimes differ: give each leaf a weight for each class",
                   c);
-    scores.shown.push_back({scored == Scored::Never ? -1 : c, 1, c < bases ? trees.base[static_cast<std::size_t>(c)] : 0});
+    scores.shown.push_back(
+        {scored == Scored::Never ? -1 : c, 1, c < bases ? trees.base[static_cast<std::size_t>(c)] : 0});
     if (scored == Scored::Never) continue;
     scores.compared.push_back(scores.shown.back());
     scores.classes.push_back(c);
@@ -124,7 +119,8 @@ std::vector<double> basesOf(const TreeEnsemble &trees) {
 // Sums, means or extremes of each output, with base_values.
 Expected<Value> aggregated(Node &node, Emitter &emitter, const TreeEnsemble &trees) {
   if (!trees.base.empty() && std::ssize(trees.base) != trees.outputs)
-    node.remark(fmt::format("ignores {} base_values for {} targets, as onnxruntime does", trees.base.size(), trees.outputs));
+    node.remark(
+        fmt::format("ignores {} base_values for {} targets, as onnxruntime does", trees.base.size(), trees.outputs));
   SD_ASSIGN(const Value x, recordsOf(emitter, node.input(0)));
   SD_ASSIGN(Forest forest, Forest::make(emitter, trees, x));
   const std::vector<double> bases = basesOf(trees);
@@ -201,6 +197,7 @@ Expected<void> importTreeClassifier(Node &node, Emitter &emitter) {
   }
   if (node.isUsed(1)) {
     SD_ASSIGN(Value result, transformed(emitter, shown, scores.transform.empty() ? "NONE" : scores.transform));
+    nameClasses(emitter, result, labels);
     node.setOutput(1, std::move(result));
   }
   return {};

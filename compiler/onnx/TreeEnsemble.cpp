@@ -38,8 +38,7 @@ Expected<void> checkNumbers(std::string_view name, const std::vector<double> &nu
 }
 
 Expected<void> addWeight(TreeEnsemble &trees, std::size_t leaf, std::int64_t output, double value) {
-  if (output < 0 || output >= trees.outputs)
-    return fail("a leaf adds to output {} of {}", output, trees.outputs);
+  if (output < 0 || output >= trees.outputs) return fail("a leaf adds to output {} of {}", output, trees.outputs);
   if (!std::isfinite(value)) return fail("a leaf adds {}", value);
   auto &weights = trees.nodes[leaf].weights;
   if (std::ranges::any_of(weights, [&](auto &w) { return w.output == output; }))
@@ -110,9 +109,12 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
   SD_ASSIGN(const auto values, realsOrTensor(node, "nodes_values"));
   for (auto *unused : {"nodes_hitrates", "nodes_hitrates_as_tensor", "nodes_missing_value_tracks_true"})
     node.ignore(unused); // records hold no NaN
-  for (const auto &[name, length] : {std::pair{"nodes_treeids", treeIds.size()}, {"nodes_nodeids", nodeIds.size()},
-                                     {"nodes_featureids", features.size()}, {"nodes_truenodeids", yes.size()},
-                                     {"nodes_falsenodeids", no.size()}, {"nodes_values", values.size()}})
+  for (const auto &[name, length] : {std::pair{"nodes_treeids", treeIds.size()},
+                                     {"nodes_nodeids", nodeIds.size()},
+                                     {"nodes_featureids", features.size()},
+                                     {"nodes_truenodeids", yes.size()},
+                                     {"nodes_falsenodeids", no.size()},
+                                     {"nodes_values", values.size()}})
     SD_TRY(sameLength(name, length, modes.size()));
   SD_TRY(checkNumbers("nodes_values", values));
 
@@ -125,8 +127,7 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
     if (first) trees.roots.push_back(i);
     if (!first && treeIds[i] != treeIds[i - 1]) return fail("the nodes of tree {} do not stand together", treeIds[i]);
     const auto test = std::ranges::find(kTests, modes[i]);
-    if (test == kTests.end() || *test == "BRANCH_MEMBER")
-      return fail("a node is of the mode {}", printable(modes[i]));
+    if (test == kTests.end() || *test == "BRANCH_MEMBER") return fail("a node is of the mode {}", printable(modes[i]));
     TreeNode each;
     each.test = static_cast<Test>(test - kTests.begin());
     each.feature = features[i];
@@ -149,12 +150,13 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
   SD_ASSIGN(const auto leafNodes, node.integers(prefix + "_nodeids"));
   SD_ASSIGN(const auto leafOutputs, node.integers(prefix + "_ids"));
   SD_ASSIGN(const auto leafWeights, realsOrTensor(node, prefix + "_weights"));
-  for (const auto &[name, length] : {std::pair{"_treeids", leafTrees.size()}, {"_nodeids", leafNodes.size()},
-                                     {"_ids", leafOutputs.size()}})
+  for (const auto &[name, length] :
+       {std::pair{"_treeids", leafTrees.size()}, {"_nodeids", leafNodes.size()}, {"_ids", leafOutputs.size()}})
     SD_TRY(sameLength(prefix + name, length, leafWeights.size()));
   for (std::size_t i = 0; i < leafWeights.size(); ++i) {
     const auto found = byId.find({leafTrees[i], leafNodes[i]});
-    if (found == byId.end()) return fail("gives a weight to node {} of tree {}, which does not exist", leafNodes[i], leafTrees[i]);
+    if (found == byId.end())
+      return fail("gives a weight to node {} of tree {}, which does not exist", leafNodes[i], leafTrees[i]);
     if (trees.nodes[found->second].test != Test::Leaf) continue; // no path ends there
     SD_TRY(addWeight(trees, found->second, leafOutputs[i], leafWeights[i]));
   }
@@ -197,9 +199,12 @@ Expected<TreeEnsemble> readTreeEnsemble(Node &node) {
   SD_ASSIGN(const auto sets, readSets(node));
   for (auto *unused : {"nodes_hitrates", "nodes_missing_value_tracks_true"})
     node.ignore(unused); // records hold no NaN
-  for (const auto &[name, length] : {std::pair{"nodes_featureids", features.size()}, {"nodes_truenodeids", yes.size()},
-                                     {"nodes_falsenodeids", no.size()}, {"nodes_trueleafs", yesIsLeaf.size()},
-                                     {"nodes_falseleafs", noIsLeaf.size()}, {"nodes_splits", values.size()}})
+  for (const auto &[name, length] : {std::pair{"nodes_featureids", features.size()},
+                                     {"nodes_truenodeids", yes.size()},
+                                     {"nodes_falsenodeids", no.size()},
+                                     {"nodes_trueleafs", yesIsLeaf.size()},
+                                     {"nodes_falseleafs", noIsLeaf.size()},
+                                     {"nodes_splits", values.size()}})
     SD_TRY(sameLength(name, length, modes.size()));
   SD_TRY(sameLength("leaf_targetids", leafTargets.size(), leafWeights.size()));
   if (trees.outputs < 1) return fail("has {} targets", trees.outputs);
