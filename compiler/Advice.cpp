@@ -202,6 +202,7 @@ Advice advise(const Module &imported, const TrialOptions &options, const Goal &g
 }
 
 double workOf(const Module &imported) {
+  constexpr double kElement = 32; // of other ops, whose passes and comparisons take longer than a multiply-add
   double work = 1;
   for (auto &op : imported.ops) {
     if (op.result == kNoValue) continue;
@@ -212,7 +213,7 @@ double workOf(const Module &imported) {
     } else if (op.kind == OpKind::MatMul || op.kind == OpKind::VecDot) {
       work += elements * static_cast<double>(imported.type(op.operands[0]).shape.back());
     } else {
-      work += elements;
+      work += kElement * elements;
     }
   }
   return work;

@@ -25,7 +25,7 @@ bool isSound(const PassContext &context); // as far as a compilation alone says
 // records, or common ones. Compares on options.records, else on random values within the declared ranges.
 Advice advise(const Module &imported, const TrialOptions &options, const Goal &goal);
 
-// Multiply-adds of one run of an imported module, at least its elements: what a trial takes.
+// Multiply-adds of one run of an imported module, and 32 for each element of what is no product: what a trial takes.
 double workOf(const Module &imported);
 
 // A module with input ranges where it declared none, and the flags that say so.

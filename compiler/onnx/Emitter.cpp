@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -29,6 +30,11 @@ double productsOf(OpKind op, const std::vector<Type> &operands, const Attrs &att
   else if (op == OpKind::MaxPool || op == OpKind::AvgPool)
     std::ranges::for_each(attrs.ints(Attr::Kernel), times);
   return each * static_cast<double>(elementCount(result));
+}
+
+// Of an op that is computed: minutes. Maxima are taken in pairs, so a window's size is not what they cost.
+double mostProductsOf(OpKind op) {
+  return op == OpKind::MaxPool ? std::numeric_limits<double>::infinity() : op == OpKind::AvgPool ? 0x1p33 : 0x1p40;
 }
 
 Expected<void> expectFinite(const Value &x) {
@@ -408,6 +414,13 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
     SD_ASSIGN(const ValueId id, idOf(x));
     out.operands.push_back(id);
   }
+  std::vector<Type> types;
+  for (const ValueId id : out.operands)
+    types.push_back(builder_.type(id));
+  if (const auto result = resultType(op, types, out.attrs))
+    if (const double products = productsOf(op, types, out.attrs, result->shape); products > mostProductsOf(op))
+      return fail("takes {:.3g} multiply-adds for each record; at most {:.3g} of one op are supported", products,
+                  mostProductsOf(op));
   return add(std::move(out), Value::Stage::Secret, false);
 }
 
