@@ -27,6 +27,8 @@ Channels::Channels(const Graph &graph, const std::vector<Place> &places)
       for (auto operand : op.operands) // what the hospital enters is as it is
         if (!ids_[operand] && !graph.constant(operand))
           ids_[operand] = uniform(graph.module.type(operand).shape, kReal);
+      if (op.kind == OpKind::Conv || op.kind == OpKind::MatMul || op.kind == OpKind::BatchNorm)
+        linearOutputs_ += elementCount(graph.module.type(op.result).shape);
       visit(op);
     } else if (places[i] == Place::Tail) {
       for (auto operand : op.operands)

@@ -25,6 +25,7 @@ public:
   // Whether every element of the value has factor 1.
   bool isReal(ValueId value) const;
   bool isFree(ValueId value) const; // none has
+  std::int64_t linearOutputs() const { return linearOutputs_; } // elements that layers with weights give, in all
 
 private:
   void visit(const Op &op);
@@ -44,6 +45,7 @@ private:
   const Graph &graph_;
   std::vector<std::optional<Compact>> ids_; // by value; numbers as doubles, exact below 2^53
   mutable std::vector<ChannelId> parent_{kReal};
+  std::int64_t linearOutputs_ = 0;
 };
 
 // A product or quotient by a constant that leaves x's shape as it is.

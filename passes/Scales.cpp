@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "ir/core/LinearHiding.h"
 #include "passes/Linear.h"
 #include "passes/Partition.h"
 
@@ -67,6 +68,17 @@ std::vector<int> enteredScales(const Graph &graph, ValueId value, int scaleBits,
   return scales;
 }
 
+namespace {
+
+// The scale at which weights of so many outputs, of which those that meet in one have a root of the sum of squares of 4 at
+// most, are hidden by the flood (LinearHiding.h).
+int hiddenBits(std::int64_t outputs, int ringBits) {
+  constexpr double kNorm = 2; // bits
+  return static_cast<int>((maxSquaresBits(ringBits) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 - kNorm);
+}
+
+} // namespace
+
 int weightScale(const ProductShape &product, const PassOptions &options, int ringBits) {
   const int s = options.scaleBits;
   const int bound = options.boundBits.value_or(defaultBoundBits(ringBits));
@@ -79,6 +91,7 @@ int weightScale(const ProductShape &product, const PassOptions &options, int rin
     else if (product.scalable)
       finer = std::max((static_cast<int>(std::bit_width(static_cast<std::uint64_t>(product.fanIn))) + 1) / 2 - 2,
                        product.entered ? 2 : 0);
+    finer = std::clamp(finer, 0, std::max(hiddenBits(product.outputs, ringBits) - s, 0));
     finer = std::clamp(finer, 0, std::max(bound - (product.scalable ? kRoomBits : kRealBits) - 2 * s, 0));
   }
   const int scale = 2 * s + finer - product.xScale;
@@ -103,7 +116,8 @@ ProductShape productShapeOf(const Graph &graph, const Channels &channels, const 
   return {.fanIn = fanInOf(graph, op),
           .scalable = channels.isFree(op.result),
           .entered = graph.isA(x, OpKind::Input) || isRangeScaling(graph, graph.definition(x)),
-          .xScale = xScale};
+          .xScale = xScale,
+          .outputs = channels.linearOutputs()};
 }
 
 } // namespace sd

@@ -23,6 +23,7 @@ struct ProductShape {
   std::int64_t fanIn = 1;
   bool scalable = false, entered = false;
   int xScale = 0;
+  std::int64_t outputs = 1; // of all products in the program: the more, the smaller weights must be to be hidden
 };
 // Of the weights. Their rounding errors add up over the inputs, so that the more there are, the finer they are; unless
 // the results are real numbers of unknown size, which need the room.

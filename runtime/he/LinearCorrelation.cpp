@@ -270,8 +270,8 @@ Expected<void> checkHidden(double squares) {
   const double bits = kHidingBits - std::log2(squares / RlweParameters<R>::kMaxSquares) / 2;
   return fail(
       "the weights are too large to be hidden: an inference would tell of them up to 2^-{:.1f}, and 2^-{} is the "
-      "most; compile with a smaller --scale",
-      bits, kHidingBits);
+      "most; compile with a --weight-scale at least {} times smaller",
+      bits, kHidingBits, std::exp2(std::ceil(kHidingBits - bits)));
 }
 
 template Expected<void> checkHidden<Ring32>(double);

@@ -172,7 +172,7 @@ TEST(TwoPartyNetwork, LargeWeightsAreRefusedBeforeAnyReply) {
   Traffic sent;
   const auto refused = attempt(28, sent);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("compile with a smaller --scale"), std::string::npos)
+  EXPECT_NE(refused.error().message.find("compile with a --weight-scale at least"), std::string::npos)
       << refused.error().message;
   EXPECT_NE(refused.error().message.find("share.matmul node"), std::string::npos) << refused.error().message;
   EXPECT_EQ(sent.messagesSent, 0U);
