@@ -332,6 +332,15 @@ std::vector<std::vector<std::uint8_t>> uploads(std::uint8_t seed, const std::vec
   return seen;
 }
 
+// c0 of an upload's first polynomial, modulo the first prime, by coefficient.
+template <RingWord R>
+std::vector<std::uint64_t> coefficientsOf(std::span<const std::uint8_t> upload) {
+  RlwePoly c0 = makeRlwePoly<R>();
+  EXPECT_TRUE(unpackPoly<R>(upload.first(RlweParameters<R>::kSizes.uploadBytes()), c0));
+  polyRing<R>(0).inverse(c0.data());
+  return {c0.data(), c0.data() + RlweParameters<R>::kDegree};
+}
+
 TYPED_TEST(LinearView, UploadsOfEqualAndOfDifferentRecordsLookAlike) {
   using R = TypeParam;
   std::mt19937_64 rng(3);
@@ -347,6 +356,15 @@ TYPED_TEST(LinearView, UploadsOfEqualAndOfDifferentRecordsLookAlike) {
   for (std::size_t i = 0; i < seen.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       unlike(seen[i], seen[j]);
+  // Under one c1 two of them would differ by their records and small errors alone.
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      auto difference = coefficientsOf<R>(seen[i]);
+      const auto minus = coefficientsOf<R>(seen[j]);
+      for (std::size_t k = 0; k < difference.size(); ++k)
+        difference[k] = subMod(difference[k], minus[k], kPrimes[0]);
+      expectUniformBytes<std::uint64_t>(difference, kPrimeBits);
+    }
   unlike(seen[1], other[1]);
   unlike(seen[0], other[0]);
 }

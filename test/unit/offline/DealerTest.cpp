@@ -147,7 +147,7 @@ TYPED_TEST(DealerRings, dealsWhatTheDefinitionsSayAndSendsWhatThePlanDeclares) {
   using R = TypeParam;
   Parties<R> parties(everyKind<R>());
   ThreadPool pool(2);
-  LocalDealer dealer(shortDealerOptions(), pool);
+  LocalDealer dealer(dealerOptions(std::chrono::seconds(60)), pool);
   ProgramLinearMaps<R> maps(parties.program, parties.plan, parties.pool);
   DealerService<R> service({dealer.service(), *parties.service, {1}, seedOf(1)});
   DealerClient<R> client({dealer.client(), *parties.client, {1}, seedOf(2)}, maps);
@@ -178,7 +178,7 @@ TYPED_TEST(DealerRings, publishesMaskedWeightsAndGivesEachEntryItsOwnStream) {
   for (auto &tensor : parties.weights.tensors)
     std::ranges::fill(tensor.data, 0);
   ThreadPool pool(2);
-  LocalDealer dealer(shortDealerOptions(), pool);
+  LocalDealer dealer(dealerOptions(std::chrono::seconds(60)), pool);
   ProgramLinearMaps<R> maps(parties.program, parties.plan, parties.pool);
   TamperingConnection seen(*parties.client);
   DealerService<R> service({dealer.service(), *parties.service, {1}, seedOf(1)});

@@ -73,6 +73,31 @@ TEST(StoreKey, refusesEveryDamagedByte) {
   EXPECT_NE(StoreKey::fresh()->id, key.id);
 }
 
+// Zeros sealed as other pieces of a file and as pieces of another file: a key stream that came twice would show. Eight
+// of 64 bytes are equal by chance at odds of 2^-32.
+TEST(EntryCipher, eachPieceHasAKeyStreamOfItsOwn) {
+  const StoreKey key = *StoreKey::fresh();
+  std::vector<std::vector<std::uint8_t>> sealed;
+  for (std::uint8_t salt : {0, 1}) {
+    EntryHeader header;
+    header.salt.fill(salt);
+    auto cipher = EntryCipher::sealing(key, header);
+    ASSERT_TRUE(cipher);
+    for (std::uint32_t number : {0U, 1U, 2U, 256U, 65536U}) {
+      std::vector<std::uint8_t> piece(64 + EntryHeader::kTagBytes, 0);
+      ASSERT_TRUE(cipher->seal(number, piece));
+      sealed.push_back(std::move(piece));
+    }
+  }
+  for (std::size_t i = 0; i < sealed.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      int equal = 0;
+      for (std::size_t k = 0; k < 64; ++k)
+        equal += sealed[i][k] == sealed[j][k];
+      EXPECT_LT(equal, 8) << "pieces " << j << " and " << i;
+    }
+}
+
 template <class R>
 class StoredLayouts : public testing::Test {};
 TYPED_TEST_SUITE(StoredLayouts, test::Rings);
