@@ -24,7 +24,7 @@ public:
   std::size_t count() const { return parent_.size(); }
   // Whether every element of the value has factor 1.
   bool isReal(ValueId value) const;
-  bool isFree(ValueId value) const; // none has
+  bool isFree(ValueId value) const;                             // none has
   std::int64_t linearOutputs() const { return linearOutputs_; } // elements that layers with weights give, in all
 
 private:

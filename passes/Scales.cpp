@@ -70,11 +70,12 @@ std::vector<int> enteredScales(const Graph &graph, ValueId value, int scaleBits,
 
 namespace {
 
-// The scale at which weights of so many outputs, of which those that meet in one have a root of the sum of squares of 4 at
-// most, are hidden by the flood (LinearHiding.h).
+// The scale at which weights of so many outputs, of which those that meet in one have a root of the sum of squares of 4
+// at most, are hidden by the flood (LinearHiding.h).
 int hiddenBits(std::int64_t outputs, int ringBits) {
   constexpr double kNorm = 2; // bits
-  return static_cast<int>((maxSquaresBits(ringBits) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 - kNorm);
+  return static_cast<int>(
+      (maxSquaresBits(ringBits) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 - kNorm);
 }
 
 } // namespace
