@@ -7,6 +7,7 @@
 
 #include "compiler/Compile.h"
 #include "compiler/Pipeline.h"
+#include "compiler/RoundingAdvice.h"
 #include "compiler/codegen/Codegen.h"
 #include "ir/bytecode/ProgramCost.h"
 #include "ir/bytecode/ProgramView.h"
@@ -78,7 +79,7 @@ Expected<Module> import(const Trial &trial, std::vector<ImportProblem> &problems
   return trial.import(options, problems);
 }
 
-Expected<Compiled> compileFor(const Arithmetic &arithmetic, const Built &built) {
+Expected<Compiled> compileFor(const Arithmetic &arithmetic, const Built &built, bool &coarse) {
   PassContext context;
   context.options.scaleBits = arithmetic.scaleBits;
   if (arithmetic.ringBits == kBitsOf<Ring64>) context.options.boundBits = kBoundBitsOf<Ring64>;
@@ -88,18 +89,26 @@ Expected<Compiled> compileFor(const Arithmetic &arithmetic, const Built &built) 
   Module module = built.imported;
   module.ringBits = arithmetic.ringBits;
   SD_ASSIGN(const Module lowered, lower(module, {.passes = defaultPipeline(), .manager = {}}, context));
+  coarse = !describeRounding(context.coarse).empty();
   return generate(lowered);
 }
 
-// In the first arithmetic that the records' values leave room for.
+// In the first arithmetic that the records' values leave room for, and of whose weights the compiler does not warn; where
+// it warns of all, in the first with room.
 Expected<Compiled> compile(Built &built) {
   Expected<Compiled> compiled = fail("");
+  Arithmetic taken = kArithmetics[0];
   for (const Arithmetic &arithmetic : kArithmetics) {
     built.arithmetic = arithmetic;
-    compiled = compileFor(arithmetic, built);
-    if (compiled) break;
+    bool coarse = false;
+    Expected<Compiled> next = compileFor(arithmetic, built, coarse);
+    if (!next || (coarse && compiled)) continue;
+    compiled = std::move(next);
+    taken = arithmetic;
+    if (!coarse) break;
   }
   if (!compiled) return compiled;
+  built.arithmetic = taken;
   for (const Instruction &instruction : compiled->program.instructions)
     built.layers += instruction.op == OpKind::ShareConv || instruction.op == OpKind::ShareMatMul ||
                     instruction.op == OpKind::ShareScale || instruction.op == OpKind::ShareMul;

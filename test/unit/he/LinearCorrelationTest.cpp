@@ -274,7 +274,7 @@ TYPED_TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
   const auto refused = checkHidden<R>(4 * kMost);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("up to 2^-39.0"), std::string::npos) << refused.error().message;
-  EXPECT_NE(refused.error().message.find("--scale"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("--weight-scale at least 2 times"), std::string::npos);
 }
 
 // The errors are dense: the weights of all outputs that share a polynomial add to each one's noise.

@@ -95,6 +95,7 @@ private:
     case AttrKind::Float:
       return std::ldexp(static_cast<double>(random_()), static_cast<int>(below(200)) - 120);
     case AttrKind::String:
+      if (attr == Attr::Function) return std::string("exp");
       return std::string("s") + static_cast<char>(below(256));
     case AttrKind::Strings:
       return std::vector<std::string>{"a"};
