@@ -133,14 +133,15 @@ Fingerprints Walk::vecDot(const Op &op) const {
 
 Fingerprints Walk::matMul(const Op &op) const {
   Fingerprints out = empty(op);
-  const auto &x = operand(op, 0), &w = operand(op, 1);
+  const std::size_t weights = op.kind == OpKind::AtMost ? 2 : 1, summand = 3 - weights;
+  const auto &x = operand(op, 0), &w = operand(op, weights);
   const auto from = static_cast<std::size_t>(w.shape[0]), to = static_cast<std::size_t>(w.shape[1]);
   std::vector<std::uint32_t> columns(to, saltOf(op));
   for (std::size_t k = 0; k < from; ++k)
     for (std::size_t m = 0; m < to; ++m)
       columns[m] = mixed(columns[m], w.data[k * to + m]);
   for (std::size_t m = 0; m < to && op.operands.size() > 2; ++m)
-    columns[m] = mixed(columns[m], operand(op, 2).data[m]);
+    columns[m] = mixed(columns[m], operand(op, summand).data[m]);
   for (std::size_t row = 0; row < x.data.size() / from; ++row) {
     std::uint32_t sum = 0;
     for (std::size_t k = 0; k < from; ++k)
@@ -353,6 +354,9 @@ bool Walk::step(const Op &op) {
     break;
   case OpKind::MatMul:
     result = matMul(op);
+    break;
+  case OpKind::AtMost:
+    result = op.operands.size() > 2 ? matMul(op) : elementwise(op);
     break;
   case OpKind::BatchNorm:
     result = batchNorm(op);

@@ -24,13 +24,10 @@ Interval scaledBy(const Interval &x, double factor) {
   return result;
 }
 
-// y / 2^t, off by less than one unit.
+// floor((y + 2^(t - 1)) / 2^t), of bounds that are exact up to their slack.
 Interval truncated(const Interval &x, int bits) {
   if (bits == 0) return x;
-  return mapBounds(x, [&](double v, bool high) {
-    const double q = std::ldexp(v, -bits);
-    return high ? std::ceil(q + 1) - 1 : std::floor(q - 1) + 1;
-  });
+  return mapBounds(x, [&](double v, bool) { return std::floor(std::ldexp(v, -bits) + 0.5); });
 }
 
 // The own dimensions of an interval, with as many axes as the value.

@@ -288,6 +288,8 @@ Magnitude Magnitudes::visit(const Op &op) const {
     const auto [low, high] = PiecewiseLinear::of(op.attrs).range(-std::min(bound, 0x1p30), std::min(bound, 0x1p30));
     return std::isfinite(bound) || high - low < 0x1p20 ? between(shape, low, high) : unknown(shape);
   }
+  case OpKind::AtMost:
+    return between(shape, 0, 1);
   case OpKind::MaxPool:
     return alongAxisOnly(op);
   case OpKind::AvgPool:

@@ -88,9 +88,15 @@ inline int boundBitsOf(const Module &module, const PassOptions &options) {
   return options.boundBits.value_or(defaultBoundBits(module.ringBits));
 }
 
-// t of a truncation: at least 6 bits of k are left.
+// t of a truncation: so many bits of k are left.
+inline constexpr int kLeastRoundedBits = 6;
 inline int maxTruncationOf(const Module &module, const PassOptions &options) {
-  return std::min(maxTruncation(module.ringBits), boundBitsOf(module, options) - 6);
+  return std::min(maxTruncation(module.ringBits), boundBitsOf(module, options) - kLeastRoundedBits);
+}
+
+// Whether a truncation leaves fewer bits than one that rounds may: what it gives is a sign, of nn.atmost.
+inline bool isDecision(const Op &truncate) {
+  return truncate.attrs.i(Attr::Bound) - truncate.attrs.i(Attr::Bits) < kLeastRoundedBits;
 }
 
 // Values carried at a scale finer than they need are to leave room for |y| < 64 below the bound.

@@ -9,6 +9,7 @@
 //   before a difference from the maximum, which has its own range, and the maximum: once for both;
 //   before a max-pool, if its narrower comparisons then save more than the truncation of all its input costs;
 //   nowhere, before an output: the hospital divides after opening; unless outputs are to be rounded.
+// Where it leaves nothing but a sign it is a comparison, and stays where it is.
 // (Dropping one between two linear layers because the weights happen to leave room would tell the room: never done.)
 #include <algorithm>
 #include <bit>
@@ -88,6 +89,7 @@ private:
   }
 
   void truncate(const Op &op) {
+    if (isDecision(op)) return land(op);
     const ValueId x = op.operands[0];
     const int bits = static_cast<int>(op.attrs.i(Attr::Bits)) + pending_[x];
     if (bits > mostBits_) {

@@ -34,19 +34,19 @@ Expected<Module> Quantizer::run() {
   return rewriter_.finish();
 }
 
-ValueId Quantizer::entered(ValueId value, int scale) {
+ValueId Quantizer::entered(ValueId value, ValueId clear, int scale, int bound) {
   const Op &op = graph_.definition(value);
   const Type type = Type::share(module_.type(value).shape, scale);
   Attrs attrs; // the ring's own bound goes without saying
-  if (k_ < module_.ringBits - 2) attrs.set(Attr::Bound, std::int64_t{k_});
-  auto entered =
-      rewriter_.builder.add({OpKind::ShareInput, {rewriter_[value]}, kNoValue, std::move(attrs), op.source}, &type);
+  if (bound < module_.ringBits - 2) attrs.set(Attr::Bound, std::int64_t{bound});
+  auto entered = rewriter_.builder.add({OpKind::ShareInput, {clear}, kNoValue, std::move(attrs), op.source}, &type);
   assert(entered);
   return *entered;
 }
 
 ValueId Quantizer::share(ValueId value) {
-  if (shares_[value] == kNoValue) shares_[value] = entered(value, enteredScale(graph_, value, s_, k_));
+  if (shares_[value] == kNoValue)
+    shares_[value] = entered(value, rewriter_[value], enteredScale(graph_, value, s_, k_), k_);
   return shares_[value];
 }
 
@@ -56,7 +56,7 @@ std::vector<ValueId> Quantizer::shares(ValueId value) {
   std::vector<ValueId> &copies = copies_[value];
   if (copies.empty()) copies.push_back(share(value));
   for (std::size_t i = copies.size(); i < scales.size(); ++i)
-    copies.push_back(entered(value, scales[i]));
+    copies.push_back(entered(value, rewriter_[value], scales[i], k_));
   return copies;
 }
 
@@ -77,6 +77,10 @@ void Quantizer::lowerClear(const Op &op) {
 }
 
 ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
+  return rewriter_.builder.weights(fixed(op, tensor, scale, factor), scale, op.source);
+}
+
+Tensor<std::int64_t> Quantizer::fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
   Shape shape = tensor.shape;
   auto fixed = toFixed(tensor.data, shape, scale, module_.ringBits);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
@@ -84,8 +88,7 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale,
   const auto isZero = [](auto v) { return v == 0; };
   if (fixed && factor && std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(tensor.data, isZero))
     noteZeros(op, tensor.data, scale);
-  return rewriter_.builder.weights(fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape)), scale,
-                                   op.source);
+  return fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape));
 }
 
 ValueId Quantizer::sharedWeights(const Op &op, ValueId constant, int scale, bool factor) {
@@ -178,6 +181,8 @@ void Quantizer::lower(const Op &op) {
     return lowerProduct(op);
   case OpKind::MaxPool:
     return lowerMaxPool(op);
+  case OpKind::AtMost:
+    return lowerAtMost(op);
   case OpKind::AvgPool:
     return lowerAvgPool(op);
   case OpKind::Concat:
@@ -240,6 +245,7 @@ void Quantizer::lowerMatMul(const Op &op) {
   if (!left) {
     const auto copies = shares(op.operands[0]);
     if (copies.size() > 1) return lowerColumns(op, copies);
+    if (isDecided(op.operands[0])) return lowerDecided(op, copies[0]);
   }
   const ValueId x = share(op.operands[left ? 1 : 0]);
   const int scale = weightScaleFor(op, scaleOf(x));

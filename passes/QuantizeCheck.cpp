@@ -113,6 +113,21 @@ void Quantizer::checkPrivate(const Op &op) {
       complaints_.add(op, "its knots or slopes do not fit at scale 2^{}; compile with a smaller --scale", s_);
     return;
   }
+  case OpKind::AtMost: {
+    if (op.operands.size() == 2) return;
+    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values can stand there");
+    needConstants(1);
+    const auto *w = constant(2);
+    if (!w) return;
+    std::vector<double> sums(w->shape[1], 0);
+    for (std::size_t i = 0; i < w->data.size(); ++i)
+      sums[i % sums.size()] += w->data[i] == 0 || w->data[i] == 1 ? w->data[i] : 2;
+    if (std::ranges::any_of(sums, [](double sum) { return sum > 1; }))
+      complaints_.add(op,
+                      "the third operand must choose one element for each result: zeros, and at most a single one in "
+                      "each column");
+    return;
+  }
   case OpKind::AvgPool:
     if (const auto shift = op.attrs.i(Attr::Shift, -1); shift < 0 || shift > 40)
       complaints_.add(op, "has a divisor; run fold-divisors before quantize");

@@ -37,13 +37,16 @@ private:
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
   void lowerProduct(const Op &op);
   void lowerMaxPool(const Op &op);
+  void lowerAtMost(const Op &op);
+  void lowerDecided(const Op &op, ValueId x);
+  bool isDecided(ValueId value) const; // sums of what nn.atmost gives: integers at scale 0
   void lowerAvgPool(const Op &op);
   void lowerConcat(const Op &op);
   void lowerMove(const Op &op);
 
   // The share of an nn value; enters an input, once.
   ValueId share(ValueId value);
-  ValueId entered(ValueId value, int scale);
+  ValueId entered(ValueId value, ValueId clear, int scale, int bound); // `clear`: what the hospital enters for it
   // A record's share at each of enteredScales(), coarsest first; the only one of other values.
   std::vector<ValueId> shares(ValueId value);
   // The clear value of an nn value; opens a share, once.
@@ -56,6 +59,7 @@ private:
   }
   // Weights at a scale; on overflow complains and goes on with zeros. As a factor they may not vanish (noteZeros).
   ValueId weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor = false);
+  Tensor<std::int64_t> fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor);
   // A constant of the nn module, once for all linear layers that take it: the steps of a recurrent one do.
   ValueId sharedWeights(const Op &op, ValueId constant, int scale, bool factor = false);
   int weightScaleFor(const Op &op, int xScale) const;
@@ -65,6 +69,19 @@ private:
   // Notes how far the rounded weights of each output are from the constant's, along `axis`; all as one for no axis.
   void noteRounding(const Op &op, const Tensor<float> &exact, int scale, std::optional<std::size_t> axis);
   void noteZeros(const Op &op, std::span<const float> values, int scale);
+  // A record's share that nn.atmost takes, one of its own, as fine as comparisons can be.
+  struct Compared {
+    ValueId share = kNoValue;
+    std::vector<int> scales; // of its columns, or one of all
+    double low, high;        // of its integers
+  };
+  const Compared &compared(ValueId value);
+  std::vector<std::pair<double, double>> realRanges(ValueId value);
+  int comparedScale(double low, double high) const;
+  ValueId limits(const Op &op, const Tensor<float> &b, const Compared &x, auto columnOf, bool turned);
+  int bitsOf(const Op &op, ValueId y, int bits) const; // or what the op's bound says, if that is less
+  // 1 where y >= 0, else 0, for -2^bits <= y < 2^bits.
+  ValueId notNegative(const Op &op, ValueId y, int bits);
   // Down to a scale, if it is above.
   ValueId truncated(const Op &op, ValueId value, int scale);
   // The scale of an op's result: s, or less before an average.
@@ -86,6 +103,7 @@ private:
   Channels channels_;
   std::vector<ValueId> shares_;                              // by value of the nn module
   std::map<ValueId, std::vector<ValueId>> copies_;           // likewise, of records entered at several scales
+  std::map<ValueId, Compared> compared_;                     // by value of the nn module
   std::vector<ValueId> opened_;                              // likewise, of the new module
   std::map<std::pair<ValueId, int>, ValueId> sharedWeights_; // by constant and scale
   std::map<ValueId, ValueId> columnWeights_;                 // of records at several scales, by constant

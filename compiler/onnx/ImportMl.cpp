@@ -7,21 +7,29 @@
 #include <optional>
 
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Ml.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
-namespace {
 
-// These ops take integers for the numbers that they are.
 Value asFloats(const Value &x) {
   if (!x.isInteger() || x.isConstant()) return x;
   return Value::computed(x.id(), x.shape(), x.stage(), false);
 }
 
-Value list(const std::vector<double> &values) {
+Expected<Value> recordsOf(Emitter &emitter, const Value &given) {
+  const Value x = asFloats(given);
+  if (x.rank() == 1) return emitter.reshape(x, {1, x.size()});
+  if (x.rank() != 2) return fail("needs records of features, not {}", describe(x));
+  return x;
+}
+
+Value listOf(const std::vector<double> &values) {
   return Value::of(
       Tensor<float>({static_cast<std::int64_t>(values.size())}, std::vector<float>(values.begin(), values.end())));
 }
+
+namespace {
 
 // One number for each feature, or one for all; `otherwise` if absent.
 Expected<Value> perFeature(Node &node, std::string_view name, double otherwise) {
@@ -30,7 +38,7 @@ Expected<Value> perFeature(Node &node, std::string_view name, double otherwise) 
   const auto features = shape.empty() ? 1 : shape.back();
   if (values.empty()) return Value::scalar(static_cast<float>(otherwise));
   if (values.size() == 1) return Value::scalar(static_cast<float>(values[0]));
-  if (static_cast<std::int64_t>(values.size()) == features) return list(values);
+  if (static_cast<std::int64_t>(values.size()) == features) return listOf(values);
   return fail("the attribute '{}' has {} numbers for {} features", name, values.size(), features);
 }
 
@@ -41,17 +49,18 @@ struct LinearModel {
 };
 
 Expected<Value> evaluated(Emitter &emitter, const Value &given, const LinearModel &model) {
-  const Value x = asFloats(given);
-  if (x.rank() != 2) return fail("needs records of features, not {}", describe(x));
+  SD_ASSIGN(const Value x, recordsOf(emitter, given));
   const Shape matrix = {model.rows, x.shape()[1]};
   if (static_cast<std::int64_t>(model.coefficients.size()) != elementCount(matrix) ||
       static_cast<std::int64_t>(model.intercepts.size()) != model.rows)
     return fail("has {} coefficients and {} intercepts for {} results of {} features", model.coefficients.size(),
                 model.intercepts.size(), model.rows, x.shape()[1]);
-  SD_ASSIGN(const Value rows, emitter.reshape(list(model.coefficients), matrix));
+  SD_ASSIGN(const Value rows, emitter.reshape(listOf(model.coefficients), matrix));
   SD_ASSIGN(const Value weights, emitter.transpose(rows, {1, 0}));
-  return emitter.compute(OpKind::MatMul, {x, weights, list(model.intercepts)});
+  return emitter.compute(OpKind::MatMul, {x, weights, listOf(model.intercepts)});
 }
+
+} // namespace
 
 Expected<std::string> postTransform(Node &node) {
   SD_ASSIGN(const std::string transform, node.text("post_transform", "NONE"));
@@ -64,6 +73,14 @@ Expected<Value> transformed(Emitter &emitter, const Value &scores, std::string_v
   if (transform == "LOGISTIC") return emitter.openAnd(OpKind::Sigmoid, scores, {});
   return emitter.openAnd(OpKind::Softmax, scores, {{Attr::Axis, std::int64_t{1}}});
 }
+
+Expected<Value> bestOf(Emitter &emitter, const Value &scores) {
+  return emitter.openAnd(
+      OpKind::ArgMax, scores,
+      {{Attr::Axis, std::int64_t{1}}, {Attr::KeepDims, std::int64_t{0}}, {Attr::SelectLast, std::int64_t{0}}});
+}
+
+namespace {
 
 std::vector<std::string> namesOf(const Value &labels) {
   std::vector<std::string> names;
@@ -102,7 +119,8 @@ std::optional<Progression> progressionOf(const Value &labels) {
   return result;
 }
 
-// The labels at opened positions. The program has no tables, so those that are no progression stay positions.
+} // namespace
+
 Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, const Value &labels) {
   const auto numbers = progressionOf(labels);
   if (!numbers) {
@@ -123,7 +141,10 @@ Expected<Value> labelsAt(Node &node, Emitter &emitter, const Value &positions, c
   return Value::computed(result.id(), result.shape(), result.stage(), labels.isInteger());
 }
 
-// Class labels in attributes: integers or strings, of which one is given.
+void nameClasses(Emitter &emitter, const Value &scores, const Value &labels) {
+  emitter.nameClasses(scores, namesOf(labels));
+}
+
 Expected<Value> classLabels(Node &node, std::string_view integers, std::string_view strings) {
   SD_ASSIGN(std::vector<std::int64_t> numbers, node.integers(integers));
   SD_ASSIGN(std::vector<std::string> names, node.texts(strings));
@@ -132,8 +153,6 @@ Expected<Value> classLabels(Node &node, std::string_view integers, std::string_v
   if (names.empty()) return Value::of(Tensor<std::int64_t>(shape, std::move(numbers)));
   return Value::of(std::make_shared<const Tensor<std::string>>(shape, std::move(names)));
 }
-
-} // namespace
 
 Expected<void> importScaler(Node &node, Emitter &emitter) { // (x - offset) scale
   SD_ASSIGN(const Value offset, perFeature(node, "offset", 0));
@@ -163,27 +182,34 @@ Expected<void> importLinearClassifier(Node &node, Emitter &emitter) {
   SD_ASSIGN(model.coefficients, node.reals("coefficients"));
   SD_ASSIGN(model.intercepts, node.reals("intercepts"));
   SD_ASSIGN(const Value labels, classLabels(node, "classlabels_ints", "classlabels_strings"));
-  SD_ASSIGN(const std::string transform, postTransform(node));
+  SD_ASSIGN(std::string transform, postTransform(node));
   node.ignore("multi_class"); // says how it was trained
   model.rows = labels.size();
   if (model.intercepts.empty()) model.intercepts.resize(static_cast<std::size_t>(model.rows));
-  if (model.rows == 2 && model.intercepts.size() == 1) { // a score s of the second class stands for -s, s
-    if (transform != "LOGISTIC")
-      return fail("has one score for two classes and the post_transform {}; export it with two scores",
-                  printable(transform));
-    for (std::vector<double> *each : {&model.coefficients, &model.intercepts}) {
+  const bool hasOneScore = model.rows == 2 && model.intercepts.size() == 1;
+  LinearModel compared = model;
+  if (hasOneScore) { // s gives (1 - s, s), untransformed, and the second class where it is above 0
+    node.remark("gives (1 - s, s) for its one score s of two classes, whatever the post_transform says, and the second "
+                "class where s is above 0, as onnxruntime does");
+    transform = "NONE";
+    const auto twoRows = [&](LinearModel &rows, double first) {
       std::vector<double> both;
-      std::ranges::transform(*each, std::back_inserter(both), std::negate());
-      both.insert(both.end(), each->begin(), each->end());
-      *each = std::move(both);
-    }
+      std::ranges::transform(rows.coefficients, std::back_inserter(both), [&](double v) { return first * v; });
+      both.insert(both.end(), rows.coefficients.begin(), rows.coefficients.end());
+      rows.coefficients = std::move(both);
+      rows.intercepts.insert(rows.intercepts.begin(), first * rows.intercepts[0]);
+    };
+    twoRows(model, -1);
+    twoRows(compared, -1);
+    model.intercepts[0] += 1;
   }
   SD_ASSIGN(const Value scores, evaluated(emitter, node.input(0), model));
   if (node.isUsed(0)) {
-    SD_ASSIGN(const Value best, emitter.openAnd(OpKind::ArgMax, scores,
-                                                {{Attr::Axis, std::int64_t{1}},
-                                                 {Attr::KeepDims, std::int64_t{0}},
-                                                 {Attr::SelectLast, std::int64_t{0}}}));
+    Value decisive = scores;
+    if (hasOneScore) {
+      SD_ASSIGN(decisive, evaluated(emitter, node.input(0), compared));
+    }
+    SD_ASSIGN(const Value best, bestOf(emitter, decisive));
     SD_ASSIGN(Value label, labelsAt(node, emitter, best, labels));
     node.setOutput(0, std::move(label));
   }
@@ -217,15 +243,32 @@ Expected<void> importArrayFeatureExtractor(Node &node, Emitter &emitter) {
   return {};
 }
 
-// Of what Softmax gives, whose sums are one already.
+// Of what Softmax gives, whose sums are one already, and of logistic scores.
 Expected<void> importNormalizer(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::string norm, node.text("norm", "MAX"));
   const Value &x = node.input(0);
-  const Op *maker = x.isConstant() ? nullptr : &emitter.maker(x.id());
+  const Op *maker = x.isConstant() || x.rank() == 0 ? nullptr : &emitter.maker(x.id());
   const bool isNormal = maker && maker->kind == OpKind::Softmax && maker->attrs.i(Attr::Axis) == x.rank() - 1;
-  if (norm != "L1" || !isNormal)
-    return fail("is supported with the norm L1 behind Softmax only; {}", adviceFor(node.op()));
-  node.setOutput(0, x);
+  const bool isLogistic = maker && maker->kind == OpKind::Sigmoid;
+  if (norm != "L1" || (!isNormal && !isLogistic))
+    return fail("is supported with the norm L1 behind Softmax and Sigmoid only; {}", adviceFor(node.op()));
+  if (isNormal) {
+    node.setOutput(0, x);
+    return {};
+  }
+  // Sigmoids over their sum are the softmax of their logarithms, and these the first of LogSoftmax(x, 0).
+  Shape pairs = x.shape();
+  pairs.push_back(1);
+  const std::int64_t last = x.rank();
+  SD_ASSIGN(const Value column, emitter.reshape(emitter.secret(maker->operands[0]), pairs));
+  std::vector<std::int64_t> pads(2 * pairs.size(), 0);
+  pads.back() = 1;
+  SD_ASSIGN(const Value both, emitter.pad(column, std::move(pads), 0));
+  SD_ASSIGN(const Value logarithms, emitter.openAnd(OpKind::LogSoftmax, both, {{Attr::Axis, last}}));
+  SD_ASSIGN(const Value firsts, emitter.gather(logarithms, last, {0}));
+  SD_ASSIGN(const Value shaped, emitter.reshape(firsts, x.shape()));
+  SD_ASSIGN(Value result, emitter.openAnd(OpKind::Softmax, shaped, {{Attr::Axis, last - 1}}));
+  node.setOutput(0, std::move(result));
   return {};
 }
 

@@ -93,6 +93,12 @@ Expected<Value> Node::tensor(std::string_view name) {
   return readTensor(attribute->t(), context_.external);
 }
 
+Expected<std::vector<double>> Node::numbers(std::string_view name) {
+  SD_ASSIGN(const AttributeProto *attribute, find(name, AttributeProto::TENSOR, "a tensor"));
+  if (!attribute) return std::vector<double>{};
+  return readNumbers(attribute->t(), context_.external);
+}
+
 Expected<void> Node::expectAllRead() const {
   for (const AttributeProto &attribute : proto_.attribute())
     if (!read_.contains(attribute.name()))

@@ -48,6 +48,8 @@ public:
   Expected<std::string> text(std::string_view name, std::string otherwise);
   Expected<std::vector<std::string>> texts(std::string_view name); // empty if absent
   Expected<Value> tensor(std::string_view name);                   // Value() if absent
+  // Elements of a tensor of floats, doubles or integers; empty if absent.
+  Expected<std::vector<double>> numbers(std::string_view name);
   void ignore(std::string_view name) { read_.emplace(name); }
   // An attribute that no handler looked at might change the node's meaning.
   Expected<void> expectAllRead() const;

@@ -189,6 +189,18 @@ Expected<Value> readTensor(const TensorProto &proto, const ExternalData &externa
   return value.storedAs(proto.data_type());
 }
 
+Expected<std::vector<double>> readNumbers(const TensorProto &proto, const ExternalData &external) {
+  if (proto.data_type() == TensorProto::DOUBLE && !proto.has_segment()) {
+    Shape shape(proto.dims().begin(), proto.dims().end());
+    SD_TRY(checkedElementCount(shape));
+    SD_ASSIGN(auto tensor, Reader<double, double>{proto, external, std::move(shape)}.read(proto.double_data()));
+    return std::move(tensor.data);
+  }
+  SD_ASSIGN(const Value value, readTensor(proto, external));
+  if (value.isInteger()) return std::vector<double>(value.ints()->data.begin(), value.ints()->data.end());
+  return std::vector<double>(value.floats()->data.begin(), value.floats()->data.end());
+}
+
 Expected<Value> readStrings(const TensorProto &proto) {
   Shape shape(proto.dims().begin(), proto.dims().end());
   SD_ASSIGN(const std::int64_t size, checkedElementCount(shape));

@@ -15,6 +15,9 @@ namespace sd {
 // Elements beside their shape; refuses strings, complex numbers, unknown types, and data of the wrong length.
 Expected<Value> readTensor(const onnx::TensorProto &proto, const ExternalData &external);
 
+// Its elements as doubles, which keep those of doubles as they are.
+Expected<std::vector<double>> readNumbers(const onnx::TensorProto &proto, const ExternalData &external);
+
 // A tensor of strings.
 Expected<Value> readStrings(const onnx::TensorProto &proto);
 

@@ -201,6 +201,30 @@ Tensor<float> piecewise(const Tensor<float> &x, const Attrs &attrs) {
   });
 }
 
+// Of products with whole numbers in doubles: exact where a row of w has a single 1.
+Tensor<float> atMost(Operands<float> operands, const Shape &shape) {
+  Tensor<float> result(shape);
+  if (operands.size() == 2) {
+    forEachBroadcast(shape, operands[0]->shape, operands[1]->shape, [&](auto i, auto a, auto b) {
+      result.data[i] = operands[0]->data[a] <= operands[1]->data[b] ? 1.0F : 0.0F;
+    });
+    return result;
+  }
+  const Tensor<float> &a = *operands[0], &b = *operands[1], &w = *operands[2];
+  const std::int64_t inputs = w.shape[0], outputs = w.shape[1];
+  std::vector<double> sums(static_cast<std::size_t>(outputs));
+  for (std::int64_t row = 0; row * inputs < a.size(); ++row) {
+    std::ranges::fill(sums, 0.0);
+    for (std::int64_t k = 0; k < inputs; ++k)
+      for (std::int64_t m = 0; m < outputs; ++m)
+        if (const float factor = w.data[k * outputs + m]; factor != 0)
+          sums[m] += static_cast<double>(factor) * a.data[row * inputs + k];
+    for (std::int64_t m = 0; m < outputs; ++m)
+      result.data[row * outputs + m] = sums[m] <= b.data[m] ? 1.0F : 0.0F;
+  }
+  return result;
+}
+
 } // namespace
 
 double evaluateScalar(OpKind kind, double x) {
@@ -262,6 +286,8 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
     return map<float>(*operands[0], [kind](float v) { return toFloat(evaluateScalar(kind, v)); });
   case OpKind::Piecewise:
     return piecewise(*operands[0], attrs);
+  case OpKind::AtMost:
+    return atMost(operands, shape);
   case OpKind::ArgMax:
     return argMax(*operands[0], attrs, shape);
   case OpKind::TopK:

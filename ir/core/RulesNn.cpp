@@ -104,6 +104,18 @@ Expected<Type> rulePiecewise(const Case &c) {
   return c.in[0];
 }
 
+Expected<Type> ruleAtMost(const Case &c) {
+  if (auto bound = c.attrs.i(Attr::Bound, 0); !within(bound, 0, 30)) return broken(4, "bound is {}", bound);
+  if (c.in.size() == 2) return broadcast(c);
+  const Shape &a = c.in[0].shape, &b = c.in[1].shape, &w = c.in[2].shape;
+  if (a.empty() || w.size() != 2 || w[0] != a.back())
+    return broken(2, "a {} and w {} do not fit", toString(a), toString(w));
+  if (b != Shape{w[1]}) return broken(3, "b is {}, not {}", toString(b), w[1]);
+  Shape shape = a;
+  shape.back() = w[1];
+  return Type::clear(std::move(shape));
+}
+
 Expected<Type> ruleMaxPool(const Case &c) { return clear(poolShape(c)); }
 
 Expected<Type> ruleAvgPool(const Case &c) {

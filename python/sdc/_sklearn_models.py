@@ -119,7 +119,9 @@ def _forest_classifier(graph, model, x, trees=None):
     ensemble, classes = Ensemble("class"), len(_labels(model))
     for tree in trees:
         votes = tree.value[:, 0, :]
-        add_tree(ensemble, tree, votes / votes.sum(axis=1, keepdims=True) / len(trees))
+        votes = votes / votes.sum(axis=1, keepdims=True) / len(trees)
+        # Of two classes the second one's alone: with weights of both, onnxruntime takes the second wherever it has any.
+        add_tree(ensemble, tree, votes[:, 1:] if classes == 2 else votes)
     label, scores = graph.ml("TreeEnsembleClassifier", x, outputs=2, post_transform="NONE", **ensemble.attributes(),
                              classlabels_int64s=_labels(model))
     return _classified(graph, label, scores, classes)
