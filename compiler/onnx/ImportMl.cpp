@@ -185,6 +185,7 @@ Expected<void> importLinearClassifier(Node &node, Emitter &emitter) {
   SD_ASSIGN(std::string transform, postTransform(node));
   node.ignore("multi_class"); // says how it was trained
   model.rows = labels.size();
+  if (model.rows < 2) return fail("has a single class, so that the label says nothing; export a LinearRegressor");
   if (model.intercepts.empty()) model.intercepts.resize(static_cast<std::size_t>(model.rows));
   const bool hasOneScore = model.rows == 2 && model.intercepts.size() == 1;
   LinearModel compared = model;
