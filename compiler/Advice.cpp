@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
+
+#include "compiler/RandomRecords.h"
 
 namespace sd {
 
@@ -38,21 +39,6 @@ Declared declare(const Module &module, const std::function<std::pair<double, dou
         fmt::format("--input-range={}{:g},{:g}", several ? op.attrs.str(Attr::Name) + "=" : "", low, high));
   }
   return result;
-}
-
-// Uniform in the declared ranges; the same ones each time.
-std::vector<Record> randomRecords(const Module &module, std::size_t count) {
-  std::mt19937 bits(1); // no secret: any values do
-  std::vector<Record> records(count);
-  for (Record &record : records)
-    for (const Op *input : inputsOf(module)) {
-      Tensor<float> values(module.type(input->result).shape);
-      const double low = input->attrs.f(Attr::Low), high = input->attrs.f(Attr::High);
-      for (auto &v : values.data)
-        v = static_cast<float>(std::clamp(low + (high - low) * (static_cast<double>(bits()) * 0x1p-32), low, high));
-      record.emplace(input->attrs.str(Attr::Name), std::move(values));
-    }
-  return records;
 }
 
 class Adviser {
@@ -91,7 +77,8 @@ private:
 
   // Whether it reaches the goal.
   bool attempt(const Settings &settings, std::string name = "") {
-    if (isRandom_ && records_.empty() && allDeclared(module_)) records_ = randomRecords(module_, randomCount_);
+    if (isRandom_ && records_.empty() && allDeclared(module_))
+      records_ = randomRecords(module_, options_.passes.columnRanges, randomCount_);
     options_.records = records_;
     if (name.empty()) name = flagsOf(settings, start_);
     if (!advice_.declared.empty())

@@ -118,13 +118,14 @@ public:
     const double range = few_ || span == 0 ? std::max({span, std::abs(most_), std::abs(least_)}) : span;
     return range > 0 ? error_ / range : HUGE_VAL;
   }
+  OutputError of(std::string name) const { return {std::move(name), error_, least_, most_}; }
 
 private:
   bool few_;
   double least_ = HUGE_VAL, most_ = -HUGE_VAL, error_ = 0;
 };
 
-void compareValues(const std::vector<Outcome> &outcomes, Comparison &sum) {
+void compareValues(const Module &imported, const std::vector<Outcome> &outcomes, Comparison &sum) {
   for (std::size_t o = 0; o < outcomes[0].exact.outputs.size(); ++o) {
     Range range(outcomes.size());
     for (auto &outcome : outcomes)
@@ -137,7 +138,9 @@ void compareValues(const std::vector<Outcome> &outcomes, Comparison &sum) {
         sum.outputMost = std::max(sum.outputMost, std::abs(value));
         ++sum.elements;
       }
-    sum.rangeError = std::max(sum.rangeError, range.relativeError());
+    if (namesClasses(opBehind(imported, o)) || range.relativeError() <= sum.rangeError) continue;
+    sum.rangeError = range.relativeError();
+    sum.worst = range.of(imported.ops.back().attrs.strings(Attr::Names)[o]);
   }
 }
 
@@ -198,7 +201,7 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
     SD_ASSIGN(sum.importMost, importError(imported, outcomes, *options.expected));
   }
   sum.compared = options.scores;
-  compareValues(outcomes, sum);
+  compareValues(imported, outcomes, sum);
   sum.seen.assign(lowered.ops.size(), 0);
   for (auto &outcome : outcomes)
     for (auto &observation : outcome.fixed.observations)

@@ -22,6 +22,12 @@ struct CompareOptions {
   const std::map<std::string, std::vector<double>> *thresholds = nullptr;
 };
 
+// The largest error of an output over all records, and its least and largest value.
+struct OutputError {
+  std::string name; // none if all are exact or name classes
+  double error = 0, low = 0, high = 0;
+};
+
 struct Comparison {
   std::int64_t records = 0, same = 0;          // of the same class in both
   std::int64_t floatRight = 0, fixedRight = 0; // of the class that the labels say
@@ -29,6 +35,7 @@ struct Comparison {
   double errorSum = 0, errorMost = 0;          // |float - fixed| over all elements
   double outputMost = 0;                       // largest |float|
   double rangeError = 0;                       // the largest error of an output, as a part of its range
+  OutputError worst;                           // of the output that it is of
   bool compared = true;                        // the errors are known: see CompareOptions::scores
   std::optional<double> importMost;            // largest |float - expected|
   std::vector<double> seen;                    // by op of the lowered module: the largest |y| that entered it

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
@@ -67,8 +68,9 @@ Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions 
 Expected<double> parseNumber(std::string_view text, std::string_view what) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
-    return fail("{}: '{}' is not a number", what, text);
+  if (error == std::errc::result_out_of_range || (error == std::errc{} && !std::isfinite(value)))
+    return fail("{}: '{}' is no finite number", what, text);
+  if (error != std::errc{} || end != text.data() + text.size()) return fail("{}: '{}' is not a number", what, text);
   return value;
 }
 
@@ -186,7 +188,10 @@ Expected<void> addInputRange(std::string_view text, ModelOptions &options) {
   if (comma == range.npos) return fail("--input-range {}: must be [NAME=]LO,HI, such as 0,1", text);
   SD_ASSIGN(const double low, parseNumber(range.substr(0, comma), "--input-range"));
   SD_ASSIGN(const double high, parseNumber(range.substr(comma + 1), "--input-range"));
-  if (low > high) return fail("--input-range {}: {} is above {}", text, low, high);
+  if (low > high) return fail("--input-range {}: {} is above {}; the lower limit comes first", text, low, high);
+  if (const double most = std::numeric_limits<float>::max(); low < -most || high > most)
+    return fail("--input-range {}: records are 32-bit floats, which end at {:.3g}; declare the range that they have",
+                text, most);
   if (equals == text.npos ? options.inputRange.has_value()
                           : !options.inputRanges.emplace(text.substr(0, equals), std::pair(low, high)).second)
     return fail("--input-range {}: is given twice", text);

@@ -1,7 +1,7 @@
 #include "compiler/RoundingAdvice.h"
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
 
 namespace sd {
 
@@ -17,28 +17,37 @@ std::int64_t weightsOf(const Module &module) {
   return count;
 }
 
-// Finer weights first, which cost nothing; then finer values; then the larger ring.
-std::vector<Settings> candidates(const Settings &now) {
+// Finer weights first, which cost nothing; then finer functions and values; then the larger ring.
+std::vector<Settings> candidates(const Compilation &compilation) {
+  const Settings now = settingsOf(compilation.imported, compilation.context.options);
+  const bool approximates = !compilation.context.approximations.empty();
   std::vector<Settings> tried;
   const auto add = [&](auto change) {
     Settings settings = now;
     change(settings);
-    if (settings.scaleBits <= 16 && settings.weightScaleBits.value_or(16) <= 24) tried.push_back(settings);
+    if (settings.scaleBits <= 16 && settings.weightScaleBits.value_or(16) <= 24 &&
+        settings.approximationError >= 0x1p-16)
+      tried.push_back(settings);
   };
   const int s = now.scaleBits;
   for (int finer : {2, 4, 6})
     add([&](Settings &x) { x.weightScaleBits = now.weightScaleBits.value_or(s) + finer; });
-  add([&](Settings &x) { x.scaleBits = s + 2; });
-  if (now.ringBits == kBitsOf<Ring64>) {
-    add([&](Settings &x) { x.scaleBits = s + 4; });
-    return tried;
-  }
+  if (approximates)
+    for (double closer : {0x1p-2, 0x1p-4})
+      add([&](Settings &x) { x.approximationError *= closer; });
+  for (int finer : {2, 4})
+    add([&](Settings &x) {
+      x.scaleBits = s + finer;
+      if (approximates) x.approximationError *= 0x1p-2;
+    });
+  if (now.ringBits == kBitsOf<Ring64>) return tried;
   for (int finer : {0, 2, 4, 6})
     add([&](Settings &x) {
       x.ringBits = kBitsOf<Ring64>;
       x.boundBits.reset();
       x.scaleBits = s + finer;
       x.weightScaleBits.reset();
+      if (approximates && finer) x.approximationError *= std::ldexp(1.0, -finer);
     });
   return tried;
 }
@@ -57,11 +66,10 @@ std::string cost(const TrialResult &trial) {
 
 // The first that is good and leaves no more ranges unknown than there are now.
 std::optional<TrialResult> firstGood(const Compilation &now, const std::function<bool(const TrialResult &)> &good) {
-  const Settings settings = settingsOf(now.imported, now.context.options);
   const auto unknown = std::ranges::count(now.context.ranges, RangeFact::Basis::Unknown, &RangeFact::basis);
   const TrialOptions options{.passes = now.context.options,
                              .records = now.records.first(std::min(now.records.size(), kMostRecords))};
-  for (auto &each : candidates(settings)) {
+  for (auto &each : candidates(now)) {
     TrialResult trial = tryOut(now.imported, each, options);
     if (trial.compiled() && static_cast<std::ptrdiff_t>(trial.unknown) <= unknown && good(trial)) return trial;
   }
@@ -93,8 +101,7 @@ std::string adviseOnRounding(const Compilation &now) {
   const auto better = firstGood(now, [&](const TrialResult &t) { return coarseChannels(t.coarse) * 4 <= coarse; });
   if (!better)
     return "tried: neither finer scales nor --ring 64 change that without leaving more ranges unproved; sdc check "
-           "--data "
-           "X.npy tells what it means for results";
+           "--data X.npy tells what it means for results";
   return fmt::format("tried: with {} that is so for {} in place of {} channels ({})",
                      flagsOf(better->settings, settingsOf(now.imported, now.context.options)),
                      coarseChannels(better->coarse), coarse, cost(*better));
@@ -108,14 +115,21 @@ std::string adviseOnZeros(const Compilation &now) {
                      flagsOf(better->settings, settingsOf(now.imported, now.context.options)), cost(*better));
 }
 
-std::string adviseOnError(const Compilation &now) {
+std::string adviseOnError(const Compilation &now, const Closeness &isClose) {
   if (isLarge(now)) return std::string(kUntried);
-  const auto better = firstGood(now, [](const TrialResult &t) { return t.comparison && t.comparison->close(); });
-  if (!better) return "tried: neither finer scales nor --ring 64 bring it close";
-  return fmt::format("tried: {} brings it to {} of the same class and an error of {:.2g} % of the output range ({})",
-                     flagsOf(better->settings, settingsOf(now.imported, now.context.options)),
-                     percentOf(better->comparison->same, better->comparison->records),
-                     100 * better->comparison->rangeError, cost(*better));
+  std::optional<TrialResult> closest;
+  const auto good = [&](const TrialResult &trial) {
+    if (!trial.comparison) return false;
+    if (!closest || trial.comparison->rangeError < closest->comparison->rangeError) closest = trial;
+    return isClose(*trial.comparison);
+  };
+  const auto found = firstGood(now, good);
+  if (!found && !closest) return "tried: neither finer scales nor --ring 64 compile without more unproved ranges";
+  const TrialResult &best = found ? *found : *closest;
+  return fmt::format(
+      "tried: {}{} brings it to {} of the same class and an error of {:.2g} % of the output range ({})",
+      found ? "" : "nothing brings it close; ", flagsOf(best.settings, settingsOf(now.imported, now.context.options)),
+      percentOf(best.comparison->same, best.comparison->records), 100 * best.comparison->rangeError, cost(best));
 }
 
 } // namespace sd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/Trial.h"
+#include <functional>
 
 namespace sd {
 
@@ -21,7 +22,9 @@ std::string adviseOnRounding(const Compilation &compilation);
 // The first of a few settings with which constants do not all round to zero; or that none helps.
 std::string adviseOnZeros(const Compilation &compilation);
 
-// The first of a few settings with which fixed point comes close to the floats on the records; or that none does.
-std::string adviseOnError(const Compilation &compilation);
+// The first of a few settings with which fixed point comes as close to the floats on the records as is wanted; or that
+// none does, and which comes closest.
+using Closeness = std::function<bool(const Comparison &)>;
+std::string adviseOnError(const Compilation &compilation, const Closeness &isClose);
 
 } // namespace sd

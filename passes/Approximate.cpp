@@ -280,15 +280,14 @@ private:
 
   void replace(const Op &op, const Fit &fit, ValueId base) {
     rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, fit.function.attrs());
-    note({describe(op), fit.function.knots.size(), fit.error, fit.slopeError}, "a larger --scale");
+    note({describe(op), fit.function.knots.size(), fit.error, fit.slopeError});
   }
 
-  void note(Approximation approximation, std::string_view wayOut) {
+  void note(Approximation approximation) {
     if (approximation.error > context_.options.approximationError)
       context_.warnings.push_back(
-          fmt::format("{}: the approximation is off by up to {:.3g}, more than the {:.3g} asked "
-                      "for; compile with {}",
-                      approximation.where, approximation.error, context_.options.approximationError, wayOut));
+          fmt::format("{}: the approximation is off by up to {:.3g}, more than the {:.3g} asked for",
+                      approximation.where, approximation.error, context_.options.approximationError));
     context_.approximations.push_back(std::move(approximation));
   }
 
@@ -315,7 +314,7 @@ private:
     }
     const SoftmaxFit &fit = *softmaxes_.at(n);
     rewriter_.map(op.result, appendSoftmax(rewriter_.builder, x, op.attrs.i(Attr::Axis), fit, op.source));
-    note({describe(op), fit.knots(), fit.error, 0}, "another --scale, or --ring 64");
+    note({describe(op), fit.knots(), fit.error, 0});
   }
 
   Graph graph_;

@@ -127,7 +127,8 @@ private:
       const Shape &w = module_.type(op.operands[1]).shape;
       layer.taps = elementCount(w) / (w[0] * w[1]);
     }
-    const ProductShape product = productShapeOf(graph_, channels_, op, scales_[x]);
+    ProductShape product = productShapeOf(graph_, channels_, op, scales_[x]);
+    product.rawBits = raw_[x];
     layer.xScale = product.xScale;
     layer.weightScale = weightScale(product, options_, module_.ringBits);
     return layer;
@@ -328,6 +329,7 @@ private:
   Graph graph_;
   std::vector<Place> places_;
   Channels channels_;
+  std::vector<int> raw_ = rawBitsOf(graph_); // by value
   Magnitudes sizes_;
   int bound_;
   std::vector<int> scales_;          // by value

@@ -10,8 +10,7 @@ Expected<Tensor<std::int64_t>> toFixed(std::span<const float> values, Shape shap
   for (const float value : values) {
     const double q = std::round(std::ldexp(static_cast<double>(value), scale));
     if (!(std::abs(q) < std::ldexp(1.0, ringBits - 1)))
-      return fail("a constant of {:g} does not fit into {} bits at scale 2^{}; compile with a smaller --scale{}", value,
-                  ringBits, scale, orTheLargerRing(ringBits));
+      return fail("a constant of {:g} does not fit into {} bits at scale 2^{}", value, ringBits, scale);
     data.push_back(static_cast<std::int64_t>(q));
   }
   return Tensor<std::int64_t>(std::move(shape), std::move(data));

@@ -13,8 +13,9 @@ namespace sd {
 
 namespace {
 
-constexpr double kDeviations = 4; // of what is called typical
-constexpr double kNormalised = 8; // bound up to which a normalised record is taken to fill it
+constexpr double kDeviations = 4;   // of what is called typical
+constexpr double kNormalised = 8;   // bound up to which a normalised record is taken to fill it
+constexpr double kContradicts = 16; // times the variance that a normalisation's statistics give
 
 Compact mapped(const Compact &x, auto f) { return reference::map<double>(x, f); }
 
@@ -253,7 +254,7 @@ Magnitude Magnitudes::visit(const Op &op) const {
   case OpKind::Conv:
   case OpKind::MatMul:
     return hasConstantWeights(graph_, op) ? linear(op) : unknown(shape);
-  case OpKind::BatchNorm: { // its statistics say what is typical
+  case OpKind::BatchNorm: { // its statistics say what is typical, unless what is declared is far larger: then between
     if (std::any_of(op.operands.begin() + 1, op.operands.end(), [&](ValueId v) { return !graph_.constant(v); }))
       return unknown(shape);
     std::vector<double> factor, summand, mean, variance;
@@ -265,8 +266,14 @@ Magnitude Magnitudes::visit(const Op &op) const {
       variance.push_back(at(1) * at(1));
     }
     Magnitude m = affine(op, acrossAxis(factor, shape.size(), 1), acrossAxis(summand, shape.size(), 1));
-    m.mean = acrossAxis(mean, shape.size(), 1);
-    m.variance = acrossAxis(variance, shape.size(), 1);
+    const Compact own = acrossAxis(mean, shape.size(), 1), spread = acrossAxis(variance, shape.size(), 1);
+    const bool columns = shape.size() == 2 && isRecord(op.operands[0]); // of any size within their common range
+    const Compact off = combined(combined(m.mean, own, [](double a, double b) { return (a - b) * (a - b); }),
+                                 m.variance, std::plus<>());
+    m.mean = own;
+    m.variance = combined(spread, off, [&](double v, double o) {
+      return !columns && std::isfinite(o) && o > kContradicts * v ? std::sqrt(o * v) : v;
+    });
     return m;
   }
   case OpKind::Add:

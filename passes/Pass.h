@@ -70,6 +70,7 @@ struct Coarseness {
   std::string where;
   std::size_t channels = 0, coarse = 0; // those that are off by more than 2 %
   double worst = 0;
+  int scale = 0; // of the weights; the finest, if they have several
 };
 
 struct PassContext {

@@ -131,11 +131,8 @@ private:
     const std::int64_t most = std::int64_t{1} << (module_.ringBits - 1 - pending_[x]);
     for (auto &w : shifted.data) {
       if (w >= most || w < -most) { // landing here instead would tell of the weights
-        complaints_.add(op,
-                        "adds {:g}, which {} bits can't hold at the scale of the product that it joins; compile with a "
-                        "smaller --scale{}",
-                        std::ldexp(static_cast<double>(w), -module_.type(op.operands[1]).scale), module_.ringBits,
-                        module_.ringBits == kBitsOf<Ring32> ? ", or with --ring 64" : "");
+        complaints_.add(op, "adds {:g}, which {} bits can't hold at the scale of the product that it joins",
+                        std::ldexp(static_cast<double>(w), -module_.type(op.operands[1]).scale), module_.ringBits);
         return land(op);
       }
       w *= std::int64_t{1} << pending_[x];

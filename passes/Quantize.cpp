@@ -139,7 +139,9 @@ ValueId Quantizer::broadcast(const Op &op, ValueId value, const Shape &shape) {
 }
 
 int Quantizer::weightScaleFor(const Op &op, int xScale) const {
-  return weightScale(productShapeOf(graph_, channels_, op, xScale), context_.options, module_.ringBits);
+  ProductShape product = productShapeOf(graph_, channels_, op, xScale);
+  product.rawBits = raw_[op.operands[graph_.constant(op.operands[0]) ? 1 : 0]];
+  return weightScale(product, context_.options, module_.ringBits);
 }
 
 void Quantizer::scaled(const Op &op, ValueId x, const Tensor<float> &factor, const Tensor<float> *bias) {

@@ -110,7 +110,7 @@ void Quantizer::checkPrivate(const Op &op) {
     const auto below = [](int bits) { return [=](std::int64_t v) { return std::abs(v) < std::int64_t{1} << bits; }; };
     const auto fits = below(kIntegerPieceBits);
     if (!std::ranges::all_of(f.knots, fits) || !std::ranges::all_of(f.slopes, fits) || !below(k_)(f.constant))
-      complaints_.add(op, "its knots or slopes do not fit at scale 2^{}; compile with a smaller --scale", s_);
+      complaints_.add(op, "its knots or slopes do not fit at scale 2^{}", s_);
     return;
   }
   case OpKind::AtMost: {

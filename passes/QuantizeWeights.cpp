@@ -25,6 +25,7 @@ void Quantizer::noteRounding(const Op &op, const Tensor<float> &exact, int scale
   if (context_.coarse.empty() || context_.coarse.back().where != describe(op))
     context_.coarse.push_back({.where = describe(op)});
   Coarseness *note = &context_.coarse.back();
+  note->scale = std::max(note->scale, scale);
   // Behind equalise a channel far smaller than its layer's others is one that training has turned off.
   const double least = *std::ranges::max_element(size) * kTurnedOff * kTurnedOff;
   for (std::size_t c = 0; c < size.size(); ++c) {
@@ -115,6 +116,7 @@ void Quantizer::lowerColumns(const Op &op, std::span<const ValueId> copies) {
       all.data[copy * w.size() + i] = std::ldexp(w.data[i], finest - scales[copy]);
     }
     noteRounding(op, all, product - finest, 1);
+    context_.coarse.back().scale = product - scales[0];
     stored = weights(op, all, product - finest, true);
   }
   std::vector<ValueId> operands{x, stored};

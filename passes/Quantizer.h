@@ -101,6 +101,7 @@ private:
   int k_; // the bound of what nothing is known of
   std::vector<Place> places_;
   Channels channels_;
+  std::vector<int> raw_ = rawBitsOf(graph_);                 // by value
   std::vector<ValueId> shares_;                              // by value of the nn module
   std::map<ValueId, std::vector<ValueId>> copies_;           // likewise, of records entered at several scales
   std::map<ValueId, Compared> compared_;                     // by value of the nn module

@@ -170,10 +170,8 @@ Expected<ValueId> decide(Builder &builder, const Op &output, ValueId x, const De
     const double threshold = decision.sigmoid ? std::log(p) - std::log1p(-p) : p;
     const double scaled = std::floor(std::ldexp(threshold, type.scale)) + 1;
     if (!(std::abs(scaled) < std::ldexp(1.0, boundBits - 1)))
-      return fail(
-          "--reveal class: a threshold of {:g} is beyond what the scores can reach at this scale; compile with a "
-          "smaller --scale",
-          p);
+      return fail("--reveal class: a threshold of {:g} is beyond what the scores can reach at scale 2^{}", p,
+                  type.scale);
     least.data[static_cast<std::size_t>(i)] = static_cast<std::int64_t>(scaled);
   }
   const auto create = [&](OpKind kind, std::vector<ValueId> operands, Attrs attrs) {

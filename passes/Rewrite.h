@@ -11,11 +11,6 @@ namespace sd {
 // "Conv_0 (nn.conv)", or "nn.conv" for an op without a source.
 std::string describe(const Op &op);
 
-// What to say where 32 bits are too few; nothing in the larger ring.
-inline std::string_view orTheLargerRing(int ringBits) {
-  return ringBits == kBitsOf<Ring32> ? ", or with --ring 64" : "";
-}
-
 // max(x, 0) everywhere.
 inline bool isPlainRelu(const Op &op) { return op.kind == OpKind::Relu && op.operands.size() == 1; }
 

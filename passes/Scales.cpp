@@ -12,12 +12,14 @@ namespace sd {
 
 namespace {
 
-constexpr int kEnteredBits = 2;            // of the integer part that the scale has room for anyway
-constexpr std::int64_t kMostColumns = 256; // that are entered more than once
-constexpr int kColumnStep = 6;             // bits between their scales
-constexpr int kFinestColumn = 10;          // bits that the finest of them has beyond the scale
-constexpr int kFinerBits = 6;              // of weights in the ring of 64 bits, where there is room
-constexpr int kRealBits = 20;              // left there for results of unknown size
+constexpr int kEnteredBits = 2;                 // of the integer part that the scale has room for anyway
+constexpr std::int64_t kMostColumns = 256;      // that are entered more than once
+constexpr int kColumnStep = 6;                  // bits between their scales
+constexpr int kFinestColumn = 10;               // bits that the finest of them has beyond the scale
+constexpr int kFinerBits = 6;                   // of weights in the ring of 64 bits, where there is room
+constexpr int kRealBits = 20;                   // left there for results of unknown size
+constexpr int kRawRoom = 6;                     // bits by which raw results may be larger than the inputs
+constexpr int kMostCoarser = 6, kMostFiner = 4; // bits that weights of raw results may lose or gain
 
 // Bits of the integer part of the largest value: 8 for 0 to 255, 0 for [-1, 1], -6 for [0, 0.01].
 std::optional<int> integerBits(const Graph &graph, ValueId value) {
@@ -35,6 +37,14 @@ bool meetsRelu(const Graph &graph, ValueId value) {
     const Op &op = graph.module.ops[user];
     return op.kind == OpKind::Relu || (isMove(op.kind) && meetsRelu(graph, op.result));
   });
+}
+
+// A function that saturates both ways.
+bool isBounded(const Op &op) {
+  if (op.kind == OpKind::AtMost) return true;
+  if (op.kind != OpKind::Piecewise) return false;
+  const auto &slopes = op.attrs.floats(Attr::Slopes).data;
+  return slopes.front() == 0 && slopes.back() == 0;
 }
 
 // Whether a value is compared with numbers of the model, such as the limits of a Clip, before any product. It is then
@@ -68,6 +78,21 @@ std::vector<int> enteredScales(const Graph &graph, ValueId value, int scaleBits,
   return scales;
 }
 
+std::vector<int> rawBitsOf(const Graph &graph) {
+  std::vector<std::optional<int>> raw(graph.module.types.size());
+  for (auto &op : graph.module.ops) {
+    if (op.result == kNoValue) continue;
+    if (op.kind == OpKind::Input && op.attrs.has(Attr::Low)) raw[op.result] = integerBits(graph, op.result);
+    if (isFinal(op.kind) || isBounded(op) || isFactor(graph, op)) continue;
+    for (auto operand : op.operands)
+      if (raw[operand]) raw[op.result] = std::max(raw[op.result].value_or(*raw[operand]), *raw[operand]);
+  }
+  std::vector<int> bits;
+  for (auto &each : raw)
+    bits.push_back(each.value_or(0));
+  return bits;
+}
+
 namespace {
 
 // The scale at which weights of so many outputs, of which those that meet in one have a root of the sum of squares of 4
@@ -78,6 +103,16 @@ int hiddenBits(std::int64_t outputs, int ringBits) {
       (maxSquaresBits(ringBits) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 - kNorm);
 }
 
+// Bits beyond the scale, of weights whose results are as large as the inputs; `room` is left above them as it is.
+// Coarser ones need values that can be made larger; finer ones gain where the record is small.
+int rawFiner(const ProductShape &product, int room) {
+  if (product.rawBits > 0 && product.balanced)
+    return -std::clamp(kRawRoom - (room - product.rawBits), 0, std::min(product.rawBits / 2, kMostCoarser));
+  if (product.rawBits < 0 && product.entered)
+    return std::clamp(-product.rawBits / 2, 0, std::clamp(room - kRawRoom, 0, kMostFiner));
+  return 0;
+}
+
 } // namespace
 
 int weightScale(const ProductShape &product, const PassOptions &options, int ringBits) {
@@ -86,6 +121,8 @@ int weightScale(const ProductShape &product, const PassOptions &options, int rin
   int finer = 0; // than the scale
   if (options.weightScaleBits) {
     finer = *options.weightScaleBits - s;
+  } else if (!product.scalable && ringBits == kBitsOf<Ring32> && product.rawBits != 0) {
+    finer = rawFiner(product, bound - 2 * s);
   } else {
     if (ringBits != kBitsOf<Ring32>)
       finer = kFinerBits;
@@ -118,6 +155,7 @@ ProductShape productShapeOf(const Graph &graph, const Channels &channels, const 
           .scalable = channels.isFree(op.result),
           .entered = graph.isA(x, OpKind::Input) || isRangeScaling(graph, graph.definition(x)),
           .xScale = xScale,
+          .balanced = channels.has(x) && channels.isFree(x),
           .outputs = channels.linearOutputs()};
 }
 

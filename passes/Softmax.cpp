@@ -119,8 +119,7 @@ Expected<SoftmaxFit> fitSoftmax(std::int64_t n, const FitOptions &options) {
   if (result.error > kMostMissed * options.error)
     return fail(
         "it would be off by up to {:.3g}, more than {:g} times the {:.3g} asked for, as integers below 2^{} leave "
-        "its functions too few bits; use fewer scores, a smaller --scale or --ring 64, or allow a larger "
-        "--approximation-error",
+        "its functions too few bits for so many scores",
         result.error, kMostMissed, options.error, options.boundBits);
   return result;
 }

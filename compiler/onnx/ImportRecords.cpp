@@ -58,7 +58,8 @@ Expected<Value> oneHot(Emitter &emitter, const Value &x, const std::vector<Inter
 
 Expected<Value> secretRecord(const Value &given) {
   const Value x = asFloats(given);
-  if (x.isConstant() || x.isOpened() || x.rank() == 0) return fail("is supported for records alone, not {}", describe(x));
+  if (x.isConstant() || x.isOpened() || x.rank() == 0)
+    return fail("is supported for records alone, not {}", describe(x));
   return x;
 }
 
@@ -166,8 +167,7 @@ Expected<void> encodeOpened(Node &node, Emitter &emitter, const std::vector<floa
 // A record's numbers, each to the value of its key, else to the default; or the positions of classes to their labels.
 Expected<void> importLabelEncoder(Node &node, Emitter &emitter) {
   if (node.opset() < 2) return fail("of opset 1 maps text; a record holds numbers, so give it their positions");
-  if (node.hasAttr("keys_strings"))
-    return fail("maps text; a record holds numbers, so give it their positions");
+  if (node.hasAttr("keys_strings")) return fail("maps text; a record holds numbers, so give it their positions");
   SD_ASSIGN(const auto keys, keysOf(node, "keys_int64s", "keys_floats"));
   SD_ASSIGN(const auto names, node.texts("values_strings"));
   SD_ASSIGN(const auto integers, node.integers("values_int64s"));
@@ -179,7 +179,8 @@ Expected<void> importLabelEncoder(Node &node, Emitter &emitter) {
   if (count != keys.size() || keys.empty()) return fail("has {} keys and {} values", keys.size(), count);
   const Shape shape{std::ssize(keys)};
   if (node.input(0).isOpened()) {
-    if (!names.empty()) return encodeOpened(node, emitter, keys, Value::of(std::make_shared<const Tensor<std::string>>(shape, names)));
+    if (!names.empty())
+      return encodeOpened(node, emitter, keys, Value::of(std::make_shared<const Tensor<std::string>>(shape, names)));
     if (!integers.empty()) return encodeOpened(node, emitter, keys, Value::of(Tensor<std::int64_t>(shape, integers)));
     return encodeOpened(node, emitter, keys, listOf(reals));
   }

@@ -108,7 +108,8 @@ Expected<Value> twoColumns(Emitter &emitter, const Machine &machine, const Value
 }
 
 // Of two classes the sum s is above 0 for the first; the scores are (-s, s) all the same.
-Expected<void> finishTwo(Node &node, Emitter &emitter, const Machine &machine, const Value &values, const Value &labels) {
+Expected<void> finishTwo(Node &node, Emitter &emitter, const Machine &machine, const Value &values,
+                         const Value &labels) {
   SD_ASSIGN(const std::string transform, postTransform(node));
   SD_ASSIGN(const auto a, node.reals("prob_a"));
   SD_ASSIGN(const auto b, node.reals("prob_b"));
@@ -143,7 +144,8 @@ Expected<void> finishTwo(Node &node, Emitter &emitter, const Machine &machine, c
 // A vote of each pair of classes, for the first where its sum is above 0.
 Expected<Value> votesOf(Emitter &emitter, const Value &sums, std::int64_t classes) {
   const std::int64_t pairs = sums.shape()[1];
-  SD_ASSIGN(const Value lost, emitter.compute(OpKind::AtMost, {sums, listOf(std::vector<double>(static_cast<std::size_t>(pairs)))}));
+  SD_ASSIGN(const Value lost,
+            emitter.compute(OpKind::AtMost, {sums, listOf(std::vector<double>(static_cast<std::size_t>(pairs)))}));
   Tensor<float> weights({pairs, classes}, 0), summands({classes}, 0);
   std::int64_t pair = 0;
   for (std::int64_t i = 0; i < classes; ++i)
@@ -206,8 +208,7 @@ Expected<void> importSvmClassifier(Node &node, Emitter &emitter) {
   SD_ASSIGN(Machine machine, readMachine(node, x));
   SD_ASSIGN(const auto counts, node.integers("vectors_per_class"));
   const std::int64_t classes = labels.size(), pairs = classes * (classes - 1) / 2;
-  if (counts.empty())
-    return fail("has no support vectors; export the linear model as a LinearClassifier");
+  if (counts.empty()) return fail("has no support vectors; export the linear model as a LinearClassifier");
   if (std::ssize(counts) != classes || classes < 2 || std::ranges::any_of(counts, [](auto n) { return n < 0; }))
     return fail("has vectors_per_class for {} of {} classes; two classes are the least", counts.size(), classes);
   for (const std::int64_t count : counts) {

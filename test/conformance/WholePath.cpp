@@ -93,8 +93,8 @@ Expected<Compiled> compileFor(const Arithmetic &arithmetic, const Built &built, 
   return generate(lowered);
 }
 
-// In the first arithmetic that the records' values leave room for, and of whose weights the compiler does not warn; where
-// it warns of all, in the first with room.
+// In the first arithmetic that the records' values leave room for, and of whose weights the compiler does not warn;
+// where it warns of all, in the first with room.
 Expected<Compiled> compile(Built &built) {
   Expected<Compiled> compiled = fail("");
   Arithmetic taken = kArithmetics[0];

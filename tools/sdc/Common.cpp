@@ -6,6 +6,7 @@
 #include <set>
 
 #include "compiler/Advice.h"
+#include "compiler/InputRanges.h"
 #include "compiler/RoundingAdvice.h"
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/SchemaJson.h"
@@ -243,6 +244,40 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
   return {};
 }
 
+namespace {
+
+// Warnings, and how far off the results may be: what is coarse is worth a note alone where they hardly are.
+void reportErrors(Job &job, const Module *module) {
+  const std::vector<std::string> coarse = describeRounding(job.context.coarse);
+  if (job.estimate && job.estimate->isSmall()) {
+    for (auto &line : coarse)
+      writeError(fmt::format("note: {}\n", line));
+    if (!coarse.empty())
+      writeError(fmt::format("note: {} that costs {:.1g} % of the output range at most\n",
+                             describeRecords(*job.estimate), 100 * job.estimate->comparison.rangeError));
+  } else {
+    job.context.warnings.insert(job.context.warnings.end(), coarse.begin(), coarse.end());
+  }
+  if (job.estimate && job.estimate->isLarge())
+    job.context.warnings.push_back(describeError(*job.estimate, job.imported, *module, job.context));
+  printWarnings(job.context.warnings);
+}
+
+// A way out of what is off, where no table of settings is printed anyway.
+std::string adviceOnErrors(const Job &job) {
+  PassContext context = job.context;
+  context.options.revealClass = false;
+  if (job.estimate && job.estimate->isLarge())
+    return adviseOnError({job.imported, context, job.estimate->records},
+                         [](const Comparison &c) { return c.rangeError <= ErrorEstimate::kSmall; }) +
+           '\n';
+  if (!describeRounding(job.context.coarse).empty() && !(job.estimate && job.estimate->isSmall()))
+    return adviseOnRounding({job.imported, job.context, job.calibration}) + '\n';
+  return "";
+}
+
+} // namespace
+
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   SD_TRY(load(flags, job));
   const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
@@ -251,9 +286,11 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
     for (Op &op : job.imported.ops)
       if (op.kind == OpKind::Constant) op.attrs.erase(Attr::Value);
   auto module = lower(std::move(input), {passes, flags.manager}, job.context);
-  for (auto &line : describeRounding(job.context.coarse))
-    job.context.warnings.push_back(line);
-  printWarnings(job.context.warnings);
+  if (whole && module && job.calibration.empty()) job.estimate = estimateError(job.imported, *module, job.context);
+  if (whole && module)
+    for (auto &line : describeRanges(job.imported, *module, job.calibration))
+      job.context.warnings.push_back(line);
+  reportErrors(job, module ? &*module : nullptr);
   if (module && job.context.recordsMeasured) writeError(describeCalibration(job.context));
   const std::string advice = whole && (!module || !isSound(job.context)) ? adviceOn(flags, job) : "";
   if (!module) {
@@ -264,7 +301,7 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
       error.message += '\n' + advice.substr(0, advice.size() - 1); // without its last line end
     return tl::unexpected(std::move(error));
   }
-  writeError(advice);
+  writeError(advice.empty() && whole ? adviceOnErrors(job) : advice);
   job.module = *std::move(module);
   return {};
 }

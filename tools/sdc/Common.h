@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "compiler/Compile.h"
+#include "compiler/ErrorEstimate.h"
 #include "compiler/Meaning.h"
 #include "compiler/Pipeline.h"
 #include "runtime/vm/Csv.h"
@@ -52,6 +53,7 @@ struct Job {
   PassContext context;
   std::vector<NamedTensors> calibration; // what context.options points to
   bool comparesFloats = true;            // else `imported` may lose its constants' values before the passes run
+  std::optional<ErrorEstimate> estimate; // of a whole compilation without calibration
 };
 
 // Reads the flags, the model and the calibration records.

@@ -23,7 +23,8 @@ std::string weightsPath(const std::string &program) {
 Expected<void> judge(const Job &job, bool acceptError) {
   if (job.calibration.empty()) return {};
   const bool scores = !job.context.options.revealClass;
-  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration, {.scores = scores}));
+  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration,
+                                          {.scores = scores, .thresholds = &job.context.options.thresholds}));
   const std::string text =
       fmt::format("on the {} calibration records: same class {}{}", sum.records, percentOf(sum.same, sum.records),
                   scores ? fmt::format(", largest error {:.3g} of outputs up to {:.4g} ({:.2g} % of an output's range)",
@@ -31,9 +32,10 @@ Expected<void> judge(const Job &job, bool acceptError) {
                          : "");
   writeError(text + "\n");
   if (sum.close() || acceptError) return {};
-  return fail("fixed point is too far from the model: more than 1 % of the classes or 2 % of an output's range differ\n"
-              "{}\nor pass --accept-error",
-              adviseOnError({job.imported, job.context, job.calibration}));
+  return fail(
+      "fixed point is too far from the model: more than 1 % of the classes or 2 % of an output's range differ\n"
+      "{}\nor pass --accept-error",
+      adviseOnError({job.imported, job.context, job.calibration}, [](const Comparison &c) { return c.close(); }));
 }
 
 Expected<void> compile(const Flags &flags) {
@@ -53,8 +55,6 @@ Expected<void> compile(const Flags &flags) {
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
-  if (!describeRounding(job.context.coarse).empty())
-    printWarnings({adviseOnRounding({job.imported, job.context, job.calibration})});
   SD_TRY(judge(job, flags.acceptError));
   if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
     writeError(fmt::format("note: {}\n", line));

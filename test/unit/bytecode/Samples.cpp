@@ -198,7 +198,8 @@ std::string withoutOfflineCost(const std::string &text) {
   std::string kept, line;
   while (std::getline(in, line)) {
     bool dropped = line.starts_with("      ") && !line.starts_with("       ");
-    for (const char *start : {"  offline ", "  OTs ", "  RLWE ", "  weights ", "  with a dealer ", "  memory ", "    service ", "    hospital "})
+    for (const char *start : {"  offline ", "  OTs ", "  RLWE ", "  weights ", "  with a dealer ", "  memory ",
+                              "    service ", "    hospital "})
       dropped = dropped || line.starts_with(start);
     if (!dropped) kept += line + "\n";
   }

@@ -8,7 +8,9 @@
 #include <sstream>
 
 #include "compiler/Compile.h"
+#include "compiler/ErrorEstimate.h"
 #include "compiler/Pipeline.h"
+#include "compiler/RandomRecords.h"
 #include "compiler/Trial.h"
 #include "passes/Rewrite.h"
 #include "runtime/vm/Records.h"
@@ -118,15 +120,61 @@ TEST(Precision, RawColumnsWithAndWithoutPrivateNormalization) {
       op.attrs.set(Attr::Low, 0.0);
       op.attrs.set(Attr::High, 4254.0);
     }
-  for (const bool isPrivate : {false, true}) {
-    PassOptions passes;
-    passes.privateNormalization = isPrivate;
-    const auto sum = onRecords(model, {{rows, columns}, raw}, passes);
-    ASSERT_TRUE(sum) << sum.error().message;
-    // The service's own normalisation divides by sizes from 0.03 to 4254, of which the ring leaves the least coarse.
-    EXPECT_GE(sum->same, sum->records - (isPrivate ? 5 : 1)) << (isPrivate ? "private" : "public");
-    EXPECT_LE(sum->rangeError, isPrivate ? 0.04 : 0.01);
+  std::vector<std::pair<double, double>> each;
+  for (std::int64_t c = 0; c < columns; ++c)
+    each.emplace_back(low.data[c], low.data[c] + size.data[c]);
+  const auto compareWith = [&](const PassOptions &passes) { return onRecords(model, {{rows, columns}, raw}, passes); };
+  PassOptions passes;
+  const auto inClear = compareWith(passes);
+  ASSERT_TRUE(inClear) << inClear.error().message;
+  EXPECT_GE(inClear->same, inClear->records - 1);
+  EXPECT_LE(inClear->rangeError, 0.01);
+  // One range for columns of 0.03 to 4254: the service divides what is entered coarsely.
+  passes.privateNormalization = true;
+  const auto common = compareWith(passes);
+  ASSERT_TRUE(common) << common.error().message;
+  EXPECT_GE(common->same, common->records - 5);
+  EXPECT_LE(common->rangeError, 0.04);
+  // Each column's own.
+  for (auto &op : model.ops)
+    if (op.kind == OpKind::Input) passes.columnRanges[op.attrs.str(Attr::Name)] = each;
+  const auto own = compareWith(passes);
+  ASSERT_TRUE(own) << own.error().message;
+  EXPECT_GE(own->same, own->records - 1);
+  EXPECT_LE(own->rangeError, 0.01);
+}
+
+// The same records each time, within what is declared; and an estimate from them that others bear out.
+TEST(Precision, TheErrorToExpect) {
+  Builder builder("constant");
+  ValueId x = builder.create(OpKind::Input, {},
+                             {{Attr::Name, "x"}, {Attr::Dims, Shape{1, 3}}, {Attr::Low, -2.0}, {Attr::High, 6.0}});
+  x = builder.create(OpKind::MatMul, {x, builder.constant({{3, 2}, {0.004F, 0, 0.01F, 0.002F, 0, -0.01F}})});
+  x = builder.create(OpKind::Relu, {x});
+  x = builder.create(OpKind::MatMul,
+                     {x, builder.constant({{2, 1}, {0.02F, 0.03F}}), builder.constant(Tensor<float>(Shape{1}, 5.0F))});
+  builder.create(OpKind::Return, {x}, {{Attr::Names, std::vector<std::string>{"y"}}});
+  const Module model = builder.take();
+  const auto records = randomRecords(model, {{"x", {{-2, 0}, {0, 6}, {5, 5}}}}, 100);
+  EXPECT_EQ(records, randomRecords(model, {{"x", {{-2, 0}, {0, 6}, {5, 5}}}}, 100));
+  for (auto &record : records) {
+    const auto &values = record.at("x").data;
+    EXPECT_TRUE(values[0] >= -2 && values[0] <= 0 && values[1] >= 0 && values[1] <= 6 && values[2] == 5);
   }
+  PassContext context;
+  context.options.scaleBits = 4; // steps as large as the range
+  const auto lowered = lower(model, {defaultPipeline(), {}}, context);
+  ASSERT_TRUE(lowered) << lowered.error().message;
+  const auto estimate = estimateError(model, *lowered, context);
+  ASSERT_TRUE(estimate);
+  EXPECT_TRUE(estimate->isLarge());
+  EXPECT_TRUE(estimate->assumed.empty());
+  EXPECT_EQ(estimate->comparison.worst.name, "y");
+  EXPECT_NEAR(estimate->comparison.worst.low, 5, 0.01); // the yardstick is the range, not the value
+  EXPECT_LT(estimate->comparison.worst.high, 5.01);
+  const auto others = compare(model, *lowered, records, {});
+  ASSERT_TRUE(others) << others.error().message;
+  EXPECT_LE(others->errorMost, 1.5 * estimate->comparison.errorMost);
 }
 
 // A channel's weights 10^2.5 times as large as another's, and the next layer's as much smaller.

@@ -1,0 +1,32 @@
+// How far fixed point is from the floats, where there are no records to see it on: on random ones.
+#pragma once
+
+#include "compiler/Comparison.h"
+#include "passes/Pass.h"
+
+namespace sd {
+
+struct ErrorEstimate {
+  std::vector<Record> records;      // uniform in the declared ranges; the same ones each time
+  std::vector<std::string> assumed; // input ranges that they lie in where none is declared, as flags
+  Comparison comparison;            // of scores, even if classes are revealed
+
+  // Whether a result may be off by more than 1 % of the output's range; and that with a margin, for other records than
+  // these may be off by more.
+  bool isLarge() const { return !(comparison.rangeError <= kLarge); }
+  bool isSmall() const { return comparison.rangeError <= kSmall && assumed.empty(); }
+
+  static constexpr double kSmall = 0.005, kLarge = 0.007;
+};
+
+// None for models that take long to run.
+std::optional<ErrorEstimate> estimateError(const Module &imported, const Module &lowered, const PassContext &context);
+
+// "on 32 random records of the declared range"
+std::string describeRecords(const ErrorEstimate &estimate);
+
+// What is off, by how much and because of which layer; in one line.
+std::string describeError(const ErrorEstimate &estimate, const Module &imported, const Module &lowered,
+                          const PassContext &context);
+
+} // namespace sd
