@@ -19,7 +19,7 @@ constexpr int kFinestColumn = 10;               // bits that the finest of them 
 constexpr int kFinerBits = 6;                   // of weights in the ring of 64 bits, where there is room
 constexpr int kRealBits = 20;                   // left there for results of unknown size
 constexpr int kRawRoom = 6;                     // bits by which raw results may be larger than the inputs
-constexpr int kMostCoarser = 6, kMostFiner = 4; // bits that weights of raw results may lose or gain
+constexpr int kMostCoarser = 2, kMostFiner = 4; // bits that weights of raw results may lose or gain
 
 // Bits of the integer part of the largest value: 8 for 0 to 255, 0 for [-1, 1], -6 for [0, 0.01].
 std::optional<int> integerBits(const Graph &graph, ValueId value) {

@@ -7,7 +7,7 @@ namespace sd::tool {
 namespace {
 
 // Models that trials take seconds for.
-constexpr double kMostWork = 2e9; // multiply-adds
+constexpr double kMostWork = 5e8; // multiply-adds
 constexpr double kMostWeights = 1e7;
 
 double weightsOf(const Module &imported) {
