@@ -189,18 +189,17 @@ Advice advise(const Module &imported, const TrialOptions &options, const Goal &g
 }
 
 double workOf(const Module &imported) {
-  constexpr double kElement = 32; // of other ops, whose passes and comparisons take longer than a multiply-add
+  constexpr double kElement = 32; // of a result: passes and comparisons take longer over it than a multiply-add
   double work = 1;
   for (auto &op : imported.ops) {
     if (op.result == kNoValue) continue;
     const auto elements = static_cast<double>(elementCount(imported.type(op.result).shape));
+    if (op.kind != OpKind::Constant) work += kElement * elements;
     if (op.kind == OpKind::Conv) {
       const Shape &weights = imported.type(op.operands[1]).shape;
       work += elements * static_cast<double>(elementCount(weights) / weights[0]);
     } else if (op.kind == OpKind::MatMul || op.kind == OpKind::VecDot) {
       work += elements * static_cast<double>(imported.type(op.operands[0]).shape.back());
-    } else {
-      work += kElement * elements;
     }
   }
   return work;

@@ -13,20 +13,12 @@ namespace {
 constexpr double kRecords = 200, kMostWork = 2e8;        // multiply-adds of all records: below a second
 constexpr double kManyRecords = 1000, kLittleWork = 2e7; // so that large errors which are rare are among them
 constexpr double kWorkOfOp = 2000;                       // as much time as so many multiply-adds
-constexpr double kWorkOfElement = 8;                     // of a value
 constexpr double kMostWeights = 5e6;                     // both forms of the model are in memory
 
 double weightsOf(const Module &imported) {
   double count = 0;
   for (auto &op : imported.ops)
     if (op.kind == OpKind::Constant) count += static_cast<double>(elementCount(imported.type(op.result).shape));
-  return count;
-}
-
-double elementsOf(const Module &imported) {
-  double count = 0;
-  for (auto &type : imported.types)
-    count += static_cast<double>(elementCount(type.shape));
   return count;
 }
 
@@ -44,8 +36,7 @@ Expected<Comparison> compareScores(const Module &imported, const PassContext &co
 } // namespace
 
 std::optional<ErrorEstimate> estimateError(const Module &imported, const Module &lowered, const PassContext &context) {
-  const double work =
-      workOf(imported) + kWorkOfElement * elementsOf(imported) + kWorkOfOp * static_cast<double>(lowered.ops.size());
+  const double work = workOf(imported) + kWorkOfOp * static_cast<double>(lowered.ops.size());
   const auto count = static_cast<std::size_t>(
       std::max(std::min(kRecords, kMostWork / work), std::min(kManyRecords, kLittleWork / work)));
   if (count < 1 || weightsOf(imported) > kMostWeights) return std::nullopt;

@@ -7,18 +7,6 @@
 namespace sd {
 namespace {
 
-std::vector<std::int64_t> stridesOf(const Shape &shape) {
-  std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t i = shape.size(); i-- > 1;)
-    strides[i - 1] = strides[i] * shape[i];
-  return strides;
-}
-
-Expected<std::int64_t> position(std::int64_t index, std::int64_t size) {
-  if (index < -size || index >= size) return fail("index {} of an axis of {} elements", index, size);
-  return index < 0 ? index + size : index;
-}
-
 Expected<void> expectScatter(Node &node) {
   SD_ASSIGN(const std::string reduction, node.text("reduction", "none"));
   if (reduction != "none" && reduction != "add")

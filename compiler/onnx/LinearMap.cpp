@@ -14,6 +14,18 @@ Expected<Value> mapAlong(Emitter &emitter, const Value &x, std::int64_t axis, Te
   return emitter.transpose(mapped, std::move(perm));
 }
 
+std::vector<std::int64_t> stridesOf(const Shape &shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t i = shape.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+Expected<std::int64_t> position(std::int64_t index, std::int64_t size) {
+  if (index < -size || index >= size) return fail("index {} of an axis of {} elements", index, size);
+  return index < 0 ? index + size : index;
+}
+
 Expected<Value> gatherOrZero(Emitter &emitter, const Value &x, std::int64_t axis, std::vector<std::int64_t> indices) {
   if (std::ranges::find(indices, kZero) == indices.end()) return emitter.gather(x, axis, std::move(indices));
   const std::int64_t size = x.shape()[static_cast<std::size_t>(axis)];

@@ -15,6 +15,11 @@ Expected<Value> convolution(Node &node, Emitter &emitter, const Value &x, const 
 // A MatMul.
 Expected<Value> product(Emitter &emitter, const Value &a, const Value &b);
 
+// Of a row-major tensor.
+std::vector<std::int64_t> stridesOf(const Shape &shape);
+// An index from the end if it is negative; an error outside of the axis.
+Expected<std::int64_t> position(std::int64_t index, std::int64_t size);
+
 inline constexpr std::int64_t kZero = -1; // an index that stands for a zero
 
 // Positions along an axis, or zeros.

@@ -6,12 +6,11 @@
 
 #include "ir/bytecode/ByteIo.h"
 #include "ir/bytecode/Format.h"
+#include "ir/bytecode/Problems.h"
 
 namespace sd {
 
 namespace {
-
-constexpr std::size_t kMostProblems = 20;
 
 template <class Item>
 const Item *find(const std::vector<Item> &items, std::string_view name) {
@@ -35,7 +34,7 @@ std::string namesOf(const std::vector<Item> &items) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-class Checker {
+class Checker : public Problems {
 public:
   explicit Checker(const Schema &schema) : schema_(schema) {}
 
@@ -67,22 +66,7 @@ public:
     }
   }
 
-  Expected<void> result() {
-    if (problems_.empty()) return {};
-    const std::size_t all = problems_.size();
-    if (all > kMostProblems) {
-      problems_.resize(kMostProblems);
-      problems_.push_back(fmt::format("and {} more", all - kMostProblems));
-    }
-    return fail("{}", fmt::join(problems_, "\n"));
-  }
-
 private:
-  template <class... Args>
-  void problem(fmt::format_string<Args...> format, Args &&...args) {
-    problems_.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-
   void text(const std::string &value, std::string_view what, bool mayBeEmpty = false) {
     if (value.empty() && !mayBeEmpty) problem("{} is empty", what);
     if (value.size() > format::kMaxStringBytes)
@@ -199,7 +183,6 @@ private:
   }
 
   const Schema &schema_;
-  std::vector<std::string> problems_;
 };
 
 } // namespace

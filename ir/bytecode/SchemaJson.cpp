@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ir/bytecode/ByteIo.h"
+#include "ir/bytecode/Problems.h"
 
 namespace sd {
 
@@ -14,7 +15,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kDeepest = 8;
-constexpr std::size_t kMostProblems = 20;
 constexpr const char *kKinds[] = {"values", "classes", "findings"}; // by ResultKind; an output has one of these lists
 
 // Out.
@@ -78,7 +78,7 @@ Json jsonOf(const CompiledFacts &facts) {
 
 // In.
 
-class Parser {
+class Parser : public Problems {
 public:
   explicit Parser(bool inProgram) : inProgram_(inProgram) {}
 
@@ -99,22 +99,7 @@ public:
     return schema;
   }
 
-  Expected<void> result() {
-    if (problems_.empty()) return {};
-    const std::size_t all = problems_.size();
-    if (all > kMostProblems) {
-      problems_.resize(kMostProblems);
-      problems_.push_back(fmt::format("and {} more", all - kMostProblems));
-    }
-    return fail("{}", fmt::join(problems_, "\n"));
-  }
-
 private:
-  template <class... Args>
-  void problem(fmt::format_string<Args...> format, Args &&...args) {
-    problems_.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-
   static const Json *member(const Json &object, const char *key) {
     const auto found = object.find(key);
     return found == object.end() ? nullptr : &*found;
@@ -290,7 +275,6 @@ private:
   }
 
   bool inProgram_;
-  std::vector<std::string> problems_;
 };
 
 // The document; nlohmann's parser would take the last of equal keys.
