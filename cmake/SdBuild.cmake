@@ -11,7 +11,8 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Else ccache keeps nothing that was compiled with a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 option(SD_WERROR "Treat warnings as errors" OFF)
@@ -30,11 +31,14 @@ if(SD_SANITIZE)
   target_link_options(sd_flags INTERFACE -fsanitize=${SD_SANITIZE})
 endif()
 
+include(SdPrecompile)
+
 # sd_library(NAME SOURCES a.cpp ... DEPS other ...): one library of the project; DEPS are public.
 function(sd_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC sd_flags ${ARG_DEPS})
+  sd_reuse_precompiled(${name} sd_precompiled)
   set_property(GLOBAL APPEND PROPERTY SD_LIBRARIES ${name})
 endfunction()
 
