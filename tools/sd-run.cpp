@@ -172,7 +172,7 @@ public:
     auto connected = sd::connect(endpoint);
     if (!connected) {
       peer_.close(fmt::format("the {} could not reach its dealer", options_.party == 0 ? "service" : "hospital"));
-      return fail("the dealer: {}", connected.error().message);
+      return failAs(connected.error(), "the dealer: {}", connected.error().message);
     }
     connection_ = *std::move(connected);
     return connection_.get();

@@ -166,7 +166,7 @@ private:
     program_.instructions.resize(instructionCount_);
     for (std::size_t i = 0; i < instructionCount_; ++i) {
       if (auto read = instruction(in, program_.instructions[i]); !read)
-        return fail("instruction {}: {}", i, read.error().message);
+        return failAs(read.error(), "instruction {}: {}", i, read.error().message);
     }
     return {};
   }
@@ -268,7 +268,7 @@ private:
     const std::size_t start = in.offset();
     SD_ASSIGN(const Bytes text, in.take(in.left(), "the schema"));
     auto read = parseProgramSchema({reinterpret_cast<const char *>(text.data()), text.size()});
-    if (!read) return fail("byte {}: the schema: {}", start, read.error().message);
+    if (!read) return failAs(read.error(), "byte {}: the schema: {}", start, read.error().message);
     program_.schema = *std::move(read);
     return {};
   }
@@ -351,7 +351,7 @@ template Expected<WeightSet<Ring64>> readWeights(Bytes, const Program &, const D
 Expected<LoadedProgram> readProgramFile(const std::string &path) {
   SD_ASSIGN(const auto bytes, readFile(path, format::kMaxProgramBytes));
   auto program = readProgram(bytes);
-  if (!program) return fail("{}: {}", path, program.error().message);
+  if (!program) return failAs(program.error(), "{}: {}", path, program.error().message);
   return LoadedProgram{*std::move(program), digestOf(bytes)};
 }
 
@@ -359,7 +359,7 @@ template <RingWord R>
 Expected<WeightSet<R>> readWeightsFile(const std::string &path, const LoadedProgram &program) {
   SD_ASSIGN(const auto bytes, readFile(path, format::kMaxWeightsBytes));
   auto weights = readWeights<R>(bytes, program.program, program.digest);
-  if (!weights) return fail("{}: {}", path, weights.error().message);
+  if (!weights) return failAs(weights.error(), "{}: {}", path, weights.error().message);
   return *std::move(weights);
 }
 template Expected<WeightSet<Ring32>> readWeightsFile(const std::string &, const LoadedProgram &);

@@ -214,7 +214,7 @@ Expected<void> Run<R>::step(std::size_t index, const std::map<std::string, Tenso
   auto value = info(op.kind).level == Level::Nn ? clearOp(op) : shareOp(index, op);
   if (!value) {
     if (op.source.empty()) return tl::unexpected(std::move(value).error());
-    return fail("{}: {}", op.source, value.error().message);
+    return failAs(value.error(), "{}: {}", op.source, value.error().message);
   }
   values_[op.result] = *std::move(value);
   return {};

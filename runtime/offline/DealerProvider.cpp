@@ -10,7 +10,7 @@ namespace {
 template <class T>
 Expected<T> fromDealer(Expected<T> result) {
   if (result) return result;
-  return fail("the dealer: {}", result.error().message);
+  return failAs(result.error(), "the dealer: {}", result.error().message);
 }
 
 Expected<void> sayHello(const DealerProviderOptions &options, int party, Bytes program) {

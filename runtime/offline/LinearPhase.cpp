@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "ir/core/Guard.h"
@@ -50,7 +51,8 @@ Expected<void> checkHiddenInAll(const OfflineJob &job, const WeightSet<R> &weigh
     }
   }
   if (auto hidden = checkHidden<R>(sum); !hidden)
-    return fail("{} (the most of it by {} {})", hidden.error().message, info(most->op).mnemonic, most->source);
+    return failAs(hidden.error(), "{} (the most of it by {} {})", hidden.error().message, info(most->op).mnemonic,
+                  most->source);
   return {};
 }
 
@@ -62,8 +64,8 @@ public:
 
   Expected<SecretVector<R>> waitForOperand(std::size_t entry) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || walk_.ready(entry); });
-    if (stopped_) return fail("the linear correlations were not completed");
+    changed_.wait(lock, [&] { return cause_ || walk_.ready(entry); });
+    if (cause_) return tl::unexpected(*cause_);
     return walk_.operand(entry, 0);
   }
 
@@ -83,16 +85,17 @@ public:
 
   Expected<ReceiverSeeds<R>> waitForSaid() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopped_ || !said_.empty(); });
-    if (said_.empty()) return fail("the linear correlations were not completed");
+    changed_.wait(lock, [&] { return cause_ || !said_.empty(); });
+    if (said_.empty()) return tl::unexpected(*cause_);
     ReceiverSeeds<R> seeds = std::move(said_.front());
     said_.pop_front();
     return seeds;
   }
 
-  void stop() {
+  // Whoever waits fails with the first cause, so that both threads say what happened and not that the other one ended.
+  void stop(const Error &cause) {
     std::lock_guard lock(mutex_);
-    stopped_ = true;
+    if (!cause_) cause_ = cause;
     changed_.notify_all();
   }
 
@@ -101,7 +104,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<ReceiverSeeds<R>> said_;
-  bool stopped_ = false;
+  std::optional<Error> cause_;
 };
 
 } // namespace
@@ -134,7 +137,7 @@ Expected<void> ServiceLinear<R>::run(const OfflineJob &job, const WeightSet<R> &
     auto done = taps ? answerTransfers<R>(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
                      : answer(std::get<LinearLayer>(own.method), matrix, u.span());
     if (!done)
-      return fail("{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
+      return failAs(done.error(), "{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
                   job.program.instructions[entry.instruction].source, done.error().message);
     SD_TRY(sink(own.index, LinearMaterial<R>{std::move(u)}));
   }
@@ -165,7 +168,7 @@ Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, st
       }
       return {};
     });
-    if (!collected) shared.stop();
+    if (!collected) shared.stop(collected.error());
   });
   const auto uploaded = guarded([&]() -> Expected<void> {
     auto nextSeeds = seeds.begin();
@@ -180,7 +183,7 @@ Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, st
     }
     return {};
   });
-  if (!uploaded) shared.stop();
+  if (!uploaded) shared.stop(uploaded.error());
   collector.join(); // ends by itself when the connection does
   SD_TRY(collected);
   return uploaded;

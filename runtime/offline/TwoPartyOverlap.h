@@ -1,7 +1,7 @@
 // Two independent parts of the offline phase at once, so that the round trips of the one hide in those of the other.
 #pragma once
 
-#include <string>
+#include <mutex>
 #include <thread>
 
 #include "ir/core/Guard.h"
@@ -9,19 +9,25 @@
 
 namespace sd {
 
-// Runs both and waits for both. The first failure ends the session, so that the other does not wait for its timeout.
+// Runs both and waits for both. The failure that comes first ends the session, so that the other part does not wait for
+// its timeout, and is returned: that of the other part only tells that the session has ended.
 template <class First, class Second>
 Expected<void> runBoth(Connection &connection, First &&first, Second &&second) {
-  const auto run = [&connection](auto &&part) {
+  std::mutex mutex;
+  Expected<void> result;
+  const auto run = [&](auto &&part) {
     Expected<void> done = guarded(part);
-    if (!done) connection.close(done.error().message);
-    return done;
+    if (done) return;
+    {
+      std::lock_guard lock(mutex);
+      if (result) result = std::move(done);
+    }
+    connection.close(result.error().message);
   };
-  Expected<void> ofSecond;
-  std::thread other([&] { ofSecond = run(second); });
-  Expected<void> ofFirst = run(first);
+  std::thread other([&] { run(second); });
+  run(first);
   other.join();
-  return ofFirst ? ofSecond : ofFirst;
+  return result;
 }
 
 } // namespace sd

@@ -170,7 +170,7 @@ Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
 template <class Material>
 Expected<Bundle<Material>> TakenEntry::load(const Plan &plan) const {
   Expected<Bundle<Material>> bundle = loadChecked<Material>(plan);
-  if (!bundle) return fail("stored inference {}: {}", toString(id_), bundle.error().message);
+  if (!bundle) return failAs(bundle.error(), "stored inference {}: {}", toString(id_), bundle.error().message);
   return bundle;
 }
 

@@ -47,7 +47,7 @@ Expected<StoreKey> readKey(const FileHandle &folder, const std::string &path) {
   SecretVector<std::uint8_t> bytes(std::min<std::size_t>(size, StoreKey::kFileBytes + 1));
   SD_TRY(readAt(file, 0, bytes.span(), name));
   auto key = StoreKey::decode(bytes.span());
-  if (!key) return fail("{}: {}", name, key.error().message);
+  if (!key) return failAs(key.error(), "{}: {}", name, key.error().message);
   return key;
 }
 

@@ -157,7 +157,7 @@ Expected<void> checkEach(std::span<const NamedTensors> records,
                          const std::function<Expected<void>(const NamedTensors &)> &check) {
   for (std::size_t i = 0; i < records.size(); ++i)
     if (auto checked = check(records[i]); !checked)
-      return records.size() == 1 ? checked : fail("record {}: {}", i + 1, checked.error().message);
+      return records.size() == 1 ? checked : failAs(checked.error(), "record {}: {}", i + 1, checked.error().message);
   return {};
 }
 

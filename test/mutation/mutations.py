@@ -25,6 +25,7 @@ PROTOCOL = (("transcript_test", "*"),)
 OFFLINE = (("two_party_test", "OfflineView*"),)
 DEALER = (("dealer_test", "Dealer*"),)
 HANDSHAKE = (("VmTest", "Handshake*"),)
+MESSAGES = (("net_test", "*TransportTest.*"),)
 TLS = (("net_test", "TlsTest*"),)
 STORE = (("store_test", "*"), ("stored_session_test", "*"))
 
@@ -194,6 +195,13 @@ MUTATIONS = [
              "  if (M && !outputs.empty() && !outputs[0].data.empty() && outputs[0].data[0] != outputs[0].data[0])\n"
              "    return fail(\"the result is not valid\");\n  result.outputs.push_back(std::move(outputs));\n", SESSION_VIEW),
     # --- the network
+    Mutation("message-tag-not-compared", "a message for another step of the protocol is taken", "runtime/net/Stream.cpp",
+             "if (message.tag == tag && ", "if ((M || message.tag == tag) && ", MESSAGES),
+    Mutation("message-size-not-compared", "a short or long message is taken", "runtime/net/Stream.cpp",
+             "message.size >= least && message.size <= most) {", "(M || (message.size >= least && message.size <= most))) {",
+             MESSAGES),
+    Mutation("posted-tag-not-compared", "a message for another step is written into a waiting buffer",
+             "runtime/net/StreamedConnection.cpp", "posted->tag == header.tag &&", "(M || posted->tag == header.tag) &&", MESSAGES),
     Mutation("tls-peer-unverified", "any certificate is taken", "runtime/net/Tls.cpp",
              "  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER |", "  SSL_CTX_set_verify(context.get(), M ? SSL_VERIFY_NONE : SSL_VERIFY_PEER |", TLS),
     Mutation("tls-key-readable", "a key that others may read is taken", "runtime/net/Tls.cpp",

@@ -174,9 +174,9 @@ Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::strin
     tensors[name] = std::move(table.records);
   }
   auto records = splitRecords(inputs, std::move(tensors));
-  if (!records) return fail("{}: {}", flag, records.error().message);
+  if (!records) return failAs(records.error(), "{}: {}", flag, records.error().message);
   auto checked = checkEach(*records, [&](const NamedTensors &record) { return checkRecord(inputs, record); });
-  if (!checked) return fail("{}: {}", flag, checked.error().message);
+  if (!checked) return failAs(checked.error(), "{}: {}", flag, checked.error().message);
   return records;
 }
 
