@@ -138,7 +138,7 @@ Expected<void> ServiceLinear<R>::run(const OfflineJob &job, const WeightSet<R> &
                      : answer(std::get<LinearLayer>(own.method), matrix, u.span());
     if (!done)
       return failAs(done.error(), "{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
-                  job.program.instructions[entry.instruction].source, done.error().message);
+                    job.program.instructions[entry.instruction].source, done.error().message);
     SD_TRY(sink(own.index, LinearMaterial<R>{std::move(u)}));
   }
   return {};
