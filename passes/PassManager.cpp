@@ -55,7 +55,9 @@ Expected<Module> runPasses(Module module, std::span<const Pass *const> passes, c
   SD_TRY(dump(module, options.dumpDir, 0, "input"));
   std::size_t number = 0;
   for (auto *pass : passes) {
+    const auto start = std::chrono::steady_clock::now();
     SD_ASSIGN(module, pass->run(module, context));
+    if (options.times) options.times->push_back({std::string(pass->name), std::chrono::steady_clock::now() - start});
     SD_TRY(dump(module, options.dumpDir, ++number, pass->name));
     if (options.verifyEach)
       if (auto valid = verify(module); !valid)

@@ -1,16 +1,23 @@
 // Runs passes in order, checking and dumping between them as asked.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 
 #include "passes/Pass.h"
 
 namespace sd {
 
+struct PassTime {
+  std::string pass;
+  std::chrono::duration<double> time; // of the clock on the wall
+};
+
 struct PassManagerOptions {
   bool verifyEach = false;
-  std::filesystem::path dumpDir; // empty: none. Files 00-input.sdir, 01-simplify.sdir, ...
-  std::string stopAfter;         // empty: run all
+  std::filesystem::path dumpDir;          // empty: none. Files 00-input.sdir, 01-simplify.sdir, ...
+  std::string stopAfter;                  // empty: run all
+  std::vector<PassTime> *times = nullptr; // takes how long each pass ran, in their order
 };
 
 // "a,b,c" as passes; error naming those that do not exist.

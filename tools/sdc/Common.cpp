@@ -1,5 +1,6 @@
 #include "tools/sdc/Common.h"
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <iterator>
@@ -98,6 +99,7 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
       ->type_name("D");
   command.add_option("--stop-after", flags.manager.stopAfter, "run no pass behind this one; writes the IR")
       ->type_name("PASS");
+  command.add_flag("--time-passes", flags.timePasses, "say how long the import, each pass and the error estimate took");
 }
 
 void addShapeFlags(CLI::App &command, ModelFlags &flags) {
@@ -263,6 +265,34 @@ void reportErrors(Job &job, const Module *module) {
   printWarnings(job.context.warnings);
 }
 
+// How long each part of a compilation took, printed at its end, a failed one's too.
+struct PassTimes {
+  explicit PassTimes(bool show) : shown(show) {}
+  ~PassTimes() {
+    if (!shown) return;
+    double sum = 0;
+    for (const PassTime &each : list)
+      sum += each.time.count();
+    for (const PassTime &each : list)
+      writeError(fmt::format("{:<22} {:>9.3f} s {:>5.1f} %\n", each.pass, each.time.count(),
+                             100 * each.time.count() / std::max(sum, 1e-9)));
+    writeError(fmt::format("{:<22} {:>9.3f} s\n", "sum", sum));
+  }
+  PassTimes(const PassTimes &) = delete;
+  PassTimes &operator=(const PassTimes &) = delete;
+
+  template <class Part>
+  auto measure(std::string_view name, Part &&part) {
+    const auto start = std::chrono::steady_clock::now();
+    auto result = part();
+    list.push_back({std::string(name), std::chrono::steady_clock::now() - start});
+    return result;
+  }
+
+  const bool shown;
+  std::vector<PassTime> list;
+};
+
 // A way out of what is off, where no table of settings is printed anyway.
 std::string adviceOnErrors(const Job &job) {
   PassContext context = job.context;
@@ -279,14 +309,18 @@ std::string adviceOnErrors(const Job &job) {
 } // namespace
 
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
-  SD_TRY(load(flags, job));
+  PassTimes times(flags.timePasses);
+  SD_TRY(times.measure("(import)", [&] { return load(flags, job); }));
   const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
   Module input = job.imported;
   if (!job.comparesFloats && job.calibration.empty() && hasManyWeights(input))
     for (Op &op : job.imported.ops)
       if (op.kind == OpKind::Constant) op.attrs.erase(Attr::Value);
-  auto module = lower(std::move(input), {passes, flags.manager}, job.context);
-  if (whole && module && job.calibration.empty()) job.estimate = estimateError(job.imported, *module, job.context);
+  PassManagerOptions manager = flags.manager;
+  manager.times = &times.list;
+  auto module = lower(std::move(input), {passes, manager}, job.context);
+  if (whole && module && job.calibration.empty())
+    job.estimate = times.measure("(error estimate)", [&] { return estimateError(job.imported, *module, job.context); });
   if (whole && module)
     for (auto &line : describeRanges(job.imported, *module, job.calibration))
       job.context.warnings.push_back(line);

@@ -39,6 +39,7 @@ struct ModelFlags {
   CsvOptions tables;  // how records are read
   std::string schema; // file; none without
   PassManagerOptions manager;
+  bool timePasses = false;
   const CLI::App *command = nullptr; // that has these flags
 };
 void addModelFlags(CLI::App &command, ModelFlags &flags);

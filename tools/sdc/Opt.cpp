@@ -1,4 +1,5 @@
 // sdc opt: passes by name, text to text.
+#include "ir/Dot.h"
 #include "ir/Printer.h"
 #include "tools/sdc/Common.h"
 
@@ -8,7 +9,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string passes, output = "-";
+  std::string passes, output = "-", emit = "ir";
   bool list = false, ranges = false;
 };
 
@@ -32,6 +33,7 @@ Expected<void> opt(const Flags &flags) {
   SD_ASSIGN(const auto passes, parsePasses(flags.passes));
   Job job;
   SD_TRY(run(flags.model, passes, job));
+  if (flags.emit == "dot") return writeText(flags.output, dot(job.module));
   return writeText(flags.output, print(job.module) + (flags.ranges ? rangeReport(job.context) : ""));
 }
 
@@ -43,6 +45,9 @@ void addOpt(CLI::App &app, Action &action) {
   command->add_option("model", flags->model.model, "the module: .sdir, .onnx or .onnxtext");
   command->add_option("--passes", flags->passes, "passes to run, in order; none if left out")->type_name("a,b,c");
   command->add_flag("--list", flags->list, "print the passes");
+  command->add_option("--emit", flags->emit, "ir: the module's text; dot: its graph, for Graphviz")
+      ->check(CLI::IsMember({"ir", "dot"}))
+      ->capture_default_str();
   command->add_flag("--print-ranges", flags->ranges, "behind the module, what analyse-ranges found");
   command->add_option("-o,--output", flags->output, "where the module goes")->type_name("FILE")->capture_default_str();
   addShapeFlags(*command, flags->model);

@@ -21,14 +21,16 @@ protected:
 };
 
 TEST_F(OverlapTest, TheFirstPartsFailureEndsTheSecondAndIsReturned) {
-  const auto done = runBoth(*link_.first, [] { return fails(); }, [&] { return waits(); });
+  const auto done = runBoth(
+      *link_.first, [] { return fails(); }, [&] { return waits(); });
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, "the cause");
   EXPECT_EQ(done.error().kind, ErrorKind::Resources);
 }
 
 TEST_F(OverlapTest, TheSecondPartsFailureEndsTheFirstAndIsReturned) {
-  const auto done = runBoth(*link_.first, [&] { return waits(); }, [] { return fails(); });
+  const auto done = runBoth(
+      *link_.first, [&] { return waits(); }, [] { return fails(); });
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, "the cause");
   EXPECT_EQ(done.error().kind, ErrorKind::Resources);
@@ -36,7 +38,12 @@ TEST_F(OverlapTest, TheSecondPartsFailureEndsTheFirstAndIsReturned) {
 
 TEST_F(OverlapTest, BothPartsRunToTheirEnds) {
   int ran = 0;
-  EXPECT_TRUE(runBoth(*link_.first, [&]() -> Expected<void> { return {}; }, [&]() -> Expected<void> { ++ran; return {}; }));
+  EXPECT_TRUE(runBoth(
+      *link_.first, [&]() -> Expected<void> { return {}; },
+      [&]() -> Expected<void> {
+        ++ran;
+        return {};
+      }));
   EXPECT_EQ(ran, 1);
 }
 
