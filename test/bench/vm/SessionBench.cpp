@@ -28,7 +28,8 @@ void print(const char *phase, const PhaseStats &stats, std::uint64_t records) {
 }
 
 // Whether all outputs are the interpreter's, bit for bit.
-Expected<bool> compare(const LoadedProgram &program, const WeightSet<Ring32> &weights,
+template <RingWord R>
+Expected<bool> compare(const LoadedProgram &program, const WeightSet<R> &weights,
                        std::span<const NamedTensors> records, const LocalResult &result) {
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(program.program, weights)));
   bool same = true;
@@ -48,11 +49,11 @@ struct Arguments {
   std::size_t count = 1000;
 };
 
-Expected<bool> run(const Arguments &arguments) {
+template <RingWord R>
+Expected<bool> run(const Arguments &arguments, const LoadedProgram &program) {
   const PreprocessMode mode = arguments.mode;
-  SD_ASSIGN(const LoadedProgram program, readProgramFile(arguments.program));
   const auto weightsPath = std::filesystem::path(arguments.program).replace_extension(".sdw");
-  SD_ASSIGN(const WeightSet<Ring32> weights, readWeightsFile<Ring32>(weightsPath.string(), program));
+  SD_ASSIGN(const WeightSet<R> weights, readWeightsFile<R>(weightsPath.string(), program));
   SD_ASSIGN(Tensor<float> tensor, readTensor(arguments.records));
   SD_ASSIGN(std::vector<NamedTensors> records, splitRecords(program.program, {{"", std::move(tensor)}}));
   if (records.size() > arguments.count) records.resize(arguments.count);
@@ -60,20 +61,20 @@ Expected<bool> run(const Arguments &arguments) {
   ThreadPool pool;
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
-  LocalOptions<Ring32> options{program,
+  LocalOptions<R> options{program,
                                weights,
                                pool,
                                mode,
                                serviceSeed,
                                clientSeed,
-                               twoPartyService<Ring32>(arguments.transformBytes),
-                               twoPartyClient<Ring32>()};
+                               twoPartyService<R>(arguments.transformBytes),
+                               twoPartyClient<R>()};
   std::optional<LocalDealer> dealer;
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
     options.serviceDealer = &dealer->service(), options.clientDealer = &dealer->client();
-    options.makeServiceProvider = dealerService<Ring32>();
-    options.makeClientProvider = dealerClient<Ring32>(program.program, pool);
+    options.makeServiceProvider = dealerService<R>();
+    options.makeClientProvider = dealerClient<R>(program.program, pool);
   }
   SD_ASSIGN(ConnectionPair link, loopbackPair());
   SD_ASSIGN(const LocalResult result, runLocal(std::move(link), options, records));
@@ -83,6 +84,11 @@ Expected<bool> run(const Arguments &arguments) {
   print("online", result.client.online, records.size());
   if (!arguments.checked) return true;
   return compare(program, weights, records, result);
+}
+
+Expected<bool> run(const Arguments &arguments) {
+  SD_ASSIGN(const LoadedProgram program, readProgramFile(arguments.program));
+  return program.program.ringBits == kBitsOf<Ring32> ? run<Ring32>(arguments, program) : run<Ring64>(arguments, program);
 }
 
 } // namespace
