@@ -17,9 +17,12 @@ std::string escaped(std::string_view text) {
 std::string_view shapeOf(const Module &module, const Op &op) {
   if (op.result == kNoValue) return "ellipse";
   switch (module.type(op.result).holder) {
-  case Holder::Clear: return "ellipse";
-  case Holder::Weight: return "house";
-  case Holder::Share: return "box";
+  case Holder::Clear:
+    return "ellipse";
+  case Holder::Weight:
+    return "house";
+  case Holder::Share:
+    return "box";
   }
   std::abort();
 }

@@ -123,7 +123,7 @@ bool Parser::parseAttrs(TextCursor &cursor, Attrs &attrs) {
       return false;
     }
     if (attrs.has(known->attr)) {
-      cursor.fail(begin, name.size(), fmt::format("attribute '{}' stands twice", name));
+      cursor.fail(begin, name.size(), fmt::format("attribute '{}' occurs twice", name));
       return false;
     }
     if (!cursor.expect("=")) return false;
@@ -239,7 +239,7 @@ std::optional<Module> Parser::run() {
     TextCursor cursor(line_);
     if (cursor.atEnd()) continue;
     if (closed) {
-      diagnostics_.error(at(cursor.position(), 1), "expected nothing behind the module's '}'");
+      diagnostics_.error(at(cursor.position(), 1), "expected nothing after the module's '}'");
       break;
     }
     if (cursor.accept("}")) {

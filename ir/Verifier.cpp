@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kConstraints[] = {
     "an operand is the result of an earlier op",
     "every op obeys its rule, and every value is the result of exactly one op",
-    "nn.return stands at the end, once",
+    "nn.return is the last op, and occurs once",
     "the inputs' names differ",
     "in a lowered module, one with share ops, nn ops are those that the hospital can do: they have an opcode",
     "what share.input shares does not depend on an opened value",

@@ -38,7 +38,7 @@ void Quantizer::checkTail(const Op &op) {
     if (const auto *constant = graph_.constant(operand); constant && constant->size() != 1)
       complaints_.add(
           op,
-          "applies a constant of shape {} behind a softmax, sigmoid, argmax or topk, where the hospital would "
+          "applies a constant of shape {} after a softmax, sigmoid, argmax or topk, where the hospital would "
           "learn it; move it before",
           toString(constant->shape));
     if (places_[graph_.definitions[operand]] == Place::Private && !isFinal(op.kind))
@@ -58,7 +58,7 @@ void Quantizer::checkPrivate(const Op &op) {
   switch (op.kind) {
   case OpKind::Conv:
   case OpKind::BatchNorm:
-    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values can stand there");
+    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values are possible there");
     return needConstants(1);
   case OpKind::MatMul:
     if (!constant(0)) return needConstants(1);
@@ -74,7 +74,7 @@ void Quantizer::checkPrivate(const Op &op) {
         complaints_.add(op, "a constant of shape {} enlarges a value of shape {}; expand the value first",
                         toString(constant(i)->shape), toString(module_.type(op.operands[1 - i]).shape));
     if (op.kind != OpKind::Div) return;
-    if (!constant(1)) return complaints_.add(op, "divides by a computed value; only constants can stand there");
+    if (!constant(1)) return complaints_.add(op, "divides by a computed value; only constants are possible there");
     if (std::ranges::count(constant(1)->data, 0.0f)) complaints_.add(op, "divides by zero");
     return;
   case OpKind::VecDot: {
@@ -115,7 +115,7 @@ void Quantizer::checkPrivate(const Op &op) {
   }
   case OpKind::AtMost: {
     if (op.operands.size() == 2) return;
-    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values can stand there");
+    if (constant(0)) complaints_.add(op, "is applied to a constant; only the record's values are possible there");
     needConstants(1);
     const auto *w = constant(2);
     if (!w) return;

@@ -15,13 +15,13 @@ constexpr std::string_view kIntroduction = R"(# The intermediate representation
 <!-- Made by sdc-gen-docs from ir/core/Ops.def, Attrs.def and Constraints.def; do not edit. -->
 
 A module is a flat list of ops in static single assignment: every value is the result of one op, and an op uses results
-of earlier ones. There is no control flow. The same ops stand at two levels:
+of earlier ones. There is no control flow. Ops are of two levels:
 
 - **nn**: what the model meant, in floats.
 - **share**: what the machine does, in integers mod 2^L: L is 32 or, in a module of `ring 64`, 64. An integer `q` of scale `s`
-  stands for the real `q / 2^s`.
+  means the real `q / 2^s`.
 
-A module with share ops is *lowered*: its nn ops are the hospital's, before `share.input` and behind `share.output`.
+A module with share ops is *lowered*: its nn ops are the hospital's, before `share.input` and after `share.output`.
 Every type says who holds the value:
 
 | type | who holds what |
@@ -30,13 +30,13 @@ Every type says who holds the value:
 | `weight<16x30, 2^10>` | integers of scale 10 that the service (P0) alone holds; only `share.constant` gives them |
 | `share<1x16, 2^20>` | `X + r` mod 2^L: P0 holds `X`, P1 the mask `r` |
 
-A shape without dimensions is written `scalar`. What each op means in numbers stands in `ir/core/Reference*.cpp`: nn ops
+A shape without dimensions is written `scalar`. What each op means in numbers is in `ir/core/Reference*.cpp`: nn ops
 add up in double precision; a truncation of `y` by `t` bits gives `floor((y + 2^(t-1)) / 2^t)`, the nearest integer, half
 up. A secure run gives the same, bit for bit.
 
 ## Text form
 
-One op stands on a line; `//` begins a comment. The type may be left out where the op determines it.
+One op a line; `//` begins a comment. The type may be left out where the op determines it.
 
     module     = 'module' string [ 'ring' ( '32' | '64' ) ] '{' newline { op newline } '}'
     op         = [ value '=' ] mnemonic [ value { ',' value } ] [ attributes ] [ ':' type ] [ 'loc' '(' string ')' ]

@@ -236,7 +236,7 @@ Expected<void> importArrayFeatureExtractor(Node &node, Emitter &emitter) {
     return {};
   }
   if (!x.isConstant() || x.size() != x.shape().back() || x.size() == 0 || !where.isInteger() || !where.isOpened())
-    return fail("chooses from {} by {}; only labels behind ArgMax can be chosen by computed positions", describe(x),
+    return fail("chooses from {} by {}; only labels after ArgMax can be chosen by computed positions", describe(x),
                 describe(where));
   SD_ASSIGN(const Value labels, labelsAt(node, emitter, where, x));
   SD_ASSIGN(Value result, emitter.reshape(labels, {1, where.size()}));
@@ -252,7 +252,7 @@ Expected<void> importNormalizer(Node &node, Emitter &emitter) {
   const bool isNormal = maker && maker->kind == OpKind::Softmax && maker->attrs.i(Attr::Axis) == x.rank() - 1;
   const bool isLogistic = maker && maker->kind == OpKind::Sigmoid;
   if (norm != "L1" || (!isNormal && !isLogistic))
-    return fail("is supported with the norm L1 behind Softmax and Sigmoid only; {}", adviceFor(node.op()));
+    return fail("is supported with the norm L1 after Softmax and Sigmoid only; {}", adviceFor(node.op()));
   if (isNormal) {
     node.setOutput(0, x);
     return {};

@@ -54,7 +54,7 @@ Expected<Module> Importer::run() {
   for (int i : order.nodes)
     importNode(graph.node(i));
   for (int i : order.circular) {
-    report(graph.node(i), "stands in a cycle of the graph, or behind one");
+    report(graph.node(i), "is in a cycle of the graph, or after one");
     for (const std::string &output : graph.node(i).output())
       failed_.insert(output);
   }
@@ -106,11 +106,11 @@ void Importer::declareInitializers() {
   onnx::GraphProto &graph = *model_.proto->mutable_graph();
   for (onnx::TensorProto &tensor : *graph.mutable_initializer())
     if (!initializers_.emplace(tensor.name(), &tensor).second)
-      report(fmt::format("the initializer '{}' stands twice", printable(tensor.name())));
+      report(fmt::format("the initializer '{}' occurs twice", printable(tensor.name())));
   for (const auto &sparse : graph.sparse_initializer()) {
     const std::string &name = sparse.values().name();
     if (initializers_.contains(name) || values_.contains(name))
-      report(fmt::format("the initializer '{}' stands twice", printable(name)));
+      report(fmt::format("the initializer '{}' occurs twice", printable(name)));
     else if (auto dense = denseTensor(sparse))
       values_.emplace(name, dense->named(name));
     else {
@@ -124,7 +124,7 @@ void Importer::declareNodes() {
   const onnx::GraphProto &graph = model_.proto->graph();
   std::unordered_set<std::string_view> made;
   for (const auto &input : graph.input())
-    if (!made.insert(input.name()).second) report(fmt::format("the input '{}' stands twice", printable(input.name())));
+    if (!made.insert(input.name()).second) report(fmt::format("the input '{}' occurs twice", printable(input.name())));
   for (const auto &[name, tensor] : initializers_)
     made.insert(name);
   for (const auto &sparse : graph.sparse_initializer())
@@ -132,7 +132,7 @@ void Importer::declareNodes() {
   for (const onnx::NodeProto &node : graph.node()) {
     for (const std::string &output : node.output())
       if (!output.empty() && !made.insert(output).second)
-        report(node, fmt::format("makes '{}', which already stands for another value", printable(output)));
+        report(node, fmt::format("makes '{}', which is another value's name already", printable(output)));
     visitInputs(node, [&](const std::string &input) { used_.insert(input); });
   }
   for (const auto &output : graph.output())
@@ -327,7 +327,7 @@ Expected<void> Importer::importBranch(const onnx::GraphProto &branch, const onnx
   const auto declare = [&](const std::string &name) -> Expected<void> {
     const bool isTaken = values_.contains(name) || failed_.contains(name) || initializers_.contains(name);
     if (name.empty() || (!isTaken && own.insert(name).second)) return {};
-    return fail("its branch makes '{}', which already stands for another value", printable(name));
+    return fail("its branch makes '{}', which is another value's name already", printable(name));
   };
   for (const onnx::TensorProto &tensor : branch.initializer())
     SD_TRY(declare(tensor.name()));
@@ -367,7 +367,7 @@ Expected<void> Importer::importOutputs() {
     const std::string shown = printable(info.name());
     auto value = lookUp(info.name());
     if (!seen.insert(info.name()).second)
-      report(fmt::format("the output '{}' stands twice", shown));
+      report(fmt::format("the output '{}' occurs twice", shown));
     else if (!value)
       report(fmt::format("output '{}' is made by no node", shown));
     else if (*value && (*value)->isConstant())

@@ -46,7 +46,7 @@ Expected<const AttributeProto *> Node::find(std::string_view name, int type, std
   const AttributeProto *found = nullptr;
   for (const AttributeProto &attribute : proto_.attribute()) {
     if (attribute.name() != name) continue;
-    if (found) return fail("the attribute '{}' stands twice", name);
+    if (found) return fail("the attribute '{}' occurs twice", name);
     if (!attribute.ref_attr_name().empty()) return fail("the attribute '{}' refers to a function's attribute", name);
     if (attribute.type() != type) return fail("the attribute '{}' must be {}", name, typeName);
     found = &attribute;

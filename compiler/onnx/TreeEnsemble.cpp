@@ -122,10 +122,10 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
   std::map<std::int64_t, std::size_t> roots; // by tree
   for (std::size_t i = 0; i < modes.size(); ++i) {
     if (!byId.emplace(Key{treeIds[i], nodeIds[i]}, i).second)
-      return fail("node {} of tree {} stands twice", nodeIds[i], treeIds[i]);
+      return fail("node {} of tree {} occurs twice", nodeIds[i], treeIds[i]);
     const bool first = roots.emplace(treeIds[i], i).second; // the first of a tree is its root
     if (first) trees.roots.push_back(i);
-    if (!first && treeIds[i] != treeIds[i - 1]) return fail("the nodes of tree {} do not stand together", treeIds[i]);
+    if (!first && treeIds[i] != treeIds[i - 1]) return fail("the nodes of tree {} are not together", treeIds[i]);
     const auto test = std::ranges::find(kTests, modes[i]);
     if (test == kTests.end() || *test == "BRANCH_MEMBER") return fail("a node is of the mode {}", printable(modes[i]));
     TreeNode each;

@@ -240,7 +240,7 @@ private:
     case AttrKind::Ints64:
       break;
     }
-    return fail("byte {}: attribute '{}' does not stand in programs", in.offset(), what);
+    return fail("byte {}: attribute '{}' does not occur in programs", in.offset(), what);
   }
 
   Expected<void> groups(ByteReader &in) {

@@ -74,7 +74,7 @@ private:
   Expected<void> instruction(std::uint32_t index) {
     const Instruction &it = program_.instructions[index];
     const OpInfo &op = info(it.op);
-    if (op.opcode == 0) return fail("B2: this op does not stand in programs");
+    if (op.opcode == 0) return fail("B2: this op does not occur in programs");
     if (it.operands.size() < op.minOperands || it.operands.size() > op.maxOperands)
       return fail("B2: {} operands; it takes {} to {}", it.operands.size(), op.minOperands, op.maxOperands);
     for (SlotId operand : it.operands) {
@@ -101,7 +101,7 @@ private:
     for (const auto &[attr, value] : it.attrs) {
       const std::string_view name = findAttr(attr)->text;
       if (attr == Attr::Weights || attr == Attr::Round)
-        return fail("B2: attribute '{}' does not stand in programs", name);
+        return fail("B2: attribute '{}' does not occur in programs", name);
       if (const auto *string = std::get_if<std::string>(&value)) SD_TRY(text(*string, name));
       if (const auto *strings = std::get_if<std::vector<std::string>>(&value)) {
         for (const auto &item : *strings)
@@ -124,7 +124,7 @@ private:
       part_ = Part::After;
     }
     if (it.op == OpKind::Input) {
-      if (part_ != Part::Before) return fail("B4: inputs stand before the secure part");
+      if (part_ != Part::Before) return fail("B4: inputs come before the secure part");
       if (!inputs_.insert(it.attrs.str(Attr::Name)).second)
         return fail("B6: a second input is called '{}'", it.attrs.str(Attr::Name));
     }

@@ -40,7 +40,7 @@ struct ValueWriter {
     for (auto v : tensor->data)
       out.putFloat(v);
   }
-  void operator()(const Ints64 &) const { assert(false && "weights never stand in a program"); }
+  void operator()(const Ints64 &) const { assert(false && "no program holds weights"); }
 };
 
 void putInstruction(ByteWriter &out, const Instruction &it) {

@@ -183,7 +183,7 @@ Expected<Type> ruleReturn(const Case &c) {
   std::set<std::string_view> seen;
   for (auto &name : names)
     if (name.empty() || !seen.insert(name).second)
-      return broken(2, "{}", name.empty() ? "a name is empty" : fmt::format("the name '{}' stands twice", name));
+      return broken(2, "{}", name.empty() ? "a name is empty" : fmt::format("the name '{}' occurs twice", name));
   return Type{};
 }
 

@@ -270,7 +270,7 @@ std::string CsvReader::advice(const CsvCell &cell) const {
            "leave "
            "out commas that group thousands";
   if (digits && options_.decimal == ',' && (holds(".") || std::ranges::count(cell.text, ',') > 1))
-    return "; with --decimal , no point may stand in a number, neither for decimals nor for thousands, and no second "
+    return "; with --decimal , no point may occur in a number, neither for decimals nor for thousands, and no second "
            "comma";
   if (digits && holds("; \t|"))
     return fmt::format("; cells are split at {}: say --delimiter if something else separates them, and don't group "

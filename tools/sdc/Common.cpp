@@ -97,7 +97,7 @@ void addPassFlags(CLI::App &command, ModelFlags &flags) {
   command.add_flag("--verify-each", flags.manager.verifyEach, "check the module after every pass");
   command.add_option("--dump-dir", flags.manager.dumpDir, "write the module after every pass: 00-input.sdir, ...")
       ->type_name("D");
-  command.add_option("--stop-after", flags.manager.stopAfter, "run no pass behind this one; writes the IR")
+  command.add_option("--stop-after", flags.manager.stopAfter, "run no pass after this one; writes the IR")
       ->type_name("PASS");
   command.add_flag("--time-passes", flags.timePasses, "say how long the import, each pass and the error estimate took");
 }

@@ -48,7 +48,7 @@ void addOpt(CLI::App &app, Action &action) {
   command->add_option("--emit", flags->emit, "ir: the module's text; dot: its graph, for Graphviz")
       ->check(CLI::IsMember({"ir", "dot"}))
       ->capture_default_str();
-  command->add_flag("--print-ranges", flags->ranges, "behind the module, what analyse-ranges found");
+  command->add_flag("--print-ranges", flags->ranges, "after the module, what analyse-ranges found");
   command->add_option("-o,--output", flags->output, "where the module goes")->type_name("FILE")->capture_default_str();
   addShapeFlags(*command, flags->model);
   addPassFlags(*command, flags->model);

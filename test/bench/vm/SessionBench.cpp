@@ -29,8 +29,8 @@ void print(const char *phase, const PhaseStats &stats, std::uint64_t records) {
 
 // Whether all outputs are the interpreter's, bit for bit.
 template <RingWord R>
-Expected<bool> compare(const LoadedProgram &program, const WeightSet<R> &weights,
-                       std::span<const NamedTensors> records, const LocalResult &result) {
+Expected<bool> compare(const LoadedProgram &program, const WeightSet<R> &weights, std::span<const NamedTensors> records,
+                       const LocalResult &result) {
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(program.program, weights)));
   bool same = true;
   for (std::size_t r = 0; r < records.size(); ++r) {
@@ -62,13 +62,13 @@ Expected<bool> run(const Arguments &arguments, const LoadedProgram &program) {
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> options{program,
-                               weights,
-                               pool,
-                               mode,
-                               serviceSeed,
-                               clientSeed,
-                               twoPartyService<R>(arguments.transformBytes),
-                               twoPartyClient<R>()};
+                          weights,
+                          pool,
+                          mode,
+                          serviceSeed,
+                          clientSeed,
+                          twoPartyService<R>(arguments.transformBytes),
+                          twoPartyClient<R>()};
   std::optional<LocalDealer> dealer;
   if (mode == PreprocessMode::Dealer) {
     dealer.emplace(dealerOptions(std::chrono::milliseconds(60'000)), pool);
@@ -88,7 +88,8 @@ Expected<bool> run(const Arguments &arguments, const LoadedProgram &program) {
 
 Expected<bool> run(const Arguments &arguments) {
   SD_ASSIGN(const LoadedProgram program, readProgramFile(arguments.program));
-  return program.program.ringBits == kBitsOf<Ring32> ? run<Ring32>(arguments, program) : run<Ring64>(arguments, program);
+  return program.program.ringBits == kBitsOf<Ring32> ? run<Ring32>(arguments, program)
+                                                     : run<Ring64>(arguments, program);
 }
 
 } // namespace

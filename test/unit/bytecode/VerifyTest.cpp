@@ -59,7 +59,7 @@ const Broken kBroken[] = {
     {"B1BadScale", [](Program &p) { p.slots[3].scale = 63; }, "B1: slot 3"},
     {"B1WrittenTwice", [](Program &p) { p.instructions[4].result = 3; }, "B1: slot 3 is written a second time"},
     {"B1NeverWritten", [](Program &p) { p.slots.push_back(Type::clear({1})); }, "B1: slot 12 is never written"},
-    {"B2NoOpcode", [](Program &p) { p.instructions[11].op = OpKind::Relu; }, "B2: this op does not stand in programs"},
+    {"B2NoOpcode", [](Program &p) { p.instructions[11].op = OpKind::Relu; }, "B2: this op does not occur in programs"},
     {"B2TooManyOperands",
      [](Program &p) {
        p.instructions[11].operands = {10, 10};

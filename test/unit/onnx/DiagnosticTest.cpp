@@ -80,7 +80,7 @@ TEST(Diagnostic, InputShapes) {
 
 TEST(Diagnostic, GraphsThatAreNoGraphs) {
   EXPECT_THAT(problemsOf("a = Relu(y) y = Relu(a)"), HasSubstr("cycle"));
-  EXPECT_THAT(problemsOf("y = Relu(x) y = Relu(x)"), HasSubstr("makes 'y', which already stands for another value"));
+  EXPECT_THAT(problemsOf("y = Relu(x) y = Relu(x)"), HasSubstr("makes 'y', which is another value's name already"));
   EXPECT_THAT(problemsOf("y = Relu(z)"), HasSubstr("uses 'z', which nothing defines"));
   EXPECT_THAT(problemsOf("z = Relu(x)"), HasSubstr("output 'y' is made by no node"));
   EXPECT_THAT(problemsOf("y = Constant <value = float[1] {1}> ()"), HasSubstr("does not depend on any input"));

@@ -136,7 +136,7 @@ TEST(Csv, DecimalCommas) {
                         "if it is a decimal comma, --delimiter ,"));
   EXPECT_THAT(errorOf("\"0,5\",1\n"), HasSubstr("--decimal ,"));
   EXPECT_EQ(read("1,5;2\n", {.delimiter = ';', .decimal = ','}), Tensor<float>({1, 2}, {1.5f, 2}));
-  EXPECT_THAT(errorOf("0.5;0.25\n", comma), HasSubstr("with --decimal , no point may stand in a number"));
+  EXPECT_THAT(errorOf("0.5;0.25\n", comma), HasSubstr("with --decimal , no point may occur in a number"));
   EXPECT_THAT(errorOf("0,5,0,25\n", comma), HasSubstr("no second comma"));
   EXPECT_THAT(errorOf("1,2\n", {.delimiter = ';'}), HasSubstr("it holds a comma"));
 }
