@@ -1,5 +1,6 @@
 // Pooling over windows and over whole axes.
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/Pool.h"
 #include "compiler/onnx/Smooth.h"
 #include "compiler/onnx/Window.h"
 
@@ -36,13 +37,17 @@ Expected<void> importMaxPool(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importAveragePool(Node &node, Emitter &emitter) {
+Expected<Value> averagePool(Node &node, Emitter &emitter, const Value &x) {
   SD_ASSIGN(const OnnxWindow window, poolWindow(node));
   SD_ASSIGN(const bool countIncludePad, node.integer("count_include_pad", 0));
   Attrs attrs = windowAttrs(window);
   attrs.set(Attr::CeilMode, std::int64_t{window.ceilMode});
   attrs.set(Attr::CountIncludePad, std::int64_t{countIncludePad});
-  SD_ASSIGN(Value result, emitter.compute(OpKind::AvgPool, {node.input(0)}, std::move(attrs)));
+  return emitter.compute(OpKind::AvgPool, {x}, std::move(attrs));
+}
+
+Expected<void> importAveragePool(Node &node, Emitter &emitter) {
+  SD_ASSIGN(Value result, averagePool(node, emitter, node.input(0)));
   node.setOutput(0, std::move(result));
   return {};
 }
@@ -66,8 +71,8 @@ Expected<void> importLpPool(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importGlobalPool(Node &node, Emitter &emitter) {
-  const Shape &shape = node.input(0).shape();
+Expected<Value> globalPool(Emitter &emitter, OpKind op, const Value &operand) {
+  const Shape &shape = operand.shape();
   if (shape.size() < 3) return fail("needs an input [N,C,...], not {}", toString(shape));
   // All spatial axes in one: the window is the whole of it.
   Shape line = {shape[0], shape[1], 1};
@@ -79,15 +84,19 @@ Expected<void> importGlobalPool(Node &node, Emitter &emitter) {
   SD_TRY(complete(window, x));
   Attrs attrs = windowAttrs(window);
   attrs.set(Attr::CeilMode, std::int64_t{0});
-  const bool average = node.op() == "GlobalAveragePool";
-  if (average) attrs.set(Attr::CountIncludePad, std::int64_t{0});
-  SD_ASSIGN(const Value flat, emitter.reshape(node.input(0), x));
-  SD_ASSIGN(const Value pooled, emitter.compute(average ? OpKind::AvgPool : OpKind::MaxPool, {flat}, std::move(attrs)));
+  if (op == OpKind::AvgPool) attrs.set(Attr::CountIncludePad, std::int64_t{0});
+  SD_ASSIGN(const Value flat, emitter.reshape(operand, x));
+  SD_ASSIGN(const Value pooled, emitter.compute(op, {flat}, std::move(attrs)));
   Shape result(shape.size(), 1);
   result[0] = shape[0];
   result[1] = shape[1];
-  SD_ASSIGN(Value out, emitter.reshape(pooled, result));
-  node.setOutput(0, std::move(out));
+  return emitter.reshape(pooled, result);
+}
+
+Expected<void> importGlobalPool(Node &node, Emitter &emitter) {
+  const OpKind op = node.op() == "GlobalAveragePool" ? OpKind::AvgPool : OpKind::MaxPool;
+  SD_ASSIGN(Value result, globalPool(emitter, op, node.input(0)));
+  node.setOutput(0, std::move(result));
   return {};
 }
 

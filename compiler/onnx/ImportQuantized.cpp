@@ -7,16 +7,12 @@
 
 #include "compiler/onnx/Handlers.h"
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/Quantized.h"
 
 namespace sd {
 namespace {
 
 using onnx::TensorProto;
-
-// Which of a node's inputs hold a scale and a zero point.
-struct Places {
-  std::size_t scale, zero;
-};
 
 float single(double value) { return static_cast<float>(value); }
 
@@ -51,7 +47,8 @@ Expected<std::pair<double, double>> integersOf(const Node &node, std::size_t zer
   return fail("quantises to another type than int8 and uint8; make its zero point an initializer of these");
 }
 
-// (x - zero) * scale of integers: constants, integers that the hospital gives, or quantised values.
+} // namespace
+
 Expected<Value> dequantised(const Node &node, Emitter &emitter, std::size_t at, Places places, std::int64_t axis) {
   const Value &x = node.input(at);
   if (x.isConstant() ? !x.isInteger() : !x.isInteger() || x.isOpened())
@@ -73,6 +70,8 @@ Expected<Value> dequantised(const Node &node, Emitter &emitter, std::size_t at, 
   return emitter.arithmetic(OpKind::Mul, centred, scale);
 }
 
+namespace {
+
 // min(max(x, low), high)
 Expected<Value> clipped(Emitter &emitter, const Value &x, double low, double high) {
   const auto above = [&](double bound) -> Expected<Value> {
@@ -84,6 +83,8 @@ Expected<Value> clipped(Emitter &emitter, const Value &x, double low, double hig
   SD_ASSIGN(const Value between, emitter.arithmetic(OpKind::Sub, overLow, overHigh));
   return emitter.arithmetic(OpKind::Add, between, Value::scalar(single(low)));
 }
+
+} // namespace
 
 Expected<Value> quantised(const Node &node, Emitter &emitter, const Value &x, Places places) {
   SD_ASSIGN(const Quantisation own, quantisationOf(node, places));
@@ -100,6 +101,20 @@ Expected<Value> quantised(const Node &node, Emitter &emitter, const Value &x, Pl
   });
   return Value::of(std::move(out)).storedAs(least < 0 ? TensorProto::INT8 : TensorProto::UINT8);
 }
+
+Expected<Value> dequantisedBias(const Node &node, Emitter &emitter, std::size_t at, std::size_t xScale,
+                                std::size_t wScale) {
+  SD_TRY(node.expectConstant(at, "bias"));
+  if (!node.input(at).isInteger()) return fail("its bias must be integers");
+  SD_ASSIGN(const Value ofX, parameter(node, emitter, xScale, 1, 0));
+  SD_ASSIGN(const Value ofW, parameter(node, emitter, wScale, 1, 0));
+  const auto &ints = *node.input(at).ints();
+  const Value units = Value::of(Tensor<float>(ints.shape, {ints.data.begin(), ints.data.end()}));
+  SD_ASSIGN(const Value step, emitter.arithmetic(OpKind::Mul, ofX, ofW));
+  return emitter.arithmetic(OpKind::Mul, units, step);
+}
+
+namespace {
 
 // x - zero of an integer operand of ConvInteger or MatMulInteger; of a quantised one times its scale.
 Expected<Value> centred(const Node &node, Emitter &emitter, std::size_t at, std::size_t zero, std::int64_t axis) {
@@ -238,15 +253,8 @@ Expected<void> importQLinearConv(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Value x, dequantised(node, emitter, 0, {1, 2}, -1));
   SD_ASSIGN(const Value w, dequantised(node, emitter, 3, {4, 5}, 0));
   Value bias;
-  if (node.has(8)) { // integers, in units of both scales
-    SD_TRY(node.expectConstant(8, "bias"));
-    SD_ASSIGN(const Value xScale, parameter(node, emitter, 1, 1, 0));
-    SD_ASSIGN(const Value wScale, parameter(node, emitter, 4, 1, 0));
-    if (!node.input(8).isInteger()) return fail("its bias must be integers");
-    const auto &ints = *node.input(8).ints();
-    const Value units = Value::of(Tensor<float>(ints.shape, {ints.data.begin(), ints.data.end()}));
-    SD_ASSIGN(const Value step, emitter.arithmetic(OpKind::Mul, xScale, wScale));
-    SD_ASSIGN(bias, emitter.arithmetic(OpKind::Mul, units, step));
+  if (node.has(8)) {
+    SD_ASSIGN(bias, dequantisedBias(node, emitter, 8, 1, 4));
   }
   SD_ASSIGN(const Value reals, convolution(node, emitter, x, w, bias));
   SD_ASSIGN(Value result, quantised(node, emitter, reals, {6, 7}));

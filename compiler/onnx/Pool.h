@@ -1,0 +1,15 @@
+// Pools of values that need not be a node's own operand.
+#pragma once
+
+#include "compiler/onnx/Emitter.h"
+#include "compiler/onnx/Node.h"
+
+namespace sd {
+
+// By the attributes of an AveragePool; x has the shape of the node's first input.
+Expected<Value> averagePool(Node &node, Emitter &emitter, const Value &x);
+
+// Over all spatial axes of x [N,C,...], which stay with size 1. `op` is AvgPool or MaxPool.
+Expected<Value> globalPool(Emitter &emitter, OpKind op, const Value &x);
+
+} // namespace sd
