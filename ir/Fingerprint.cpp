@@ -4,6 +4,7 @@
 #include <bit>
 #include <numeric>
 
+#include "ir/core/Functions.h"
 #include "ir/core/Windows.h"
 
 namespace sd {
@@ -316,8 +317,8 @@ Fingerprints Walk::gather(const Op &op) const {
 Fingerprints Walk::along(const Op &op) const {
   Fingerprints out = empty(op);
   const auto &x = operand(op, 0);
-  const AxisView view(x.shape, op.attrs.i(Attr::Axis));
-  const bool keepsElements = op.kind == OpKind::Softmax || op.kind == OpKind::LogSoftmax;
+  const AxisView view(x.shape, op.attrs.i(Attr::Axis, std::ssize(x.shape) - 1)); // a norm's is the last
+  const bool keepsElements = op.kind == OpKind::Softmax || op.kind == OpKind::LogSoftmax || op.kind == OpKind::Function;
   const bool namesPositions = op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK;
   const std::int64_t results = out.size() / (view.outer * view.inner);
   const std::uint32_t salt = saltOf(op);
@@ -390,6 +391,9 @@ bool Walk::step(const Op &op) {
   case OpKind::ReduceSum:
   case OpKind::ArgTopK:
     result = along(op);
+    break;
+  case OpKind::Function:
+    result = rowFunction(op.attrs.str(Attr::Function)) ? along(op) : elementwise(op);
     break;
   default:
     if (info(op.kind).level != Level::Nn) return false;

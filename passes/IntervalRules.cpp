@@ -222,6 +222,7 @@ Interval inDoubles(const Case &c) {
   case OpKind::ShareMax:
     return maximum(*c.in[0], *c.in[1]);
   case OpKind::ShareMul:
+    if (c.op.operands[0] == c.op.operands[1]) return maximum(product(*c.in[0], *c.in[1]), Interval::uniform(0, 0));
     return product(*c.in[0], *c.in[1]);
   default:
     return layoutOp(c);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 
@@ -65,6 +67,30 @@ private:
   std::optional<Part> partOf(const Case &) const;
 
   std::vector<std::optional<Part>> parts_; // by value
+};
+
+// Products c r, where r is a function of a sum of squares of c: normalised values.
+class Norms {
+public:
+  explicit Norms(const Module &module);
+  ~Norms();
+
+  // The interval of an op's result, if it is such a product.
+  std::optional<Interval> follow(const Case &);
+
+private:
+  enum class Stage : std::uint8_t;
+  struct Part;
+  std::unique_ptr<Part> squaresOf(const Case &) const;
+  std::unique_ptr<Part> sumOf(const Case &, const Part &x) const;
+  std::unique_ptr<Part> functionOf(const Case &, const Part &x);
+  std::unique_ptr<Part> partOf(const Case &);
+  double evaluate(ValueId value, ValueId sum, double t, std::map<ValueId, double> &known) const;
+
+  const Module &module_;
+  std::vector<std::unique_ptr<Part>> parts_; // by value
+  std::vector<std::size_t> makers_;          // likewise: the op
+  std::map<ValueId, double> sums_;           // the largest that they may be
 };
 
 // Conv, matmul, scale, addw with known weights.

@@ -65,6 +65,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
   std::vector<std::optional<Interval>> values(module.types.size());
   intervals::Functions functions(module);
   intervals::Mixtures mixtures(module);
+  intervals::Norms norms(module);
   const auto forget = [&](ValueId value) {
     functions.drop(value);
     mixtures.drop(value);
@@ -119,6 +120,7 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
       const Case operation{module, op, in, constants, knowledge == Knowledge::Public};
       auto result = functions.follow(operation);
       if (auto mixture = mixtures.follow(operation); mixture && !result) result = std::move(mixture);
+      if (auto norm = norms.follow(operation); norm && !result) result = std::move(norm);
       values[op.result] = result ? *std::move(result) : intervals::shareOp(operation);
     }
     for (auto operand : op.operands)

@@ -295,6 +295,11 @@ Magnitude Magnitudes::visit(const Op &op) const {
     const auto [low, high] = PiecewiseLinear::of(op.attrs).range(-std::min(bound, 0x1p30), std::min(bound, 0x1p30));
     return std::isfinite(bound) || high - low < 0x1p20 ? between(shape, low, high) : unknown(shape);
   }
+  case OpKind::Function: {
+    if (!isNorm(op)) return unknown(shape);
+    const double most = std::sqrt(static_cast<double>(shape.back()));
+    return {uniform(shape, -most), uniform(shape, most), uniform(shape, 0), uniform(shape, 1)};
+  }
   case OpKind::AtMost:
     return between(shape, 0, 1);
   case OpKind::MaxPool:

@@ -27,7 +27,7 @@ Place placeOf(const Graph &graph, const Op &op, const std::vector<Place> &places
   }
   if (op.kind == OpKind::Return || tail) return Place::Tail;
   if (constant) return Place::Constant;
-  if (isFinal(op.kind)) return Place::Tail;
+  if (isFinal(op)) return Place::Tail;
   if (op.kind == OpKind::Input) return Place::Prefix;
   const bool normalizes = isNormalization(graph, op) && (!privateNormalization || isRangeScaling(graph, op));
   if (prefix && (isMove(op.kind) || normalizes)) return Place::Prefix;

@@ -1,6 +1,7 @@
 // Who computes what: the hospital prepares the record and finishes the result in the clear, the rest is private.
 #pragma once
 
+#include "ir/core/Functions.h"
 #include "passes/Rewrite.h"
 
 namespace sd {
@@ -24,8 +25,14 @@ bool isRangeScaling(const Graph &graph, const Op &op);
 inline bool isMove(OpKind kind) {
   return kind == OpKind::Identity || kind == OpKind::Reshape || kind == OpKind::Transpose || kind == OpKind::Gather;
 }
+// Functions of rows, which are computed on shares.
+inline bool isNorm(const Op &op) {
+  return op.kind == OpKind::Function && rowFunction(op.attrs.str(Attr::Function)).has_value();
+}
 // Ops that the hospital does on the opened result.
-inline bool isFinal(OpKind kind) {
+inline bool isFinal(const Op &op) {
+  const OpKind kind = op.kind;
+  if (isNorm(op)) return false;
   return kind == OpKind::Softmax || kind == OpKind::LogSoftmax || kind == OpKind::Sigmoid || kind == OpKind::ArgMax ||
          kind == OpKind::TopK || kind == OpKind::ArgTopK || kind == OpKind::Function || kind == OpKind::ReduceSum;
 }

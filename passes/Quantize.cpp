@@ -173,6 +173,8 @@ void Quantizer::lower(const Op &op) {
     return lowerMatMul(op);
   case OpKind::BatchNorm:
     return lowerBatchNorm(op);
+  case OpKind::Function: // of rows
+    return lowerNorm(op);
   case OpKind::VecDot:
     return lowerVecDot(op);
   case OpKind::Add:

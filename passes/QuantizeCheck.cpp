@@ -26,7 +26,7 @@ void Quantizer::check(const Op &op, Place place) {
 }
 
 void Quantizer::checkTail(const Op &op) {
-  const bool allowed = isFinal(op.kind) || isMove(op.kind) || op.kind == OpKind::Concat || op.kind == OpKind::Pad ||
+  const bool allowed = isFinal(op) || isMove(op.kind) || op.kind == OpKind::Concat || op.kind == OpKind::Pad ||
                        op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul ||
                        op.kind == OpKind::Div;
   if (!allowed)
@@ -41,7 +41,7 @@ void Quantizer::checkTail(const Op &op) {
           "applies a constant of shape {} after a softmax, sigmoid, argmax or topk, where the hospital would "
           "learn it; move it before",
           toString(constant->shape));
-    if (places_[graph_.definitions[operand]] == Place::Private && !isFinal(op.kind))
+    if (places_[graph_.definitions[operand]] == Place::Private && !isFinal(op))
       complaints_.add(op, "would open {} to the hospital, which is no result of the model; end the model before it",
                       describe(definition));
   }

@@ -10,6 +10,8 @@
 
 namespace sd {
 
+struct InverseRoot;
+
 class Quantizer {
 public:
   Quantizer(const Module &module, PassContext &context)
@@ -32,6 +34,14 @@ private:
   void lowerConv(const Op &op);
   void lowerMatMul(const Op &op);
   void lowerBatchNorm(const Op &op);
+  void lowerNorm(const Op &op);
+  struct NormRows;
+  ValueId centred(const Op &op, const NormRows &rows);
+  std::pair<ValueId, int> squaresOf(const Op &op, ValueId c, const NormRows &rows);
+  ValueId inverseRoot(const Op &op, ValueId t, const InverseRoot &f, int scale);
+  ValueId summed(const Op &op, ValueId x, std::int64_t window); // of [1, rows, n] along the last axis
+  ValueId rescaled(const Op &op, ValueId x, int shift);
+  ValueId dropped(const Op &op, ValueId x, int bits);
   void lowerVecDot(const Op &op);
   void lowerSum(const Op &op);
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);

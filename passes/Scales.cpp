@@ -39,9 +39,9 @@ bool meetsRelu(const Graph &graph, ValueId value) {
   });
 }
 
-// A function that saturates both ways.
+// A function that saturates both ways, or what a normalisation gives.
 bool isBounded(const Op &op) {
-  if (op.kind == OpKind::AtMost) return true;
+  if (op.kind == OpKind::AtMost || isNorm(op)) return true;
   if (op.kind != OpKind::Piecewise) return false;
   const auto &slopes = op.attrs.floats(Attr::Slopes).data;
   return slopes.front() == 0 && slopes.back() == 0;
@@ -83,7 +83,7 @@ std::vector<int> rawBitsOf(const Graph &graph) {
   for (auto &op : graph.module.ops) {
     if (op.result == kNoValue) continue;
     if (op.kind == OpKind::Input && op.attrs.has(Attr::Low)) raw[op.result] = integerBits(graph, op.result);
-    if (isFinal(op.kind) || isBounded(op) || isFactor(graph, op)) continue;
+    if (isFinal(op) || isBounded(op) || isFactor(graph, op)) continue;
     for (auto operand : op.operands)
       if (raw[operand]) raw[op.result] = std::max(raw[op.result].value_or(*raw[operand]), *raw[operand]);
   }

@@ -1,7 +1,10 @@
 #include "ir/core/Functions.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+
+#include <fmt/format.h>
 
 namespace sd {
 
@@ -47,6 +50,25 @@ std::span<const ScalarFunction> allFunctions() { return kFunctions; }
 const ScalarFunction *findFunction(std::string_view name) {
   const auto *found = std::ranges::lower_bound(kFunctions, name, {}, &ScalarFunction::name);
   return found == std::end(kFunctions) || found->name != name ? nullptr : found;
+}
+
+namespace {
+constexpr std::string_view kLayerNorm = "layernorm ", kRmsNorm = "rmsnorm ";
+}
+
+std::optional<RowFunction> rowFunction(std::string_view name) {
+  const bool centred = name.starts_with(kLayerNorm);
+  if (!centred && !name.starts_with(kRmsNorm)) return std::nullopt;
+  const std::string_view number = name.substr(centred ? kLayerNorm.size() : kRmsNorm.size());
+  RowFunction function{centred, 0};
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), function.epsilon);
+  const bool whole = error == std::errc() && end == number.data() + number.size();
+  if (!whole || !std::isfinite(function.epsilon) || function.epsilon < 0) return std::nullopt;
+  return function;
+}
+
+std::string nameOf(const RowFunction &function) {
+  return fmt::format("{}{}", function.centred ? kLayerNorm : kRmsNorm, function.epsilon);
 }
 
 } // namespace sd

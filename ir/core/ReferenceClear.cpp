@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
@@ -59,6 +60,23 @@ Tensor<float> batchNorm(Operands<float> operands, double epsilon) {
       for (std::int64_t i = 0; i < split.inner; ++i)
         x[i] = toFloat((x[i] - parameter(3)) * scale + parameter(2));
     }
+  return result;
+}
+
+// Of each row along the last axis.
+Tensor<float> normalised(const Tensor<float> &x, bool centred, double epsilon) {
+  Tensor<float> result(x.shape);
+  const std::int64_t n = x.shape.back();
+  for (std::int64_t first = 0; first < x.size(); first += n) {
+    const std::span<const float> row(x.data.data() + first, static_cast<std::size_t>(n));
+    const double mean = centred ? std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(n) : 0;
+    double squares = 0;
+    for (const float v : row)
+      squares += (v - mean) * (v - mean);
+    const double root = std::sqrt(squares / static_cast<double>(n) + epsilon);
+    for (std::int64_t i = 0; i < n; ++i)
+      result.data[first + i] = root == 0 ? 0.0F : toFloat((row[i] - mean) / root);
+  }
   return result;
 }
 
@@ -301,6 +319,8 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
   case OpKind::Piecewise:
     return piecewise(*operands[0], attrs);
   case OpKind::Function:
+    if (const auto rows = rowFunction(attrs.str(Attr::Function)))
+      return normalised(*operands[0], rows->centred, rows->epsilon);
     return map<float>(*operands[0], [apply = findFunction(attrs.str(Attr::Function))->apply](float v) {
       return toFloat(apply(static_cast<double>(v)));
     });

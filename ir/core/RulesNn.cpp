@@ -167,7 +167,9 @@ Expected<Type> ruleArgTopK(const Case &c) { return ruleTopK(c); }
 
 Expected<Type> ruleFunction(const Case &c) {
   const std::string &name = c.attrs.str(Attr::Function);
-  if (!findFunction(name)) return broken(1, "there is no function '{}'", name);
+  const bool ofRows = rowFunction(name).has_value();
+  if (!ofRows && !findFunction(name)) return broken(1, "there is no function '{}'", name);
+  if (ofRows && c.in[0].shape.empty()) return broken(2, "a scalar has no rows");
   return c.in[0];
 }
 
