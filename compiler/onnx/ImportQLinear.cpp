@@ -21,7 +21,8 @@ Expected<void> onOne(Node &node, Emitter &emitter, Function &&function) {
 
 Expected<void> expectChannelsFirst(Node &node) {
   SD_ASSIGN(const std::int64_t last, node.integer("channels_last", 0));
-  if (last) return fail("has its channels last, which is not supported; quantise the model before such an optimisation");
+  if (last)
+    return fail("has its channels last, which is not supported; quantise the model before such an optimisation");
   return {};
 }
 
@@ -57,7 +58,8 @@ Expected<void> importQLinearGlobalAveragePool(Node &node, Emitter &emitter) {
 
 Expected<void> importQLinearConcat(Node &node, Emitter &emitter) {
   if (!node.hasAttr("axis")) return fail("the attribute 'axis' is missing");
-  if (node.inputCount() % 3 != 2) return fail("has {} inputs: a scale, a zero point, and three for each tensor", node.inputCount());
+  if (node.inputCount() % 3 != 2)
+    return fail("has {} inputs: a scale, a zero point, and three for each tensor", node.inputCount());
   std::vector<Value> values;
   for (std::size_t at = 2; at < node.inputCount(); at += 3) {
     SD_ASSIGN(Value value, dequantised(node, emitter, at, {at + 1, at + 2}));
@@ -78,7 +80,8 @@ Expected<void> importQGemm(Node &node, Emitter &emitter) {
   SD_ASSIGN(const std::int64_t turnsB, node.integer("transB", 0));
   SD_ASSIGN(Value a, dequantised(node, emitter, 0, {1, 2}));
   SD_ASSIGN(Value b, dequantised(node, emitter, 3, {4, 5}, turnsB ? 0 : 1));
-  if (a.rank() != 2 || b.rank() != 2) return fail("multiplies {} by {}, which are not both matrices", describe(a), describe(b));
+  if (a.rank() != 2 || b.rank() != 2)
+    return fail("multiplies {} by {}, which are not both matrices", describe(a), describe(b));
   if (turnsA) {
     SD_ASSIGN(a, emitter.transpose(a, {1, 0}));
   }
