@@ -28,6 +28,7 @@ LAYERS = {
     "runtime/protocol": PROTOCOL,
     "runtime/store": PROTOCOL,
     "runtime/vm": f"{PROTOCOL} runtime/protocol runtime/store",
+    "data": f"{TYPES} ir/bytecode runtime/vm",
     "tools": None,  # mains: anything
 }
 # Libraries of others that one folder alone may see.
