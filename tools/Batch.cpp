@@ -47,7 +47,7 @@ Expected<Batch> Batch::open(const RunOptions &options, const RunFiles &files, co
     say("sd-run", remark);
   auto skipped = std::make_unique<std::vector<bool>>(std::move(screening.skipped));
   SD_ASSIGN(Delivery delivery, Delivery::open({program, files, options.classes, *skipped,
-                                               std::move(identified.identifiers), options.resume},
+                                               std::move(identified.identifiers), options.resume, options.report},
                                               digestOf(records, *skipped)));
   if (options.resume)
     say("sd-run", delivery.done() > 0 ? fmt::format("going on after record {}", delivery.done())

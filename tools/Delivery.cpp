@@ -2,14 +2,20 @@
 
 #include <unistd.h>
 
+#include <fmt/chrono.h>
+
+#include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <filesystem>
 #include <limits>
 
+#include "ir/bytecode/Digest.h"
 #include "ir/bytecode/File.h"
 #include "runtime/vm/Npy.h"
 #include "runtime/vm/Report.h"
 #include "runtime/vm/ResultJournal.h"
+#include "tools/Audit.h"
 #include "tools/Console.h"
 
 namespace sd {
@@ -40,6 +46,12 @@ Expected<std::string> writeElsewhere(const std::string &name, const std::functio
   return tl::unexpected(written.error());
 }
 
+bool isValidRecord(const std::vector<Tensor<float>> &outputs) {
+  return std::ranges::all_of(outputs, [](const Tensor<float> &output) { return isValid(output.data); });
+}
+
+std::string timeNow() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
 Shape joined(Shape shape, std::uint64_t records) {
   if (shape.empty()) shape = {1};
   shape[0] *= static_cast<std::int64_t>(records);
@@ -68,6 +80,7 @@ Expected<Delivery> Delivery::open(const DeliveryOptions &options, const Digest &
   for (std::uint64_t record = 0; record < journal.size(); ++record) {
     SD_TRY(journal.read(record, values));
     if (!isValid(values) && !options.skipped[record]) delivery.invalid_.push_back(record);
+    delivery.collect(options.skipped[record] ? std::vector<Tensor<float>>() : delivery.outputsOf(values), record);
   }
   delivery.done_ = delivery.kept_ = journal.size();
   delivery.journal_ = std::make_unique<ResultJournal>(std::move(journal));
@@ -80,9 +93,67 @@ Expected<void> Delivery::put(const std::vector<Tensor<float>> &outputs) {
       invalid_.push_back(done_);
       break;
     }
-  SD_TRY(journal_ ? keepNext(outputs) : printNext(outputs));
+  collect(outputs, done_);
+  SD_TRY(journal_ ? keepNext(outputs) : options_.report.format ? Expected<void>() : printNext(outputs));
   ++done_;
-  return {};
+  if (options_.report.audit.empty()) return {};
+  return appendToAudit(options_.report.audit, {timeNow(), idOf(done_ - 1), toHex(options_.program.digest),
+                                               options_.report.service, !outputs.empty() && isValidRecord(outputs)});
+}
+
+std::string Delivery::idOf(std::uint64_t record) const {
+  return options_.identifiers.empty() ? fmt::format("{}", record + 1)
+                                      : plainText(options_.identifiers[record], kMostIdentifierBytes);
+}
+
+std::vector<Tensor<float>> Delivery::outputsOf(std::span<const float> values) const {
+  std::vector<Tensor<float>> outputs;
+  for (const Port &port : io_.outputs) {
+    const Shape &shape = options_.program.program.slots[port.slot].shape;
+    const auto count = static_cast<std::size_t>(elementCount(shape));
+    outputs.emplace_back(shape,
+                         std::vector<float>(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count)));
+    values = values.subspan(count);
+  }
+  return outputs;
+}
+
+void Delivery::collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record) {
+  if (!options_.report.format) return;
+  ReportedRecord each{idOf(record), !outputs.empty() && isValidRecord(outputs), "", {}};
+  if (!each.valid)
+    each.problem = outputs.empty() ? "the record is outside the program's range and was skipped"
+                                   : "a value inside the network left its bound";
+  else
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      for (ResultCell &cell : words_.cells(i, outputs[i]))
+        each.cells.push_back(std::move(cell));
+  reported_.push_back(std::move(each));
+}
+
+// With what was finished; records that were not run are in it, without results.
+Expected<void> Delivery::writeReport() {
+  if (!options_.report.format || done_ == 0) return {};
+  for (std::uint64_t record = reported_.size(); record < count_; ++record)
+    reported_.push_back({idOf(record), false, "the run ended before this record", {}});
+  ReportFacts facts = factsOf(options_.program.program, options_.program.digest);
+  facts.service = options_.report.service;
+  facts.time = timeNow();
+  const std::string text = renderReport(*options_.report.format, facts, reported_);
+  const auto write = [&](const std::string &path) {
+    return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
+                               FileMode::Private);
+  };
+  const std::string &path = options_.report.path;
+  Expected<void> written;
+  if (!path.empty())
+    written = write(path);
+  else if (!writeOut(text))
+    written = fail("can't write to the standard output");
+  if (written) return {};
+  const auto other = writeElsewhere(path.empty() ? "report.txt" : fs::path(path).filename().string(), write);
+  return fail(ErrorKind::Output, "{}; {}{}", written.error().message,
+              other ? "the report is in " : "the report is lost: ", other ? *other : other.error().message);
 }
 
 Expected<void> Delivery::printNext(const std::vector<Tensor<float>> &outputs) {
@@ -163,6 +234,11 @@ Expected<std::string> Delivery::writeSomewhere(const std::string &path, std::siz
 }
 
 Expected<void> Delivery::finish() {
+  const Expected<void> files = writeFiles(), report = writeReport();
+  return files ? report : files;
+}
+
+Expected<void> Delivery::writeFiles() {
   if (!journal_) return {};
   if (done_ == 0) {
     journal_->remove();

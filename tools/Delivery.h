@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "data/Results.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
 #include "runtime/vm/Records.h"
@@ -22,6 +23,7 @@ struct DeliveryOptions {
   const std::vector<bool> &skipped;     // by record: it has no result, as the user wanted
   std::vector<std::string> identifiers; // of each record, or none
   bool resume = false;
+  const ReportOptions &report;
 };
 
 class ResultJournal;
@@ -50,6 +52,11 @@ public:
 
 private:
   Delivery(const DeliveryOptions &options, ResultWords words);
+  void collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record); // for the report
+  std::string idOf(std::uint64_t record) const;
+  std::vector<Tensor<float>> outputsOf(std::span<const float> values) const; // of an entry of the journal
+  Expected<void> writeReport();
+  Expected<void> writeFiles();
   Expected<void> printNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> keepNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> writeOutput(const std::string &path, std::size_t output) const;
@@ -61,8 +68,9 @@ private:
   std::uint64_t count_ = 0, done_ = 0, kept_ = 0; // kept_: of done_, those of an earlier run
   std::vector<std::uint64_t> invalid_;
   std::unique_ptr<ResultJournal> journal_;
-  std::string place_;       // of the journal, where --resume looks for it
-  std::vector<float> last_; // the result that no journal would take
+  std::string place_;                    // of the journal, where --resume looks for it
+  std::vector<float> last_;              // the result that no journal would take
+  std::vector<ReportedRecord> reported_; // with a format, those of done_
 };
 
 } // namespace sd

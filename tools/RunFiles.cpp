@@ -21,8 +21,8 @@ std::vector<std::string> namesOf(const std::vector<Port> &ports) {
 // No result replaces what the run reads, nor another result. Pipes and devices may be given more than once.
 Expected<void> checkResultFiles(const RunOptions &options, const RunFiles &files) {
   std::vector<std::string> taken{options.program, options.weights};
-  for (const auto &[name, path] : files.inputs)
-    taken.push_back(path);
+  for (const auto &[name, paths] : files.inputs)
+    taken.insert(taken.end(), paths.begin(), paths.end());
   const auto take = [&](std::string_view flag, const std::string &path) -> Expected<void> {
     std::error_code error; // of files that are not there
     const bool mayRepeat = fs::exists(path, error) && !fs::is_regular_file(path, error);
@@ -36,13 +36,15 @@ Expected<void> checkResultFiles(const RunOptions &options, const RunFiles &files
     SD_TRY(take("--output", path));
   if (!options.stats.empty()) SD_TRY(take("--stats", options.stats));
   if (!options.profile.empty()) SD_TRY(take("--profile", options.profile));
+  if (!options.report.path.empty()) SD_TRY(take("--report", options.report.path));
+  if (!options.report.audit.empty()) SD_TRY(take("--audit", options.report.audit));
   return {};
 }
 
 Expected<RunFiles> readNames(const RunOptions &options, const Program &program) {
   const ProgramIo io = ioOf(program);
   RunFiles files;
-  SD_ASSIGN(files.inputs, filesByName(options.inputs, {"--input", "input", namesOf(io.inputs)}));
+  SD_ASSIGN(files.inputs, fileListsByName(options.inputs, {"--input", "input", namesOf(io.inputs)}));
   SD_ASSIGN(files.outputs, filesByName(options.outputs, {"--output", "output", namesOf(io.outputs)}));
   SD_TRY(checkResultFiles(options, files));
   for (const auto &[name, path] : files.outputs)

@@ -8,7 +8,8 @@
 namespace sd {
 
 struct RunFiles {
-  std::map<std::string, std::string> inputs, outputs; // by the program's names
+  std::map<std::string, std::vector<std::string>> inputs; // by the program's names; files, folders and patterns
+  std::map<std::string, std::string> outputs;             // the same
 };
 
 // Reads --input and --output, as filesByName() does. Errors also: a result that is not to be .npy, or would replace

@@ -6,7 +6,9 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <map>
 
+#include "tools/ImageFlags.h"
 #include "tools/TableOptions.h"
 
 namespace sd {
@@ -73,6 +75,11 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
     return fail("--resume needs --output FILE: only results that go to a file can be gone on with");
   if (options.party == 1 && !options.weights.empty())
     return fail("party 1 has no --weights: they never leave the service");
+  const bool reports = options.report.format || !options.report.audit.empty();
+  if (reports && !hasRecord) return fail("--format and --audit are party 1's: it alone has results");
+  if (!options.report.path.empty() && !options.report.format)
+    return fail("--report needs --format csv, json, html or fhir: text is printed as it comes");
+  options.report.service = options.local ? "both parties in one process" : options.network.address;
   if (options.serve && isClient) return fail("--serve is party 0's");
   if (!options.model.empty() && (options.local || options.party == 0))
     return fail("--model is party 1's: it gets the model's program from the service");
@@ -101,11 +108,15 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->default_val("127.0.0.1:7766");
   app.add_option(
          "--input", options.inputs,
-         "party 1: records, .npy, .csv or .tsv, or - for the standard input; NAME=FILE if there are several inputs")
+         "party 1: records: .npy, .npz, .csv, .tsv, PNG, JPEG or DICOM files, a folder, a pattern such as "
+         "'scans/*.png' "
+         "in quotes, or - for the standard input; given several times, one after another; NAME=FILE if there are "
+         "several inputs")
       ->type_name("[NAME=]FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   addTableOptions(app, options.tables);
+  addImageFlags(app, options.images);
   app.add_option("--out-of-range", raw.outOfRange,
                  "party 1: records outside the program's range: refuse the batch, skip them (they have no result), or "
                  "clip values that are outside by at most TOLERANCE, or the last digits of a float")
@@ -124,6 +135,33 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("COLUMN")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  static const std::map<std::string, std::optional<ReportFormat>> formats = {{"text", std::nullopt},
+                                                                             {"csv", ReportFormat::Csv},
+                                                                             {"json", ReportFormat::Json},
+                                                                             {"html", ReportFormat::Html},
+                                                                             {"fhir", ReportFormat::Fhir}};
+  CLI::Option *format =
+      app.add_option_function<std::string>(
+             "--format",
+             [&options](const std::string &text) {
+               const auto found = formats.find(text);
+               if (found == formats.end())
+                 throw CLI::ValidationError("--format", "text, csv, json, html or fhir, not '" + text + "'");
+               options.report.format = found->second;
+             },
+             "party 1: results as lines of text, as they come, or as a whole at the end, with what they "
+             "are from: a table, JSON, a page, or a FHIR R4 bundle")
+          ->type_name("text|csv|json|html|fhir")
+          ->default_str("text");
+  app.add_option("--report", options.report.path,
+                 "party 1: where the result in --format goes, in place of being printed")
+      ->type_name("FILE")
+      ->check(notEmpty)
+      ->needs(format);
+  app.add_option("--audit", options.report.audit,
+                 "party 1: append a line for each record, without its values; each holds the hash of the one before")
+      ->type_name("FILE")
+      ->check(notEmpty);
   app.add_option("--classes", raw.classes, "party 1: other names to print for the program's classes or findings")
       ->type_name("A,B,...|OLD=NEW,...")
       ->check(notEmpty)

@@ -5,12 +5,22 @@
 #include <variant>
 #include <vector>
 
+#include "data/ImageOptions.h"
+#include "data/Results.h"
 #include "runtime/vm/Csv.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Screening.h"
 #include "tools/NetworkOptions.h"
 
 namespace sd {
+
+// Results beside, or in place of, lines of text.
+struct ReportOptions {
+  std::optional<ReportFormat> format; // none: text
+  std::string path;                   // empty: the standard output
+  std::string audit;                  // a file; empty: none
+  std::string service;                // whom results are from
+};
 
 struct RunOptions {
   int party = 0;
@@ -37,9 +47,11 @@ struct RunOptions {
   std::uint64_t weightCache = WeightTransforms::kDefaultBudget / 1'000'000; // party 0: MB
   std::vector<std::string> classes;
   CsvOptions tables;          // how --input is read
+  ImageOptions images;        // the same of images
   ScreeningOptions screening; // what --out-of-range says
   bool resume = false;
   std::vector<std::string> identifiers; // columns
+  ReportOptions report;
 };
 
 // The options, or the exit code if the program shall end here: after --help, or after a usage error, which has been

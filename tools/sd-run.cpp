@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <mutex>
 
+#include "data/RecordFiles.h"
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/MemoryChannel.h"
 #include "runtime/offline/LocalDealer.h"
-#include "runtime/vm/Columns.h"
 #include "runtime/vm/Local.h"
 #include "runtime/vm/PrivateWeights.h"
 #include "runtime/vm/Providers.h"
@@ -30,11 +30,15 @@ void sayAsService(std::string_view text) { sayWithoutWaiting(kTool, text); }
 Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFiles &files, const Program &program) {
   NamedTensors inputs;
   IdentifiedRecords read;
-  for (const auto &[name, path] : files.inputs) {
-    SD_ASSIGN(RecordTable table, readRecordTable(path, options.tables, program.schema.input(name),
-                                                 {{}, options.identifiers, [](std::string_view text) { say(text); }}));
+  const std::vector<RecordInput> all = recordInputs(program);
+  for (const auto &[name, paths] : files.inputs) {
+    SD_ASSIGN(RecordTable table,
+              readRecordFiles(paths, *std::ranges::find(all, name, &RecordInput::name),
+                              {options.tables, options.images, {{}, options.identifiers, [](std::string_view text) {
+                                                                  say(text);
+                                                                }}}));
     if (!read.identifiers.empty() && !table.identifiers.empty() && read.identifiers != table.identifiers)
-      return fail("{}: its records have other identifiers than those of another input", path);
+      return fail("{}: its records have other identifiers than those of another input", paths[0]);
     if (read.identifiers.empty()) read.identifiers = std::move(table.identifiers);
     inputs[name] = std::move(table.records);
   }
@@ -87,6 +91,7 @@ Expected<void> checkResults(const RunOptions &options, const RunFiles &files, co
   SD_TRY(ResultWords::make(program, options.classes)); // before the run
   for (const auto &[name, path] : files.outputs)
     SD_TRY(checkWritable(path, FileMode::Private));
+  if (!options.report.path.empty()) SD_TRY(checkWritable(options.report.path, FileMode::Private));
   return {};
 }
 

@@ -14,6 +14,7 @@ int main(int argc, char **argv) {
   sd::tool::addCheck(app, action);
   sd::tool::addEstimate(app, action);
   sd::tool::addTune(app, action);
+  sd::tool::addPrepareRecords(app, action);
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
   if (!action) {
     sd::writeError("A subcommand is required\nRun with --help for more information.\n");

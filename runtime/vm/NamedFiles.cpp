@@ -57,15 +57,29 @@ Expected<NamedFile> read(const std::string &text, const NamedFileFlag &to) {
 
 Expected<std::map<std::string, std::string>> filesByName(const std::vector<std::string> &texts,
                                                          const NamedFileFlag &flag) {
+  SD_ASSIGN(const auto lists, fileListsByName(texts, flag));
   std::map<std::string, std::string> files;
+  for (const auto &[name, paths] : lists) {
+    if (paths.size() > 1) return fail("{} {}: '{}' has a file already", flag.flag, paths[1], name);
+    files[name] = paths[0];
+  }
+  return files;
+}
+
+Expected<std::map<std::string, std::vector<std::string>>> fileListsByName(const std::vector<std::string> &texts,
+                                                                          const NamedFileFlag &flag) {
+  std::map<std::string, std::vector<std::string>> files;
   for (const std::string &text : texts) {
     SD_ASSIGN(NamedFile file, read(text, flag));
-    const std::string name = file.first;
-    if (!files.insert(std::move(file)).second) return fail("{} {}: '{}' is given twice", flag.flag, text, name);
+    std::vector<std::string> &paths = files[file.first];
+    if (std::ranges::find(paths, file.second) != paths.end())
+      return fail("{} {}: '{}' is given twice", flag.flag, text, file.first);
+    paths.push_back(std::move(file.second));
   }
-  const auto isStandardInput = [](const auto &file) { return file.second == "-"; };
-  if (std::ranges::count_if(files, isStandardInput) > 1)
-    return fail("{}: only one {} can come from the standard input", flag.flag, flag.what);
+  std::ptrdiff_t fromStandardInput = 0;
+  for (const auto &[name, paths] : files)
+    fromStandardInput += std::ranges::count(paths, "-");
+  if (fromStandardInput > 1) return fail("{}: only one {} can come from the standard input", flag.flag, flag.what);
   return files;
 }
 

@@ -20,5 +20,8 @@ struct NamedFileFlag {
 // meant in two ways, or names neither a file nor one of `names`; a name given twice.
 Expected<std::map<std::string, std::string>> filesByName(const std::vector<std::string> &texts,
                                                          const NamedFileFlag &flag);
+// The same where a name may be given several files, which follow one another; each once.
+Expected<std::map<std::string, std::vector<std::string>>> fileListsByName(const std::vector<std::string> &texts,
+                                                                          const NamedFileFlag &flag);
 
 } // namespace sd

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/ProgramView.h"
@@ -147,6 +148,49 @@ std::string ResultWords::describe(std::size_t index, const Tensor<float> &value)
     return listed(rows, "; ", [&](std::size_t row) { return classesOf(output, values.subspan(row * each, each)); });
   }
   return {};
+}
+
+std::vector<ResultCell> ResultWords::cells(std::size_t index, const Tensor<float> &value) const {
+  const Output &output = outputs_[index];
+  const OutputMeaning &meaning = output.meaning;
+  const std::span<const float> values(value.data);
+  const auto each = static_cast<std::size_t>(elementsOfRecord(value.shape));
+  const auto shortest = [](float v) {
+    return std::strtod(fmt::format("{}", v).c_str(), nullptr);
+  }; // its digits, not those of a double
+  const bool single = meaning.kind == ResultKind::Classes && each == 1 && meaning.threshold;
+  const bool scores = meaning.kind == ResultKind::Classes && !single && !meaning.numbers && each == output.classes;
+  std::vector<ResultCell> cells;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t item = i % each;
+    ResultCell cell{meaning.name, "", "", std::nullopt, std::nullopt};
+    if (!meaning.decided) cell.value = shortest(values[i]);
+    if (meaning.kind == ResultKind::Findings) {
+      const double threshold = item < meaning.items.size() ? meaning.items[item].threshold.value_or(0.5) : 0.5;
+      cell.name = name(output, item);
+      cell.holds = meaning.decided ? values[i] > 0.5f : values[i] > threshold;
+    } else if (single) {
+      const bool second = meaning.decided ? values[i] > 0.5f : values[i] > *meaning.threshold;
+      cell.name = name(output, second ? 1 : 0);
+      cell.holds = true;
+    } else if (scores) {
+      const auto row = values.subspan(i - item, each);
+      cell.name = name(output, item);
+      cell.holds = std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(item);
+    } else if (meaning.kind == ResultKind::Classes && meaning.numbers) {
+      const double position = (values[i] - meaning.numbers->first) / meaning.numbers->step;
+      if (position >= 0 && position < 1e9) cell.name = name(output, static_cast<std::size_t>(std::llround(position)));
+      cell.value.reset();
+      cell.holds = true;
+    } else {
+      cell.name = item < meaning.items.size() ? meaning.items[item].name
+                  : each > 1                  ? fmt::format("{} {}", meaning.name, item)
+                                              : meaning.name;
+      if (item < meaning.items.size()) cell.unit = meaning.items[item].unit;
+    }
+    cells.push_back(std::move(cell));
+  }
+  return cells;
 }
 
 } // namespace sd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,13 @@
 #include "ir/bytecode/ResultKinds.h"
 
 namespace sd {
+
+// One value of a result: a class with its score, a finding with its probability, or a measurement.
+struct ResultCell {
+  std::string output, name, unit;
+  std::optional<double> value; // none: decisions alone are opened
+  std::optional<bool> holds;   // the class was chosen, the finding is present; none for measurements
+};
 
 class ResultWords {
 public:
@@ -18,6 +26,9 @@ public:
 
   // An output of one record. "no valid result" where it is NaN.
   std::string describe(std::size_t output, const Tensor<float> &value) const;
+
+  // The same in parts; every value of it. A class given by its number is one cell.
+  std::vector<ResultCell> cells(std::size_t output, const Tensor<float> &value) const;
 
 private:
   struct Output {

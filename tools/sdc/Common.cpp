@@ -6,12 +6,14 @@
 #include <iterator>
 #include <set>
 
+#include <algorithm>
+
 #include "compiler/Advice.h"
 #include "compiler/InputRanges.h"
 #include "compiler/RoundingAdvice.h"
+#include "data/RecordFiles.h"
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/SchemaJson.h"
-#include "runtime/vm/Columns.h"
 #include "runtime/vm/NamedFiles.h"
 #include "tools/Console.h"
 #include "tools/TableOptions.h"
@@ -169,10 +171,11 @@ Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::strin
       inputs.push_back(recordInput(op.attrs, job.imported.type(op.result).shape, job.schema));
       files.names.push_back(inputs.back().name);
     }
-  SD_ASSIGN(const auto paths, asUsage(filesByName(texts, files)));
+  SD_ASSIGN(const auto lists, asUsage(fileListsByName(texts, files)));
   NamedTensors tensors;
-  for (const auto &[name, path] : paths) {
-    SD_ASSIGN(RecordTable table, readRecordTable(path, tables, job.schema.input(name), {{}, {}, sayNote}));
+  for (const auto &[name, paths] : lists) {
+    SD_ASSIGN(RecordTable table, readRecordFiles(paths, *std::ranges::find(inputs, name, &RecordInput::name),
+                                                 {tables, {}, {{}, {}, sayNote}}));
     tensors[name] = std::move(table.records);
   }
   auto records = splitRecords(inputs, std::move(tensors));

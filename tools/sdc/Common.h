@@ -23,6 +23,7 @@ void addInspect(CLI::App &app, Action &action);
 void addCheck(CLI::App &app, Action &action);
 void addEstimate(CLI::App &app, Action &action);
 void addTune(CLI::App &app, Action &action);
+void addPrepareRecords(CLI::App &app, Action &action);
 
 // Flags of everything that compiles a model.
 struct ModelFlags {

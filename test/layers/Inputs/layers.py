@@ -29,6 +29,7 @@ LAYERS = {
     "runtime/store": PROTOCOL,
     "runtime/vm": f"{PROTOCOL} runtime/protocol runtime/store",
     "runtime/service": f"{PROTOCOL} runtime/protocol runtime/store runtime/vm",
+    "data": f"{TYPES} ir/bytecode runtime/vm",
     "tools": None,  # mains: anything
 }
 # Libraries of others that one folder alone may see.

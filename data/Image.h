@@ -1,0 +1,57 @@
+// Pictures as files hold them, and as an input takes them.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "data/ImageOptions.h"
+#include "ir/core/Tensor.h"
+
+namespace sd {
+
+// No picture has more pixels than this; readers refuse larger ones before they take memory.
+inline constexpr std::int64_t kMaxPixels = std::int64_t{1} << 26;
+
+struct Image {
+  std::int64_t height = 0, width = 0, channels = 1; // 1: grey; 3: red, green, blue
+  std::vector<float> light;                         // row by row, a pixel's channels together; 0: none, 1: full
+};
+
+// What a file holds, and who it is of.
+struct ImageFile {
+  Image image;
+  std::string patient; // a DICOM file's PatientID; empty: none
+};
+
+enum class ImageFormat { None, Png, Jpeg, Dicom };
+
+// By the first bytes; DICOM without its preamble is not recognised.
+ImageFormat imageFormatOf(std::string_view content);
+
+// Whether an image has the channels red, green and blue, or blue, green and red; else each of its channels is grey.
+bool isColour(const ImageMeaning &meaning);
+
+// Each refuses damaged files, and what `meaning` does not want, with the cause. Pixels become light by their bits'
+// largest value, as Pillow's ToTensor does: gamma and colour profiles are not applied. Refused too: pixels that are
+// transparent, CMYK, and photographs that are to be turned before they are shown.
+Expected<Image> readPng(std::string_view content, const ImageMeaning &meaning);
+Expected<Image> readJpeg(std::string_view content, const ImageMeaning &meaning);
+
+// With the rescale slope and the window; MONOCHROME1 is inverted. Refused: another modality, several frames, what has
+// no pixels, tables in the place of slope or window, compressions that DCMTK does not know (JPEG 2000).
+Expected<ImageFile> readDicom(std::string_view content, const ImageMeaning &meaning, const ImageOptions &options);
+bool hasDicom(); // whether this build reads DICOM
+
+// Antialiased bilinear, as Pillow's Image.resize() and torchvision's Resize do it; nothing is rounded between.
+Image resize(const Image &image, std::int64_t height, std::int64_t width);
+
+// The numbers of one record, [1, elements], in the order of `shape`: an input's, of one image with or without further
+// dimensions of 1. Errors: grey for colour or the reverse, a size or a form that the picture can't be brought to
+// without inventing or distorting it.
+Expected<Tensor<float>> prepareImage(const Image &image, const ImageMeaning &meaning, ImageFit fit, const Shape &shape);
+
+// Refuses colour where grey is wanted and the reverse.
+Expected<void> checkColour(bool colour, const ImageMeaning &meaning);
+Expected<void> checkPixels(std::int64_t height, std::int64_t width);
+
+} // namespace sd
