@@ -22,7 +22,7 @@ struct Flags {
 };
 
 // A cell of a table: in quotes, so that nothing in it ends it.
-std::string quoted(const std::string &text) {
+std::string quotedCell(const std::string &text) {
   std::string cell = "\"";
   for (const char c : text)
     cell += c == '"' ? "\"\"" : std::string(1, c);
@@ -67,7 +67,7 @@ Expected<void> prepare(const Flags &flags) {
   if (table.identifiers.empty()) return fail("--identifiers: the files name no records; --id COLUMN names a column");
   std::string text = "record,identifier\n";
   for (std::size_t i = 0; i < table.identifiers.size(); ++i)
-    text += fmt::format("{},{}\n", i + 1, quoted(table.identifiers[i]));
+    text += fmt::format("{},{}\n", i + 1, quotedCell(table.identifiers[i]));
   return write(flags.identifiers, text);
 }
 
