@@ -15,7 +15,7 @@ TEST(Broken, EveryFileIsRefusedForItsFault) {
   const std::map<std::string, std::string> faults = {
       {"conv_channel_mismatch", "C3"},
       {"deep_nesting", "IR version 0"},
-      {"duplicate_output", "already stands for another value"},
+      {"duplicate_output", "which is another value's name already"},
       {"external_absolute_path", "outside the model's folder"},
       {"external_path_traversal", "outside the model's folder"},
       {"html", "not an ONNX model"},
