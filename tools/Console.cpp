@@ -27,7 +27,8 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 // The line, cut to what goes at once; no control characters but its end.
 std::string lineOf(std::string_view tool, std::string_view text) {
   std::string line(tool);
-  line.append(": ").append(text.substr(0, kMostBytes - line.size() - 1));
+  if (!tool.empty()) line.append(": ");
+  line.append(text.substr(0, kMostBytes - line.size() - 1));
   line.push_back('\n');
   return line;
 }
@@ -81,6 +82,8 @@ void prepareStreams() {
 
 void say(std::string_view tool, std::string_view text) { sayWithin(tool, text, 1000); }
 void sayWithoutWaiting(std::string_view tool, std::string_view text) { sayWithin(tool, text, 0); }
+
+void sayLine(std::string_view line) { sayWithin("", line, 0); }
 
 bool writeOut(std::string_view text) { return writeAll(STDOUT_FILENO, text); }
 

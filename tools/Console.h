@@ -22,6 +22,9 @@ void prepareStreams();
 void say(std::string_view tool, std::string_view text);               // waits a second
 void sayWithoutWaiting(std::string_view tool, std::string_view text); // of a service, which has others to serve
 
+// The same for a line as it is.
+void sayLine(std::string_view line);
+
 // Text on stdout or stderr as it is, however long a slow reader takes; false if it can't be written.
 bool writeOut(std::string_view text);
 bool writeError(std::string_view text);

@@ -30,6 +30,7 @@ void NetworkOptions::addTo(CLI::App &app, const std::string &tool) {
   app.add_option("--tls-ca", tls.ca, "who may have signed the peer's certificate, PEM")
       ->type_name("FILE")
       ->check(notEmpty);
+  app.add_option("--tls-crl", tls.crl, "certificates that those have revoked, PEM")->type_name("FILE")->check(notEmpty);
   app.add_flag("--allow-plaintext", allowPlaintext, "plain TCP also beyond this machine: anyone may read it");
   app.add_option("--timeout", timeout, "seconds to wait for a peer, at the start and for each message")
       ->check(CLI::Range(0.1, 1e6))

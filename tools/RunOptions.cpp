@@ -58,6 +58,8 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
 }
 
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
+  if (options.program.empty()) options.program = options.model + ".sdb";
+  if (options.program == ".sdb") return fail("M.sdb is missing: the compiled program, or --model NAME");
   if (options.local == hasParty) return fail("say either --party 0, --party 1 or --local");
   SD_TRY(readStore(options, raw));
   SD_ASSIGN(options.screening, readScreening(raw.outOfRange));
@@ -72,6 +74,8 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
   if (options.party == 1 && !options.weights.empty())
     return fail("party 1 has no --weights: they never leave the service");
   if (options.serve && isClient) return fail("--serve is party 0's");
+  if (!options.model.empty() && (options.local || options.party == 0))
+    return fail("--model is party 1's: it gets the model's program from the service");
   SD_ASSIGN(options.endpoint, options.network.endpoint(options.network.address));
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
@@ -81,7 +85,14 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
 
 void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_flag("--local", options.local, "both parties in this process");
-  app.add_option("program", options.program, "compiled program, .sdb")->required()->type_name("M.sdb");
+  app.add_option("program", options.program, "compiled program, .sdb; with --model by default NAME.sdb")
+      ->type_name("M.sdb");
+  app.add_option("--model", options.model,
+                 "party 1: a model of the service's (sd-serve): its public program is fetched into M.sdb, once")
+      ->type_name("NAME")
+      ->check([](const std::string &name) {
+        return name.empty() || name.find('/') != name.npos ? "a model's name is not empty and has no '/'" : "";
+      });
   app.add_option("--weights", options.weights, "party 0: the weights; default: .sdw beside the program")
       ->type_name("M.sdw")
       ->check(notEmpty);
@@ -138,6 +149,21 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
   app.add_option("--sessions", options.sessions, "with --serve: how many at once")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->needs(serve);
+  app.add_option("--drain", options.drain,
+                 "with --serve: seconds that sessions may go on after SIGTERM; 0: until they end")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->needs(serve);
+  app.add_option("--longest-session", options.longest, "with --serve: seconds after which a session is ended")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 1e7))
+      ->capture_default_str()
+      ->needs(serve);
+  app.add_option("--most-records", options.mostRecords, "with --serve: records that a hospital may announce")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, kMaxRecords))
       ->capture_default_str()
       ->needs(serve);
   app.add_flag("--verbose", options.verbose, "name each stored inference on stderr, before it is used")->needs(store);

@@ -16,15 +16,19 @@ struct RunOptions {
   int party = 0;
   bool local = false; // both parties in this process
   std::string program, weights;
+  std::string model; // of the service's, to be fetched into program; none if empty
   NetworkOptions network;
   EndpointOptions endpoint;                 // of the peer
   std::vector<std::string> inputs, outputs; // [NAME=]FILE each; see RunFiles.h
   PreprocessMode mode = PreprocessMode::TwoParty;
   EndpointOptions dealer; // with PreprocessMode::Dealer, unless local
   std::string stats, profile;
-  bool serve = false;    // party 0: sessions until stopped
-  unsigned sessions = 8; // of them at once
-  std::string store;     // folder; none without
+  bool serve = false;                    // party 0: sessions until stopped
+  unsigned sessions = 8;                 // of them at once
+  double drain = 0;                      // seconds from a signal to the end of sessions that still go on; 0: none
+  double longest = 86400;                // seconds that a session may take
+  std::uint64_t mostRecords = 1'000'000; // of a session
+  std::string store;                     // folder; none without
   std::uint64_t prepare = 0;
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;

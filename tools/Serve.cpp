@@ -43,12 +43,12 @@ public:
 
 } // namespace
 
-void serveSessions(std::string_view tool, Listener &listener, unsigned sessions,
-                   const std::function<void(std::unique_ptr<Connection>)> &serve) {
+void serveSessions(std::string_view tool, Listener &listener, ServiceOptions options) {
   const StopOnSignals signals(listener);
-  const auto log = [tool](std::string_view text) { sayWithoutWaiting(tool, text); };
-  serveInTurn(listener, {sessions, serve, log});
-  log("stopped");
+  options.log = [tool](std::string_view text) { sayWithoutWaiting(tool, text); };
+  raiseDescriptorLimit();
+  serveInTurn(listener, options);
+  options.log("stopped");
 }
 
 } // namespace sd

@@ -27,8 +27,10 @@ Expected<void> deal(const NetworkOptions &network, unsigned threads, std::uint64
   DealerOptions options = dealerOptions(network.wait());
   options.sessionBytes = sessionMegabytes * 1'000'000;
   Dealer dealer(std::move(options), pool);
-  serveSessions("sd-deal", listener, kMaxConnections,
-                [&](std::unique_ptr<Connection> party) { serveParty(dealer, std::move(party)); });
+  serveSessions("sd-deal", listener,
+                {.places = kMaxConnections,
+                 .serve = [&](std::unique_ptr<Connection> party) { serveParty(dealer, std::move(party)); },
+                 .log = {}});
   return {};
 }
 

@@ -1,7 +1,6 @@
 // Runs one party of a compiled program, or both.
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
 
 #include "ir/bytecode/File.h"
@@ -11,9 +10,11 @@
 #include "runtime/offline/LocalDealer.h"
 #include "runtime/vm/Columns.h"
 #include "runtime/vm/Local.h"
+#include "runtime/vm/PrivateWeights.h"
 #include "runtime/vm/Providers.h"
 #include "runtime/vm/Report.h"
 #include "tools/Batch.h"
+#include "tools/FetchModel.h"
 #include "tools/MemoryLimit.h"
 #include "tools/Serve.h"
 
@@ -69,27 +70,9 @@ void sayOpenBounds(const Program &program) {
         many(measured), measured == 1 ? "was" : "were", records, records == 1 ? "" : "s"));
 }
 
-// Who can change the weights decides the diagnoses; who can read them has the model.
-Expected<void> checkWeightsFile(const std::string &path) {
-  using std::filesystem::perms;
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
-    return fail("{}: there are no weights; 'sdc compile' writes them beside the program, and --weights names another "
-                "place",
-                path);
-  const auto othersMay = [&](perms what) { return (status.permissions() & what) != perms::none; };
-  if (othersMay(perms::group_write | perms::others_write))
-    return fail("{}: others may change the weights; make sure that nobody did, then chmod 600 {}", path, path);
-  if (othersMay(perms::group_read | perms::others_read))
-    say(fmt::format("warning: {}: others may read the weights; chmod 600 {}", path, path));
-  return {};
-}
-
 template <RingWord R>
 Expected<WeightSet<R>> readWeights(const RunOptions &options, const LoadedProgram &program) {
-  SD_TRY(checkWeightsFile(options.weights));
-  return readWeightsFile<R>(options.weights, program);
+  return readPrivateWeights<R>(options.weights, program, [](std::string_view text) { say(text); });
 }
 
 // These checks come before the run, so that no result is lost to a wrong name.
@@ -218,11 +201,16 @@ Error asSessionError(Error error) {
 
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
 template <RingWord R>
 Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
                                 const ProviderFactory<ServiceProvider<R>> &twoParty, Connection &peer) {
   DealerLine dealer(party.options, peer);
-  SD_ASSIGN(const SessionOptions session, party.session(dealer));
+  SD_ASSIGN(SessionOptions session, party.session(dealer));
+  if (party.options.serve) session.mostRecords = party.options.mostRecords;
   const bool dealt = party.options.mode == PreprocessMode::Dealer;
   auto served = runService(peer, session, weights, dealt ? dealerService<R>() : twoParty);
   if (!served) return tl::unexpected(asSessionError(served.error()));
@@ -241,7 +229,16 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   const auto twoParty = twoPartyService<R>(weightCacheBytes(options));
   EndpointOptions endpoint = options.endpoint;
-  if (options.serve) endpoint.waitForPeer = std::chrono::milliseconds(0);
+  ServiceOptions service{.places = options.sessions, .serve = {}, .log = {}};
+  if (options.serve) {
+    endpoint.waitForPeer = std::chrono::milliseconds(0);
+    endpoint.connection.longest = milliseconds(options.longest);
+    service.drain = milliseconds(options.drain);
+    if (options.drain > 0) {
+      SD_ASSIGN(WakeUp cut, WakeUp::make());
+      service.cut = endpoint.connection.cut = std::make_shared<const WakeUp>(std::move(cut));
+    }
+  }
   SD_ASSIGN(Listener listener, listen(endpoint));
   say(fmt::format("listening on {}", toString(listener.address())));
   if (!options.serve) {
@@ -252,7 +249,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
   std::mutex mutex;
   SessionStats totals;
   totals.sessions = 0;
-  serveSessions(kTool, listener, options.sessions, [&](std::unique_ptr<Connection> peer) {
+  service.serve = [&](std::unique_ptr<Connection> peer) {
     auto done = serveOne(party, weights, twoParty, *peer);
     peer.reset();
     Expected<void> written;
@@ -263,7 +260,8 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
     }
     for (const std::string &error : {done ? "" : done.error().message, written ? "" : written.error().message})
       if (!error.empty()) sayAsService(error);
-  });
+  };
+  serveSessions(kTool, listener, std::move(service));
   return {};
 }
 
@@ -322,6 +320,7 @@ Expected<void> run(RunOptions options) {
   if (brings) {
     SD_ASSIGN(interruption, Interruption::make());
   }
+  if (!options.model.empty()) SD_TRY(fetchModel(options));
   SD_ASSIGN(const LoadedProgram program, readProgramFile(options.program));
   SD_ASSIGN(const unsigned sessions, sessionsThatFit(options, program.program));
   if (options.serve && sessions < options.sessions)

@@ -25,7 +25,9 @@ Attempt shakeHands(std::unique_ptr<ByteStream> stream, Deadline deadline) {
   Handshake handshake(std::move(stream));
   while (true) {
     const Expected<IoWait> wait = handshake.step();
-    if (!wait) return {nullptr, wait.error().message, !handshake.heardAnything()};
+    // A link that was cut, perhaps for want of room there, may be better next time; what the peer said will not.
+    if (!wait)
+      return {nullptr, wait.error().message, wait.error().kind == ErrorKind::Network && !handshake.heardAnything()};
     if (*wait == IoWait::None) return {handshake.release(), "", false};
     pollfd ready{handshake.descriptor(), static_cast<short>(*wait == IoWait::Read ? POLLIN : POLLOUT), 0};
     if (!pollUntil({&ready, 1}, deadline))
@@ -41,9 +43,7 @@ Attempt attempt(const EndpointOptions &options, const std::optional<TlsContext> 
   std::unique_ptr<ByteStream> stream =
       tls ? tls->client(std::move(*socket), options.address.host) : makeTcpStream(std::move(*socket));
   if (!stream) return {nullptr, "OpenSSL takes no such host name", false};
-  Attempt result = shakeHands(std::move(stream), deadline);
-  if (tls) result.again = false; // what TLS dislikes it will dislike again
-  return result;
+  return shakeHands(std::move(stream), deadline);
 }
 
 } // namespace

@@ -42,11 +42,14 @@ public:
 
   // The same for a service of several sessions, `places` at once: the next peer that has begun to speak, as soon as
   // there is a place for it. Those that speak meanwhile are told that they have to wait, and wait in line, first come,
-  // first served. Those that don't hold no place, and have the connection's timeout to do so; beyond 64 of them the
-  // oldest gives way to a new one. Beyond 256 in line, new ones wait in the system's queue. Null after stop(), which
+  // first served. Those that don't hold no place, and have the connection's timeout to do so; beyond 256 of them
+  // one has to go (Crowd.h). Beyond 256 in line, new ones wait in the system's queue. Null after stop(), which
   // ends the line, too.
   std::unique_ptr<Connection> acceptInTurn(unsigned places);
   void leavePlace(); // a session is over whose peer acceptInTurn() gave; from any thread
+
+  // Certificates for the connections from now on; from any thread. Only for a listener that has TLS already.
+  void useTls(TlsContext context);
 
   // Ends a waiting accept() and all later ones with an error; from any thread or a signal handler.
   void stop();

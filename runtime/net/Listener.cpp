@@ -4,12 +4,15 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "ir/core/Guard.h"
+#include "runtime/crypto/Random.h"
 #include "runtime/net/Connect.h"
+#include "runtime/net/Crowd.h"
 #include "runtime/net/Frame.h"
 #include "runtime/net/Handshake.h"
 #include "runtime/net/SocketConnection.h"
@@ -20,8 +23,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Beyond this the oldest that is not in line gives way to a new one.
-constexpr std::size_t kMostPending = 64;
+// Beyond this one that is not in line gives way (Crowd.h).
+constexpr std::size_t kMostPending = 256;
 
 // Beyond this none is admitted.
 constexpr std::size_t kLongestLine = 256;
@@ -31,9 +34,10 @@ constexpr std::chrono::milliseconds kPause{10};
 
 struct Pending {
   Handshake handshake;
-  std::string name;
+  std::string name, origin; // Crowd.h
   Clock::time_point deadline;
   IoWait wait = IoWait::None; // None: not begun
+  bool progressed = false;    // it has sent something that a handshake has
   bool greeted = false;       // the handshake is done
   bool told = false;          // that it has to wait in line
 };
@@ -62,6 +66,7 @@ void sendAway(Pending &who, std::string_view reason) {
 
 struct Listener::Impl {
   EndpointOptions options;
+  std::mutex tlsMutex; // guards:
   std::optional<TlsContext> tls;
   Socket socket;
   WakeUp stopped, placeLeft;
@@ -70,10 +75,15 @@ struct Listener::Impl {
   std::deque<Pending> line;        // of those that have begun to speak
   std::size_t refused = 0;
   std::string lastRefused;
+  Prg lots;
 
-  Impl(const EndpointOptions &endpoint, std::optional<TlsContext> context, Socket listening, WakeUp stop, WakeUp left)
-      : options(endpoint), tls(std::move(context)), socket(std::move(listening)), stopped(std::move(stop)),
-        placeLeft(std::move(left)) {}
+  struct Signals {
+    WakeUp stopped, placeLeft;
+  };
+  Impl(const EndpointOptions &endpoint, std::optional<TlsContext> context, Socket listening, Signals signals,
+       const Seed &seed)
+      : options(endpoint), tls(std::move(context)), socket(std::move(listening)), stopped(std::move(signals.stopped)),
+        placeLeft(std::move(signals.placeLeft)), lots(seed) {}
 
   void refuse(const Pending &who, std::string_view why) {
     ++refused;
@@ -87,19 +97,30 @@ struct Listener::Impl {
       std::this_thread::sleep_for(kPause);
       return;
     }
+    const std::unique_lock lock(tlsMutex);
     std::unique_ptr<ByteStream> stream = tls ? tls->server(std::move(peer)) : makeTcpStream(std::move(peer));
     if (!stream) return;
-    if (pending.size() == kMostPending) {
-      refuse(pending.front(), "was too slow with its greeting while others waited");
-      pending.pop_front();
-    }
-    pending.push_back({Handshake(std::move(stream)), toString(from), Clock::now() + options.handshakeTimeout});
+    pending.push_back(
+        {Handshake(std::move(stream)), toString(from), originOf(from), Clock::now() + options.handshakeTimeout});
+    if (pending.size() > kMostPending) makeRoom();
+  }
+
+  void makeRoom() {
+    std::vector<Newcomer> newcomers;
+    for (const Pending &one : pending)
+      newcomers.push_back({one.origin, one.progressed});
+    const auto out = pending.begin() + static_cast<std::ptrdiff_t>(whoMustGo(newcomers, lots.next<std::uint64_t>()));
+    refuse(*out, "had to go while more connections than there is room for had not said who they are");
+    pending.erase(out);
   }
 
   // Whether it is done: it has greeted and, if it must, begun to speak.
   Expected<bool> step(Pending &who, bool mustSpeak) const {
     if (!who.greeted) {
+      const bool begun = who.wait != IoWait::None;
+      const bool spoke = begun && hasInput(who);
       SD_ASSIGN(who.wait, who.handshake.step());
+      who.progressed = who.progressed || spoke;
       if (who.wait != IoWait::None) return false;
       who.greeted = true;
       who.wait = IoWait::Read;
@@ -218,6 +239,11 @@ Listener::~Listener() = default;
 
 Address Listener::address() const { return localAddress(impl_->socket); }
 
+void Listener::useTls(TlsContext context) {
+  const std::lock_guard lock(impl_->tlsMutex);
+  impl_->tls = std::move(context);
+}
+
 void Listener::stop() { impl_->stopped.wake(); }
 
 Expected<std::unique_ptr<Connection>> Listener::accept() {
@@ -271,8 +297,10 @@ Expected<Listener> listen(const EndpointOptions &options) {
   SD_ASSIGN(Socket socket, listenOn(options.address));
   SD_ASSIGN(WakeUp stopped, WakeUp::make());
   SD_ASSIGN(WakeUp placeLeft, WakeUp::make());
-  return Listener(std::make_unique<Listener::Impl>(options, std::move(tls), std::move(socket), std::move(stopped),
-                                                   std::move(placeLeft)));
+  SD_ASSIGN(const Seed seed, Seed::fresh());
+  return Listener(std::make_unique<Listener::Impl>(options, std::move(tls), std::move(socket),
+                                                   Listener::Impl::Signals{std::move(stopped), std::move(placeLeft)},
+                                                   seed));
 }
 
 } // namespace sd

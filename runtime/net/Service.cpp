@@ -1,5 +1,7 @@
 #include "runtime/net/Service.h"
 
+#include <sys/resource.h>
+
 #include <future>
 #include <list>
 
@@ -54,7 +56,25 @@ void start(Listener &listener, const ServiceOptions &options, std::list<Session>
   listener.leavePlace();
 }
 
+void waitFor(const std::list<Session> &sessions, const ServiceOptions &options) {
+  const auto deadline = std::chrono::steady_clock::now() + options.drain;
+  std::size_t late = 0;
+  for (const Session &one : sessions)
+    late += one.over.wait_until(deadline) != std::future_status::ready;
+  if (late == 0) return;
+  options.log(fmt::format("{} session{} cut, {} s after the end was asked for", late, late == 1 ? "" : "s",
+                          static_cast<double>(options.drain.count()) / 1000));
+  options.cut->wake();
+}
+
 } // namespace
+
+std::uint64_t raiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
+}
 
 void serveInTurn(Listener &listener, const ServiceOptions &options) {
   std::list<Session> sessions;
@@ -64,6 +84,7 @@ void serveInTurn(Listener &listener, const ServiceOptions &options) {
   }
   sessions.remove_if([](const Session &one) { return one.finished(); });
   options.log(fmt::format("no new sessions; {} still to end", sessions.size()));
+  if (options.cut) waitFor(sessions, options);
 }
 
 } // namespace sd

@@ -9,8 +9,10 @@
 #include "ir/core/Guard.h"
 #include "runtime/net/ChannelBinding.h"
 #include "runtime/net/FrameReader.h"
+#include "runtime/net/PeerCertificate.h"
 #include "runtime/net/Socket.h"
 #include "runtime/net/Tls.h"
+#include "runtime/net/TlsPeer.h"
 #include "runtime/net/WriteQueue.h"
 
 namespace sd {
@@ -241,10 +243,15 @@ void SocketConnection::run() noexcept {
 
 void SocketConnection::work() {
   Clock::time_point giveUp = Clock::time_point::max();
+  const Clock::time_point due =
+      options().longest.count() == 0 ? Clock::time_point::max() : Clock::now() + options().longest;
   bool saidEnd = false;
   bool watching = true; // there is no leader, as far as is known
   while (true) {
     const bool over = ended();
+    if (!over && Clock::now() >= due)
+      close(fmt::format("it took longer than the {} s that a session may",
+                        static_cast<double>(options().longest.count()) / 1000));
     if (over && giveUp == Clock::time_point::max()) giveUp = Clock::now() + options().flushTimeout;
     const bool allQueued = over && !closing();
     const IoWait writing = flush(over);
@@ -272,8 +279,10 @@ void SocketConnection::work() {
     pollfd descriptors[] = {{signals_.thread.descriptor(), POLLIN, 0},
                             {signals_.idle.descriptor(), POLLIN, 0},
                             {signals_.gathered.descriptor(), POLLIN, 0},
+                            {options().cut && !over ? options().cut->descriptor() : -1, POLLIN, 0},
                             {events != 0 ? stream_->descriptor() : -1, events, 0}};
-    if (!pollUntil(descriptors, giveUp)) continue;
+    if (!pollUntil(descriptors, over ? giveUp : due)) continue;
+    if (descriptors[3].revents != 0) close("the service is being stopped, and waits no longer for this session");
     if (descriptors[0].revents != 0) signals_.thread.clear();
     if (descriptors[1].revents != 0) {
       signals_.idle.clear();
@@ -363,6 +372,11 @@ Expected<std::unique_ptr<Connection>> makeSocketConnection(std::unique_ptr<ByteS
 Expected<std::vector<std::uint8_t>> channelBinding(Connection &connection) {
   auto *socket = dynamic_cast<SocketConnection *>(&connection);
   return socket ? tlsBinding(socket->link()) : std::vector<std::uint8_t>{};
+}
+
+std::optional<PeerCertificate> peerCertificate(Connection &connection) {
+  auto *socket = dynamic_cast<SocketConnection *>(&connection);
+  return socket ? tlsPeer(socket->link()) : std::nullopt;
 }
 
 } // namespace sd

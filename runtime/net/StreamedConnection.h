@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "runtime/net/Frame.h"
+#include "runtime/net/Socket.h"
 
 namespace sd {
 
@@ -23,6 +24,10 @@ struct ConnectionOptions {
   std::size_t sendLimit = std::size_t{64} << 20;
   // How long a connection that was closed may still take to get out what was sent, and why it was closed.
   std::chrono::milliseconds flushTimeout{2'000};
+  // The session ends after this, whatever is on its way; 0: never.
+  std::chrono::milliseconds longest{0};
+  // Ends all connections that share it, once it is awake.
+  std::shared_ptr<const WakeUp> cut{};
 };
 
 class StreamedConnection : public Connection {

@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include <mutex>
 
 #include "runtime/net/Tcp.h"
+#include "runtime/net/TlsPeer.h"
 
 namespace sd {
 namespace {
@@ -86,6 +88,7 @@ public:
   Expected<IoResult> read(std::span<std::uint8_t> out) override;
   Expected<IoResult> write(std::span<const std::uint8_t> head, std::span<const std::uint8_t> body) override;
   Expected<std::vector<std::uint8_t>> channelBinding();
+  std::optional<PeerCertificate> peer();
   void endWrite() override;
 
 private:
@@ -118,6 +121,12 @@ Expected<std::vector<std::uint8_t>> TlsStream::channelBinding() {
   return binding;
 }
 
+std::optional<PeerCertificate> TlsStream::peer() {
+  const std::lock_guard lock(mutex_);
+  const X509 *certificate = established_ ? SSL_get0_peer_certificate(ssl_) : nullptr;
+  return certificate ? std::optional(describeCertificate(certificate)) : std::nullopt;
+}
+
 Expected<IoWait> TlsStream::handshake() {
   const std::lock_guard lock(mutex_);
   ERR_clear_error();
@@ -131,7 +140,7 @@ Expected<IoWait> TlsStream::handshake() {
     if (SSL_is_server(ssl_) == 1) SD_TRY(sendBytes(descriptor(), kAlert, {}));
   }
   SD_ASSIGN(const IoResult result, afterwards(status));
-  if (result.end) return fail("closed the connection during the TLS handshake");
+  if (result.end) return fail(ErrorKind::Network, "closed the connection during the TLS handshake");
   return result.wait;
 }
 
@@ -210,10 +219,14 @@ Expected<IoResult> TlsStream::afterwards(int status) const {
   case SSL_ERROR_ZERO_RETURN:
     return IoResult{.bytes = 0, .wait = IoWait::None, .end = true};
   case SSL_ERROR_SYSCALL:
-    if (ERR_peek_error() == 0) return fail("cut the connection");
+    if (ERR_peek_error() == 0) return fail(ErrorKind::Network, "cut the connection");
     [[fallthrough]];
   default:
-    return fail("{}", explainFailure());
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+      ERR_clear_error();
+      return fail(ErrorKind::Network, "closed the connection without a word");
+    }
+    return fail(ErrorKind::Refused, "{}", explainFailure());
   }
 }
 
@@ -233,19 +246,39 @@ std::string TlsStream::explainFailure() const {
     return "shows no certificate; it needs --tls-cert and --tls-key";
   if (!established_ && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
     return "does not speak TLS; does it run without --tls-cert, or is it another program";
-  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) return "closed the connection without a word";
   if (reason > SSL_AD_REASON_OFFSET) // an alert: the peer's words
     return fmt::format("refuses this side's TLS ({}); does its --tls-ca accept the certificate given here", words);
   return fmt::format("breaks TLS ({})", words);
 }
 
-// Whoever has the key can pass for this side.
+bool isOurGroup(gid_t group) {
+  if (group == ::getegid()) return true;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  return std::find(groups.begin(), groups.begin() + std::max(count, 0), group) != groups.begin() + std::max(count, 0);
+}
+
+// Whoever has the key can pass for this side. A group that reads it is as good as its owner if it is this process's:
+// secrets are handed to services so (ssl-cert, Kubernetes, systemd's credentials).
 Expected<void> checkKeyIsPrivate(const std::string &path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return {}; // loading it says why
   if ((status.st_mode & 077) == 0) return {};
+  const bool trusted = status.st_uid == 0 || status.st_uid == ::geteuid();
+  if ((status.st_mode & 037) == 0 && trusted && isOurGroup(status.st_gid)) return {};
   return fail("others may read or change the private key '{}' (--tls-key; mode {:04o}): chmod 600 {}", path,
               status.st_mode & 07777, path);
+}
+
+// With a list, a certificate that is on it, or for which there is no list in force, is refused.
+Expected<void> loadRevocations(SSL_CTX *context, const std::string &path) {
+  if (path.empty()) return {};
+  X509_STORE *store = SSL_CTX_get_cert_store(context);
+  X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (lookup == nullptr || X509_load_crl_file(lookup, path.c_str(), X509_FILETYPE_PEM) < 1)
+    return fail("cannot read revoked certificates from '{}' (--tls-crl): {}", path, opensslError());
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  return {};
 }
 
 Expected<void> loadFiles(SSL_CTX *context, const TlsFiles &files) {
@@ -258,6 +291,7 @@ Expected<void> loadFiles(SSL_CTX *context, const TlsFiles &files) {
     return fail("the key of '{}' does not belong to the certificate of '{}'", files.key, files.cert);
   if (SSL_CTX_load_verify_locations(context, files.ca.c_str(), nullptr) != 1)
     return fail("cannot read certificates from '{}' (--tls-ca): {}", files.ca, opensslError());
+  SD_TRY(loadRevocations(context, files.crl));
   // The server names the authorities it accepts, so that the other side's errors can too.
   if (STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files.ca.c_str()))
     SSL_CTX_set_client_CA_list(context, names);
@@ -292,6 +326,7 @@ std::unique_ptr<ByteStream> wrap(SSL_CTX *context, Socket socket, std::uint64_t 
 
 Expected<std::optional<TlsFiles>> tlsFilesFromOptions(TlsFiles files) {
   const int given = !files.cert.empty() + !files.key.empty() + !files.ca.empty();
+  if (given == 0 && !files.crl.empty()) return fail("--tls-crl goes with --tls-cert, --tls-key and --tls-ca");
   if (given == 0) return std::nullopt;
   if (given < 3)
     return fail("TLS needs --tls-cert, --tls-key and --tls-ca together; missing: {}{}{}",
@@ -324,6 +359,17 @@ std::unique_ptr<ByteStream> TlsContext::server(Socket socket, std::uint64_t byte
 std::unique_ptr<ByteStream> TlsContext::client(Socket socket, const std::string &host,
                                                std::uint64_t bytesPerKey) const {
   return wrap(context_.get(), std::move(socket), bytesPerKey, &host);
+}
+
+std::int64_t TlsContext::expires() const {
+  tm end{};
+  const X509 *certificate = SSL_CTX_get0_certificate(context_.get());
+  return certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? timegm(&end) : 0;
+}
+
+std::optional<PeerCertificate> tlsPeer(ByteStream &stream) {
+  auto *tls = dynamic_cast<TlsStream *>(&stream);
+  return tls ? tls->peer() : std::nullopt;
 }
 
 Expected<std::vector<std::uint8_t>> tlsBinding(ByteStream &stream) {

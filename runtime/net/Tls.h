@@ -16,6 +16,7 @@ namespace sd {
 // PEM files: this side's certificate chain and private key, and the authorities that may have signed the peer's.
 struct TlsFiles {
   std::string cert, key, ca;
+  std::string crl = {}; // the certificates that the authorities have revoked; none if empty
 };
 
 // From the three command line options: all, or none (plain TCP), else an error.
@@ -26,8 +27,12 @@ Expected<std::vector<std::uint8_t>> tlsBinding(ByteStream &stream);
 
 class TlsContext {
 public:
-  // The files, loaded and checked against each other. A key that others may read or write is refused.
+  // The files, loaded and checked against each other. A key that others may read or write is refused;
+  // its group may read it if that is one of this process's and root or this user owns it.
   static Expected<TlsContext> load(const TlsFiles &files);
+
+  // When this side's certificate ends, in seconds since 1970.
+  std::int64_t expires() const;
 
   // Keys are renewed after this many bytes sent; AES-GCM allows some 2^24 records, 256 GiB, per key (RFC 8446, 5.5).
   static constexpr std::uint64_t kBytesPerKey = std::uint64_t{64} << 30;

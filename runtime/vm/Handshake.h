@@ -7,28 +7,12 @@
 // of the two ends of this TLS connection, and of no other; over plain TCP there is no binding, and it shows nothing.
 #pragma once
 
-#include "ir/bytecode/Program.h"
 #include "runtime/crypto/Random.h"
-#include "runtime/net/Channel.h"
+#include "runtime/vm/Hello.h"
 
 namespace sd {
 
-inline constexpr std::uint16_t kSessionStream = 0, kOnlineStream = 1; // others are the offline phase's
-inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3;
-inline constexpr std::uint16_t kProtocolVersion = 7;
-inline constexpr std::uint64_t kMaxRecords = std::uint64_t{1} << 32; // of one session
-
-enum class PreprocessMode : std::uint8_t { TwoParty = 0, Dealer = 1 };
 std::string_view toString(PreprocessMode mode);
-
-// What a session is for.
-enum class Purpose : std::uint8_t {
-  Fresh = 0,   // records, each after its own offline phase
-  Prepare = 1, // offline phases alone, for both sides' stores
-  Stored = 2,  // records, from both sides' stores
-};
-
-using SessionId = std::array<std::uint8_t, 16>;
 
 struct HandshakeOptions {
   int party = 0;
@@ -38,6 +22,8 @@ struct HandshakeOptions {
   Purpose purpose = Purpose::Fresh;
   std::array<std::uint8_t, 16> store{};          // the identity of this side's, unless Purpose::Fresh
   std::vector<std::uint8_t> channelBinding = {}; // runtime/net/ChannelBinding.h
+  std::uint64_t mostRecords = kMaxRecords;       // party 0's: that party 1 may announce
+  std::vector<std::uint8_t> heard = {};          // party 1's greeting, if receiveHello() has taken it already
 };
 
 struct HandshakeResult {

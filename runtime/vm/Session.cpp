@@ -38,6 +38,7 @@ public:
 private:
   Expected<HandshakeResult> begin(int party, std::uint64_t records);
   Expected<void> finish();
+  Expected<void> mayPrepare() { return options_.beforeOffline ? options_.beforeOffline() : Expected<void>(); }
   Expected<void> serveFresh(ServiceProvider<R> &provider, const WeightSet<R> &weights);
   Expected<void> serveStored(const StoreId &peer, const WeightSet<R> &weights);
   Expected<void> prepareAsService(const HandshakeResult &agreed, ServiceProvider<R> &provider,
@@ -108,7 +109,9 @@ Expected<HandshakeResult> Session<R>::begin(int party, std::uint64_t records) {
                                                 .records = use.purpose == Purpose::Prepare ? use.inferences : records,
                                                 .purpose = use.purpose,
                                                 .store = use.store ? use.store->id() : StoreId{},
-                                                .channelBinding = std::move(binding)},
+                                                .channelBinding = std::move(binding),
+                                                .mostRecords = options_.mostRecords,
+                                                .heard = options_.heard},
                                                nonce));
   stats_.records = agreed.records;
   if (options_.mode == PreprocessMode::TwoParty) {
@@ -147,6 +150,7 @@ Expected<SessionStats> Session<R>::serve(const WeightSet<R> &weights,
 template <RingWord R>
 Expected<void> Session<R>::serveFresh(ServiceProvider<R> &provider, const WeightSet<R> &weights) {
   for (std::uint64_t record = 0; record < stats_.records; ++record) {
+    SD_TRY(mayPrepare());
     ServiceBundle<R> bundle(plan_);
     OpMeter ops(meter_, stats_.offline.ops);
     const auto put = [&](std::size_t entry, ServiceMaterial<R> material) {
@@ -183,6 +187,7 @@ Expected<void> Session<R>::prepareAsService(const HandshakeResult &agreed, Servi
   SD_ASSIGN(const Pool pool, options_.store.store->pool(binding(agreed.peerStore)));
   std::optional<EntryWriter> previous;
   for (std::uint32_t index = 0; index < agreed.records; ++index) {
+    SD_TRY(mayPrepare());
     const EntryId id{agreed.session, index};
     OpMeter ops(meter_, stats_.offline.ops);
     SD_ASSIGN(EntryWriter writer, pool.create(id, plan_));

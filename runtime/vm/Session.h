@@ -56,6 +56,10 @@ struct SessionOptions {
   std::function<Expected<Connection *>()> dealer = {};
   StoreUse store = {};
   ResultSink results = {}; // P1's; without it, ClientResult::outputs has them all at the end
+  // P0's, of a service that limits what is asked of it.
+  std::uint64_t mostRecords = kMaxRecords;            // HandshakeOptions
+  std::vector<std::uint8_t> heard = {};               // HandshakeOptions
+  std::function<Expected<void>()> beforeOffline = {}; // each offline phase; an error ends the session
 };
 
 // P0: serves one session; R is the program's ring. An error has been told to the peer, as far as it can still be

@@ -28,10 +28,11 @@ LAYERS = {
     "runtime/protocol": PROTOCOL,
     "runtime/store": PROTOCOL,
     "runtime/vm": f"{PROTOCOL} runtime/protocol runtime/store",
+    "runtime/service": f"{PROTOCOL} runtime/protocol runtime/store runtime/vm",
     "tools": None,  # mains: anything
 }
 # Libraries of others that one folder alone may see.
-PRIVATE = {"onnx/": "compiler/onnx", "google/protobuf": "compiler/onnx", "CLI/": "tools", "llvm/": "", "mlir/": ""}
+PRIVATE = {"onnx/": "compiler/onnx", "google/protobuf": "compiler/onnx", "CLI/": "tools", "toml++/": "tools", "httplib.h": "tools", "llvm/": "", "mlir/": ""}
 LINES = 600
 
 

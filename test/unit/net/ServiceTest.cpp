@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -44,19 +46,24 @@ private:
 // A session is one byte from the hospital, its name, and the same one back when the test lets go().
 class ServiceTest : public testing::Test {
 protected:
-  void start(unsigned places, std::chrono::milliseconds timeout = 10s) {
+  void start(unsigned places, std::chrono::milliseconds timeout = 10s, std::chrono::milliseconds longest = 0ms) {
+    Expected<WakeUp> made = WakeUp::make();
+    ASSERT_TRUE(made);
+    cut = std::make_shared<const WakeUp>(*std::move(made));
     EndpointOptions options;
     options.address = {"127.0.0.1", 0};
     options.waitForPeer = 0ms;
     options.connection.timeout = timeout;
+    options.connection.longest = longest;
+    options.connection.cut = cut;
     options.onRefused = [this](std::string_view why) { refused.add(why); };
-    Expected<Listener> made = listen(options);
-    ASSERT_TRUE(made);
-    listener = std::make_unique<Listener>(*std::move(made));
+    Expected<Listener> listening = listen(options);
+    ASSERT_TRUE(listening);
+    listener = std::make_unique<Listener>(*std::move(listening));
     address = listener->address();
     const auto serve = [this](std::unique_ptr<Connection> peer) { serveOne(*peer); };
     thread = std::jthread([this, places, serve] {
-      serveInTurn(*listener, {places, serve, [this](std::string_view text) { log.add(text); }});
+      serveInTurn(*listener, {places, serve, [this](std::string_view text) { log.add(text); }, drain, cut});
       stopped = true;
     });
   }
@@ -88,6 +95,8 @@ protected:
   }
 
   std::unique_ptr<Listener> listener;
+  std::shared_ptr<const WakeUp> cut;
+  std::chrono::milliseconds drain = 20s;
   Address address;
   Notes begun, refused, log;
   std::atomic<bool> stopped = false, failing = false;
@@ -169,6 +178,48 @@ TEST_F(ServiceTest, WithoutMemoryForASessionTheOthersGoOn) {
   letGo(1);
   ask(*second, 'b');
   EXPECT_EQ(answer(*second), "b");
+}
+
+// The hospital never hangs up, and what drips from it prolongs nothing.
+TEST_F(ServiceTest, ASessionThatTakesTooLongIsEnded) {
+  start(1, 10s, 300ms);
+  letGo(1);
+  const auto first = hospital();
+  ask(*first, 'a');
+  EXPECT_EQ(answer(*first), "a");
+  while (first->stream(3).send(1, {}))
+    std::this_thread::sleep_for(20ms);
+  EXPECT_THAT(answer(*first), HasSubstr("it took longer than the 0.3 s that a session may"));
+  letGo(1);
+  const auto second = hospital();
+  ask(*second, 'b');
+  EXPECT_EQ(answer(*second), "b");
+}
+
+TEST_F(ServiceTest, StoppedItCutsSessionsThatDoNotEnd) {
+  drain = 100ms;
+  start(1);
+  letGo(1);
+  const auto first = hospital();
+  ask(*first, 'a');
+  EXPECT_EQ(answer(*first), "a");
+  listener->stop();
+  EXPECT_THAT(answer(*first), HasSubstr("the service is being stopped, and waits no longer for this session"));
+  thread.join();
+  EXPECT_TRUE(stopped);
+  EXPECT_THAT(log.first(2), testing::ElementsAre("no new sessions; 1 still to end", HasSubstr("1 session cut")));
+  thread = std::jthread([] {});
+}
+
+TEST(DescriptorsTest, TheLimitIsRaisedToWhatMayBe) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low{std::min<rlim_t>(before.rlim_cur, 100), before.rlim_max}, after{};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_EQ(raiseDescriptorLimit(), before.rlim_max);
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST_F(ServiceTest, StoppedItLetsSessionsComeToTheirEnd) {

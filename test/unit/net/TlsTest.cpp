@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <fstream>
 #include <thread>
 
@@ -123,7 +125,7 @@ TEST_F(TlsTest, FilesAreChecked) {
 TEST_F(TlsTest, AKeyThatOthersMayReadIsRefused) {
   namespace fs = std::filesystem;
   for (const fs::perms extra :
-       {fs::perms::group_read, fs::perms::group_write, fs::perms::others_read, fs::perms::others_exec}) {
+       {fs::perms::group_exec, fs::perms::group_write, fs::perms::others_read, fs::perms::others_exec}) {
     fs::permissions(service.key, extra, fs::perm_options::add);
     const Expected<TlsContext> context = TlsContext::load(service);
     ASSERT_FALSE(context);
@@ -131,6 +133,35 @@ TEST_F(TlsTest, AKeyThatOthersMayReadIsRefused) {
     fs::permissions(service.key, extra, fs::perm_options::remove);
     EXPECT_TRUE(TlsContext::load(service));
   }
+}
+
+TEST_F(TlsTest, AGroupMayReadTheKeyIfItIsOurs) {
+  namespace fs = std::filesystem;
+  fs::permissions(service.key, fs::perms::owner_read | fs::perms::group_read);
+  EXPECT_TRUE(TlsContext::load(service));
+  fs::permissions(service.key, fs::perms::owner_write, fs::perm_options::add);
+  EXPECT_TRUE(TlsContext::load(service));
+  if (::geteuid() != 0) return; // only root gives files away
+  ASSERT_EQ(::chown(service.key.c_str(), ::geteuid(), 54321), 0);
+  EXPECT_FALSE(TlsContext::load(service));
+  ASSERT_EQ(::chown(service.key.c_str(), 54321, ::getegid()), 0);
+  EXPECT_FALSE(TlsContext::load(service));
+}
+
+// A service that has no room for strangers cuts their connections; it may have room a moment later.
+TEST_F(TlsTest, ALinkThatIsCutInTheHandshakeIsTriedAgain) {
+  const Expected<Socket> listener = listenOn({"127.0.0.1", 0});
+  ASSERT_TRUE(listener);
+  std::jthread closing([&] {
+    for (int i = 0; i < 3; ++i)
+      test::RawPeer::from(*listener).read(1);
+  });
+  EndpointOptions options;
+  options.address = localAddress(*listener);
+  options.tls = clinic;
+  options.waitForPeer = 3s;
+  options.handshakeTimeout = 100ms;
+  EXPECT_FALSE(sd::connect(options)); // the first three were cut, or the test would hang
 }
 
 TEST_F(TlsTest, OptionsComeTogether) {
