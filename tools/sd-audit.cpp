@@ -9,9 +9,8 @@ namespace {
 
 Expected<void> verify(const std::string &path, const std::string &seen) {
   bool found = seen.empty();
-  SD_ASSIGN(const service::AuditSummary summary, service::verifyAudit(path, {}, [&](const std::string &hash) {
-              found = found || hash == seen;
-            }));
+  SD_ASSIGN(const service::AuditSummary summary,
+            service::verifyAudit(path, {}, [&](const std::string &hash) { found = found || hash == seen; }));
   if (!found) return failHere("{}: no line has the hash {}: lines were cut off, or it is another log", path, seen);
   writeOut(fmt::format("{} entries, last hash {}\n", summary.entries, summary.last));
   return {};

@@ -55,7 +55,8 @@ std::vector<std::string> namesOf(const X509 *certificate) {
       static_cast<GENERAL_NAMES *>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
       GENERAL_NAMES_free);
   for (int i = 0; i < sk_GENERAL_NAME_num(all.get()); ++i)
-    if (std::string name = nameOf(*sk_GENERAL_NAME_value(all.get(), i)); !name.empty()) names.push_back(std::move(name));
+    if (std::string name = nameOf(*sk_GENERAL_NAME_value(all.get(), i)); !name.empty())
+      names.push_back(std::move(name));
   return names;
 }
 

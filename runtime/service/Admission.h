@@ -38,7 +38,7 @@ public:
   Expected<Room> enter(const Wanted &wanted, std::chrono::milliseconds patience);
 
   void setBudget(std::uint64_t budget);             // sessions that have their room keep it
-  std::uint64_t bytes() const;                     // taken now
+  std::uint64_t bytes() const;                      // taken now
   std::map<std::string, unsigned> sessions() const; // by model
 
 private:

@@ -45,7 +45,8 @@ Expected<AuditSummary> verifyAudit(const std::string &path, const std::function<
   AuditSummary summary{0, kNone};
   for (std::string line; std::getline(file, line);) {
     const std::uint64_t number = summary.entries + 1;
-    if (file.eof()) return failHere("{}:{}: the line has no end; the machine may have failed as it was written", path, number);
+    if (file.eof())
+      return failHere("{}:{}: the line has no end; the machine may have failed as it was written", path, number);
     Fields fields = Fields::parse(line, nullptr, false);
     if (!fields.is_object() || !fields.contains("hash") || !fields["hash"].is_string())
       return failHere("{}:{}: is no entry of an audit log", path, number);

@@ -1,5 +1,5 @@
-// Who asked for what, and what became of it: a file of JSON lines that only grows. Each line holds the SHA-256 of itself
-// and of the one before it, so that a line that was changed, left out or put in is noticed.
+// Who asked for what, and what became of it: a file of JSON lines that only grows. Each line holds the SHA-256 of
+// itself and of the one before it, so that a line that was changed, left out or put in is noticed.
 #pragma once
 
 #include <mutex>
@@ -15,7 +15,8 @@ struct AuditSummary {
   std::string last; // the last line's hash; of none: 64 zeros. Kept elsewhere, it shows that no lines were cut off.
 };
 
-// Errors name the first line that is not as it was written. `each` is told of every line in order, and `hash` of its hash.
+// Errors name the first line that is not as it was written. `each` is told of every line in order, and `hash` of its
+// hash.
 Expected<AuditSummary> verifyAudit(const std::string &path, const std::function<void(const Fields &)> &each = {},
                                    const std::function<void(const std::string &)> &hash = {});
 

@@ -52,7 +52,9 @@ struct Desk::Visit {
   SessionStats stats;
   Stopwatch watch;
 
-  std::uint64_t offlineAnnounced() const { return purpose == Purpose::Stored || purpose == Purpose::Fetch ? 0 : announced; }
+  std::uint64_t offlineAnnounced() const {
+    return purpose == Purpose::Stored || purpose == Purpose::Fetch ? 0 : announced;
+  }
 };
 
 Desk::Desk(const DeskTools &tools, std::shared_ptr<const Roster> roster)
@@ -95,7 +97,8 @@ Expected<void> Desk::attend(Visit &visit) {
   SD_ASSIGN(const std::vector<std::uint8_t> binding, channelBinding(*visit.peer));
   SD_ASSIGN(const Hello hello, decodeHello(visit.heard, binding));
   if (hello.party != 1 || hello.purpose > static_cast<std::uint8_t>(Purpose::Fetch))
-    return fail(ErrorKind::Refused, "the service does not know what is asked for; install the same release on both sides");
+    return fail(ErrorKind::Refused,
+                "the service does not know what is asked for; install the same release on both sides");
   visit.purpose = static_cast<Purpose>(hello.purpose);
   visit.announced = hello.records;
   if (visit.purpose == Purpose::Fetch) {
@@ -104,10 +107,11 @@ Expected<void> Desk::attend(Visit &visit) {
   }
   visit.model = visit.roster->model(*visit.hospital, hello.program);
   if (!visit.model)
-    return fail(ErrorKind::Refused,
-                "the service has no program of digest {:.16}... for this hospital; it may have a newer one: fetch it with "
-                "--model into a new file",
-                toHex(hello.program));
+    return fail(
+        ErrorKind::Refused,
+        "the service has no program of digest {:.16}... for this hospital; it may have a newer one: fetch it with "
+        "--model into a new file",
+        toHex(hello.program));
   const ModelSettings &model = visit.model->settings();
   if (visit.purpose != Purpose::Fresh && !visit.model->store())
     return fail(ErrorKind::Refused, "the service prepares nothing for model '{}'; run without --store", model.name);
@@ -205,7 +209,8 @@ void Desk::conclude(const Visit &visit, const Expected<void> &done) {
   metrics.add("sdc_bytes_total", {{"direction", "sent"}}, static_cast<double>(traffic.bytesSent));
   metrics.add("sdc_bytes_total", {{"direction", "received"}}, static_cast<double>(traffic.bytesReceived));
   if (!done || visit.purpose == Purpose::Fetch) return;
-  metrics.add("sdc_records_total", {{"hospital", hospital}, {"model", model}}, static_cast<double>(visit.stats.records));
+  metrics.add("sdc_records_total", {{"hospital", hospital}, {"model", model}},
+              static_cast<double>(visit.stats.records));
   metrics.observe("sdc_session_seconds", {{"model", model}, {"phase", "whole"}}, seconds);
   metrics.observe("sdc_session_seconds", {{"model", model}, {"phase", "offline"}}, visit.stats.offline.seconds);
   metrics.observe("sdc_session_seconds", {{"model", model}, {"phase", "online"}}, visit.stats.online.seconds);

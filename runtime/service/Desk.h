@@ -1,8 +1,8 @@
 // Where hospitals come to: who are they, what do they ask for, may they, and is there room?
 //
-// A certificate names the hospital; the greeting names the program and the purpose, bound to the TLS connection. Refusals
-// are told to the peer and logged. The audit log has a line before a session begins, without which none does, and one
-// after its end.
+// A certificate names the hospital; the greeting names the program and the purpose, bound to the TLS connection.
+// Refusals are told to the peer and logged. The audit log has a line before a session begins, without which none does,
+// and one after its end.
 #pragma once
 
 #include <atomic>

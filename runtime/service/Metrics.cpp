@@ -10,7 +10,8 @@
 namespace sd::service {
 namespace {
 
-constexpr std::array<double, 15> kBuckets = {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000};
+constexpr std::array<double, 15> kBuckets = {0.001, 0.003, 0.01, 0.03, 0.1,  0.3,  1,    3,
+                                             10,    30,    100,  300,  1000, 3000, 10000};
 
 // Every metric that there is, and what it means.
 struct Meaning {
@@ -46,8 +47,8 @@ std::string labelsText(const Labels &labels) {
 std::string braced(const std::string &labels) { return labels.empty() ? "" : "{" + labels + "}"; }
 
 void describe(std::string &text, std::string_view name, std::string_view type) {
-  const auto *meaning = std::find_if(std::begin(kMeanings), std::end(kMeanings),
-                                     [&](const Meaning &one) { return one.name == name; });
+  const auto *meaning =
+      std::find_if(std::begin(kMeanings), std::end(kMeanings), [&](const Meaning &one) { return one.name == name; });
   if (meaning != std::end(kMeanings)) text += fmt::format("# HELP {} {}\n", name, meaning->help);
   text += fmt::format("# TYPE {} {}\n", name, type);
 }
@@ -94,7 +95,8 @@ std::string Metrics::text() const {
       }
       count += histogram.counts.back();
       text += fmt::format("{}_bucket{{{}le=\"+Inf\"}} {}\n", name, before, count);
-      text += fmt::format("{}_sum{} {}\n{}_count{} {}\n", name, braced(labels), histogram.sum, name, braced(labels), count);
+      text +=
+          fmt::format("{}_sum{} {}\n{}_count{} {}\n", name, braced(labels), histogram.sum, name, braced(labels), count);
     }
   }
   return text;

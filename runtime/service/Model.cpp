@@ -8,8 +8,8 @@
 
 namespace sd::service {
 
-Expected<std::shared_ptr<const Model::Loaded>>
-Model::loadFiles(const ModelSettings &settings, unsigned threads, const std::function<void(std::string_view)> &warn) {
+Expected<std::shared_ptr<const Model::Loaded>> Model::loadFiles(const ModelSettings &settings, unsigned threads,
+                                                                const std::function<void(std::string_view)> &warn) {
   auto loaded = std::make_shared<Loaded>();
   SD_ASSIGN(loaded->program, readProgramFile(settings.program));
   SD_ASSIGN(loaded->file, readFile(settings.program, std::uint64_t{256} << 20));

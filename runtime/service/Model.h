@@ -12,20 +12,21 @@ namespace sd::service {
 
 class Model {
 public:
-  // `previous`, if it was made of the same files' contents, lends what it has loaded. `warn` is told of what is no error.
+  // `previous`, if it was made of the same files' contents, lends what it has loaded. `warn` is told of what is no
+  // error.
   static Expected<std::shared_ptr<const Model>> load(const ModelSettings &settings, unsigned threads,
                                                      const Model *previous,
                                                      const std::function<void(std::string_view)> &warn);
 
   const ModelSettings &settings() const { return settings_; }
   const LoadedProgram &program() const { return loaded_->program; }
-  Bytes file() const { return loaded_->file; }            // the .sdb
+  Bytes file() const { return loaded_->file; }              // the .sdb
   const Digest &weights() const { return loaded_->digest; } // of program and weights
   const Store *store() const { return store_ ? &*store_ : nullptr; }
 
   std::uint64_t processBytes() const { return loaded_->memory.process; } // of a process, whatever it serves
-  std::uint64_t sharedBytes() const;                            // that all its sessions share
-  std::uint64_t sessionBytes(CorrelationSource source) const; // that each takes
+  std::uint64_t sharedBytes() const;                                     // that all its sessions share
+  std::uint64_t sessionBytes(CorrelationSource source) const;            // that each takes
 
   // runService() of its ring; `options` names its program.
   Expected<SessionStats> serve(Connection &peer, const SessionOptions &options) const;

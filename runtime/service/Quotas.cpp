@@ -19,8 +19,9 @@ Expected<Quotas::Visit> Quotas::visit(const HospitalSettings &hospital, std::uin
                 account.sessions, account.sessions == 1 ? "" : "s");
   const std::uint64_t left = hospital.inferences - std::min(account.used, hospital.inferences);
   if (offlinePhases > left)
-    return fail(ErrorKind::Refused, "this hospital may make {} more inferences today (UTC) of its {} a day, and asks for {}",
-                left, hospital.inferences, offlinePhases);
+    return fail(ErrorKind::Refused,
+                "this hospital may make {} more inferences today (UTC) of its {} a day, and asks for {}", left,
+                hospital.inferences, offlinePhases);
   ++account.sessions;
   return Visit(*this, hospital);
 }

@@ -52,8 +52,9 @@ Expected<std::shared_ptr<const Roster>> Roster::load(const Settings &settings, c
     if (roster->models_.empty()) shared = loaded->processBytes();
     shared += loaded->sharedBytes();
     if (shared + loaded->sessionBytes(CorrelationSource::TwoParty) > settings.memory)
-      return fail(ErrorKind::Resources, "memory: model '{}' needs {} MB with those before it, and {} MB may be taken", model.name,
-                  (shared + loaded->sessionBytes(CorrelationSource::TwoParty)) / 1'000'000, settings.memory / 1'000'000);
+      return fail(ErrorKind::Resources, "memory: model '{}' needs {} MB with those before it, and {} MB may be taken",
+                  model.name, (shared + loaded->sessionBytes(CorrelationSource::TwoParty)) / 1'000'000,
+                  settings.memory / 1'000'000);
     roster->models_.push_back(std::move(loaded));
   }
   roster->sessionBudget_ = settings.memory - shared;

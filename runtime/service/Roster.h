@@ -1,5 +1,5 @@
-// Who may ask for what: a settings file with its models loaded. It does not change; a reload makes another, and sessions
-// keep the one that they began with.
+// Who may ask for what: a settings file with its models loaded. It does not change; a reload makes another, and
+// sessions keep the one that they began with.
 #pragma once
 
 #include "runtime/net/PeerCertificate.h"

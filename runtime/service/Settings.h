@@ -11,10 +11,10 @@
 namespace sd::service {
 
 struct ModelSettings {
-  std::string name, program, weights; // files
-  std::string store;                  // folder of prepared inferences; none if empty
-  unsigned sessions = 8;              // at once
-  std::uint64_t prepare = 1000;       // inferences that one session may prepare
+  std::string name, program, weights;      // files
+  std::string store;                       // folder of prepared inferences; none if empty
+  unsigned sessions = 8;                   // at once
+  std::uint64_t prepare = 1000;            // inferences that one session may prepare
   std::uint64_t weightCache = 256'000'000; // bytes
 };
 

@@ -23,6 +23,9 @@ std::string_view describe(Purpose purpose) {
 
 // Of what the service wants and what the hospital does; the messages read the same on both sides.
 Expected<void> compareWants(const Hello &service, const Hello &hospital) {
+  if (hospital.purpose == static_cast<std::uint8_t>(Purpose::Fetch))
+    return fail("the hospital asks for a model by its name (--model), and this service has one program without a name; "
+                "give both sides the same .sdb file");
   if (service.program != hospital.program)
     return fail("the parties have different programs (digests {:.16}... and {:.16}...); give both sides the same .sdb "
                 "file",

@@ -100,7 +100,9 @@ void Control::obey(ControlOptions options) {
   impl_->thread = std::thread([&impl = *impl_] { impl.watch(); });
 }
 
-Control::~Control() {
+Control::~Control() { end(); }
+
+void Control::end() {
   impl_->over.wake();
   if (impl_->thread.joinable()) impl_->thread.join();
 }

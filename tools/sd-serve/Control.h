@@ -11,9 +11,9 @@
 namespace sd::service {
 
 struct ControlOptions {
-  std::function<void()> stop;                         // SIGTERM or SIGINT; a second one ends the process at once
-  std::function<void()> reload;                       // SIGHUP, or `files` have changed
-  std::function<std::vector<std::string>()> files;    // asked for every few seconds
+  std::function<void()> stop;                      // SIGTERM or SIGINT; a second one ends the process at once
+  std::function<void()> reload;                    // SIGHUP, or `files` have changed
+  std::function<std::vector<std::string>()> files; // asked for every few seconds
 };
 
 // While it exists, those signals are taken by a thread of its own, which calls the functions. Make it before other
@@ -27,6 +27,9 @@ public:
 
   // From now on; a signal that has come already is seen then.
   void obey(ControlOptions options);
+
+  // The functions are not called any more.
+  void end();
 
 private:
   struct Impl;

@@ -6,8 +6,8 @@
 
 namespace sd::service {
 
-// Names of files in it are relative to its own folder. Errors list everything that is wrong, with lines and columns: keys
-// that are unknown, missing, or of the wrong kind.
+// Names of files in it are relative to its own folder. Errors list everything that is wrong, with lines and columns:
+// keys that are unknown, missing, or of the wrong kind.
 Expected<Settings> readSettings(const std::string &path);
 
 } // namespace sd::service

@@ -40,9 +40,8 @@ Expected<std::unique_ptr<Status>> Status::start(const StatusOptions &options) {
   server.Get("/metrics", [options](const httplib::Request &, httplib::Response &response) {
     response.set_content(options.metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });
-  server.Get("/healthz", [](const httplib::Request &, httplib::Response &response) {
-    response.set_content("ok\n", "text/plain");
-  });
+  server.Get("/healthz",
+             [](const httplib::Request &, httplib::Response &response) { response.set_content("ok\n", "text/plain"); });
   server.Get("/readyz", [options](const httplib::Request &, httplib::Response &response) {
     const bool ready = options.ready();
     response.status = ready ? 200 : 503;
@@ -54,7 +53,8 @@ Expected<std::unique_ptr<Status>> Status::start(const StatusOptions &options) {
     impl->address.port = static_cast<std::uint16_t>(std::max(server.bind_to_any_port(host.c_str()), 0));
   else if (!server.bind_to_port(host.c_str(), options.address.port))
     impl->address.port = 0;
-  if (impl->address.port == 0) return fail(ErrorKind::Network, "cannot listen on {} for the status", toString(options.address));
+  if (impl->address.port == 0)
+    return fail(ErrorKind::Network, "cannot listen on {} for the status", toString(options.address));
   std::unique_ptr<Status> status(new Status(std::move(impl)));
   SD_TRY(guarded([&]() -> Expected<void> {
     status->impl_->thread = std::thread([&started = *status->impl_] { started.server.listen_after_bind(); });

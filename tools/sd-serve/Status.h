@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 
-#include "runtime/net/Address.h"
 #include "ir/core/Error.h"
+#include "runtime/net/Address.h"
 
 namespace sd::service {
 

@@ -48,9 +48,10 @@ Expected<EndpointOptions> endpointOf(const Settings &settings) {
   if (!settings.tls.cert.empty())
     endpoint.tls = settings.tls;
   else if (!isLoopback(endpoint.address))
-    return fail("address = \"{}\": without [tls] the network could read and alter everything; only this machine's loopback "
-                "addresses do without",
-                settings.address);
+    return fail(
+        "address = \"{}\": without [tls] the network could read and alter everything; only this machine's loopback "
+        "addresses do without",
+        settings.address);
   endpoint.connection.timeout = settings.timeout;
   endpoint.connection.longest = settings.longest;
   endpoint.waitForPeer = std::chrono::milliseconds(0);
@@ -146,7 +147,8 @@ void Server::reload(Listener &listener) {
   if (done)
     log_.write(Level::Info, "reload", {{"outcome", "done"}});
   else
-    log_.write(Level::Error, "reload", {{"outcome", "refused, the settings before it remain"}, {"error", done.error().message}});
+    log_.write(Level::Error, "reload",
+               {{"outcome", "refused, the settings before it remain"}, {"error", done.error().message}});
 }
 
 Expected<void> Server::run(Control &control) {
@@ -162,7 +164,8 @@ Expected<void> Server::run(Control &control) {
   }
   const std::uint64_t descriptors = raiseDescriptorLimit();
   SD_ASSIGN(Listener listener, listen(endpoint));
-  desk_ = std::make_unique<Desk>(DeskTools{pool_, log_, metrics_, quotas_, admission_, audit_.get()}, std::move(roster_));
+  desk_ =
+      std::make_unique<Desk>(DeskTools{pool_, log_, metrics_, quotas_, admission_, audit_.get()}, std::move(roster_));
   SD_ASSIGN(const std::unique_ptr<Status> status, startStatus(listener));
   log_.write(Level::Info, "listening", {{"address", toString(listener.address())}, {"descriptors", descriptors}});
   control.obey({.stop =
@@ -175,9 +178,13 @@ Expected<void> Server::run(Control &control) {
   ready_ = true;
   serveInTurn(listener, {.places = settings_.sessions,
                          .serve = [&](std::unique_ptr<Connection> peer) { desk_->serve(std::move(peer)); },
-                         .log = [&](std::string_view text) { log_.write(Level::Info, "service", {{"text", text}}); },
+                         .log =
+                             [&](std::string_view text) {
+                               log_.write(Level::Info, "service", {{"text", text}});
+                             },
                          .drain = settings_.drain,
                          .cut = endpoint.connection.cut});
+  control.end();
   ready_ = false;
   log_.write(Level::Info, "stopped", {});
   return {};

@@ -15,12 +15,13 @@ TEST(MetricsTest, CountersAndGauges) {
   metrics.add("sdc_sessions_total", {{"hospital", "a \"b\"\\\n"}, {"model", "m"}}, 2);
   metrics.set("sdc_ready", {}, 1);
   metrics.set("sdc_ready", {}, 0);
-  EXPECT_EQ(metrics.text(), "# HELP sdc_sessions_total Sessions that have ended, by outcome: served, failed or refused.\n"
-                            "# TYPE sdc_sessions_total counter\n"
-                            "sdc_sessions_total{hospital=\"a \\\"b\\\"\\\\\\n\",model=\"m\"} 3\n"
-                            "# HELP sdc_ready 1 while new sessions are taken.\n"
-                            "# TYPE sdc_ready gauge\n"
-                            "sdc_ready 0\n");
+  EXPECT_EQ(metrics.text(),
+            "# HELP sdc_sessions_total Sessions that have ended, by outcome: served, failed or refused.\n"
+            "# TYPE sdc_sessions_total counter\n"
+            "sdc_sessions_total{hospital=\"a \\\"b\\\"\\\\\\n\",model=\"m\"} 3\n"
+            "# HELP sdc_ready 1 while new sessions are taken.\n"
+            "# TYPE sdc_ready gauge\n"
+            "sdc_ready 0\n");
 }
 
 TEST(MetricsTest, HistogramsAreCumulative) {

@@ -48,7 +48,8 @@ TEST_F(QuotasTest, OfflinePhasesOfADay) {
   }
   const auto tooMuch = quotas.visit(hospital, 2);
   ASSERT_FALSE(tooMuch);
-  EXPECT_THAT(tooMuch.error().message, HasSubstr("may make 1 more inferences today (UTC) of its 3 a day, and asks for 2"));
+  EXPECT_THAT(tooMuch.error().message,
+              HasSubstr("may make 1 more inferences today (UTC) of its 3 a day, and asks for 2"));
   auto first = quotas.visit(hospital, 1), second = quotas.visit(hospital, 1); // each would have been right alone
   ASSERT_TRUE(first && second);
   EXPECT_TRUE(first->take());
