@@ -86,12 +86,13 @@ Expected<Module> loadAny(const std::filesystem::path &path, const ModelOptions &
     return module;
   }
   if (options.batch || !options.shapes.empty())
-    return fail("--{} is for ONNX models; '{}' has fixed shapes", options.batch ? "batch" : "shape", path.string());
+    return fail(ErrorKind::Usage, "--{} is for ONNX models; '{}' has fixed shapes", options.batch ? "batch" : "shape",
+                path.string());
   SD_ASSIGN(Module module, loadText(path));
   if (options.ringBits && *options.ringBits != module.ringBits) {
     if (isLowered(module))
-      return fail("--ring {}: '{}' is lowered for a ring of {} bits already", *options.ringBits, path.string(),
-                  module.ringBits);
+      return fail(ErrorKind::Usage, "--ring {}: '{}' is lowered for a ring of {} bits already", *options.ringBits,
+                  path.string(), module.ringBits);
     module.ringBits = *options.ringBits;
   }
   for (auto &op : module.ops) {
@@ -118,7 +119,8 @@ Expected<void> expectInput(const Module &module, const std::string &name) {
 Expected<Module> loadModel(const std::filesystem::path &path, const ModelOptions &options) {
   SD_ASSIGN(Module module, loadAny(path, options));
   for (const auto &[name, range] : options.inputRanges)
-    if (auto known = expectInput(module, name); !known) return fail("--input-range: {}", known.error().message);
+    if (auto known = expectInput(module, name); !known)
+      return fail(ErrorKind::Usage, "--input-range: {}", known.error().message);
   return module;
 }
 
@@ -126,7 +128,8 @@ Expected<Module> lower(Module module, const LowerOptions &options, PassContext &
   if (context.options.privateNormalization)
     for (auto &op : module.ops)
       if (op.kind == OpKind::Input && !op.attrs.has(Attr::Low))
-        return fail("--private-normalization needs --input-range LO,HI: input '{}' is entered at a scale chosen by it",
+        return fail(ErrorKind::Usage,
+                    "--private-normalization needs --input-range LO,HI: input '{}' is entered at a scale chosen by it",
                     op.attrs.str(Attr::Name));
   return runPasses(std::move(module), options.passes, options.manager, context);
 }

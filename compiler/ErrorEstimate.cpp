@@ -11,6 +11,7 @@ namespace sd {
 namespace {
 
 constexpr double kRecords = 200, kMostWork = 2e8;        // multiply-adds of all records: below a second
+constexpr double kMostWorkOfOne = 1e9;                   // of a single one: seconds
 constexpr double kManyRecords = 1000, kLittleWork = 2e7; // so that large errors which are rare are among them
 constexpr double kWorkOfOp = 2000;                       // as much time as so many multiply-adds
 constexpr double kMostWeights = 5e6;                     // both forms of the model are in memory
@@ -20,6 +21,10 @@ double weightsOf(const Module &imported) {
   for (auto &op : imported.ops)
     if (op.kind == OpKind::Constant) count += static_cast<double>(elementCount(imported.type(op.result).shape));
   return count;
+}
+
+double workOfRecord(const Module &imported, const Module &lowered) {
+  return workOf(imported) + kWorkOfOp * static_cast<double>(lowered.ops.size());
 }
 
 // A class says nothing of errors: the same program with its scores.
@@ -35,11 +40,19 @@ Expected<Comparison> compareScores(const Module &imported, const PassContext &co
 
 } // namespace
 
+std::string whyNotEstimated(const Module &imported, const Module &lowered) {
+  if (const double weights = weightsOf(imported); weights > kMostWeights)
+    return fmt::format("it has {:.2g} weights", weights);
+  if (const double work = workOfRecord(imported, lowered); work > kMostWorkOfOne)
+    return fmt::format("a record takes {:.2g} multiply-adds", work);
+  return {};
+}
+
 std::optional<ErrorEstimate> estimateError(const Module &imported, const Module &lowered, const PassContext &context) {
-  const double work = workOf(imported) + kWorkOfOp * static_cast<double>(lowered.ops.size());
+  if (!whyNotEstimated(imported, lowered).empty()) return std::nullopt;
+  const double work = workOfRecord(imported, lowered);
   const auto count = static_cast<std::size_t>(
-      std::max(std::min(kRecords, kMostWork / work), std::min(kManyRecords, kLittleWork / work)));
-  if (count < 1 || weightsOf(imported) > kMostWeights) return std::nullopt;
+      std::max({std::min(kRecords, kMostWork / work), std::min(kManyRecords, kLittleWork / work), 1.0}));
   Declared declared = declareMissing(imported, {});
   ErrorEstimate estimate;
   estimate.assumed = std::move(declared.flags);

@@ -19,7 +19,10 @@ struct ErrorEstimate {
   static constexpr double kSmall = 0.005, kLarge = 0.007;
 };
 
-// None for models that take long to run.
+// Why a model is too large to be estimated; empty if it is not.
+std::string whyNotEstimated(const Module &imported, const Module &lowered);
+
+// None for such models.
 std::optional<ErrorEstimate> estimateError(const Module &imported, const Module &lowered, const PassContext &context);
 
 // "on 32 random records of the declared range"

@@ -358,6 +358,22 @@ std::string describePublicTraining(const Module &lowered, const PassOptions &opt
                                                   : "--private-normalization keeps them with the service");
 }
 
+std::string describeCommonRange(const Module &imported, const PassOptions &options) {
+  if (!options.privateNormalization) return {};
+  std::vector<std::string> inputs;
+  for (const Op &op : imported.ops) {
+    if (op.kind != OpKind::Input || !op.attrs.has(Attr::High)) continue;
+    const Shape &shape = imported.type(op.result).shape;
+    if (shape.size() == 2 && shape[1] > 1 && !options.columnRanges.contains(op.attrs.str(Attr::Name)))
+      inputs.push_back(fmt::format("the {} columns of '{}' have one range, {:g} to {:g}", shape[1],
+                                   op.attrs.str(Attr::Name), op.attrs.f(Attr::Low), op.attrs.f(Attr::High)));
+  }
+  if (inputs.empty()) return {};
+  return fmt::format("{}, and --private-normalization enters them all in steps that suit it; if they differ in size, "
+                     "ranges of their own, in a --schema, are closer (docs/ranges.md has an example)",
+                     fmt::join(inputs, "; "));
+}
+
 std::string describeClearEnd(const Module &lowered) {
   std::vector<std::string> opened, functions;
   const auto note = [](std::vector<std::string> &list, std::string text) {

@@ -24,6 +24,10 @@ Expected<Meaning> describeModel(Module &module, const ModelFacts &facts, const s
 // opened.
 void addFacts(Schema &schema, const PassContext &context, Module &lowered);
 
+// Of --private-normalization on columns that have one range for all of them: a line that names a closer way; else
+// empty.
+std::string describeCommonRange(const Module &imported, const PassOptions &options);
+
 // One line about the public constants of a program that come from training, if there are any: the means and deviations
 // of a normalisation that the hospital does. Empty otherwise.
 std::string describePublicTraining(const Module &lowered, const PassOptions &options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/Compile.h"
+#include "compiler/HidingAdvice.h"
 #include "compiler/Pipeline.h"
 #include "compiler/codegen/Codegen.h"
 #include "ir/bytecode/Prediction.h"
@@ -61,6 +62,7 @@ Expected<void> fill(const Module &imported, const TrialOptions &options, TrialRe
                                           .thresholds = &options.passes.thresholds}));
   }
   if (!options.cost) return {};
+  result.hidingBits = hidingOf(*lowered).bits;
   SD_ASSIGN(const Compiled compiled, generate(*lowered));
   SD_ASSIGN(const ProgramCost cost, costOf(compiled.program));
   const Prediction prediction = predict(compiled.program, cost, options.passes.network);

@@ -42,6 +42,7 @@ struct TrialResult {
   std::optional<Comparison> comparison;
   double online = 0, offline = 0; // seconds predicted
   std::uint64_t onlineBytes = 0, offlineBytes = 0;
+  double hidingBits = 0; // HidingAdvice.h
 
   bool compiled() const { return refusal.empty(); }
 };

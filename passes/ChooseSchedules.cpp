@@ -5,15 +5,13 @@
 #include "ir/core/LinearEstimate.h"
 #include "ir/core/ScheduleAttr.h"
 #include "ir/core/ScheduleChoice.h"
+#include "passes/Linear.h"
 #include "passes/Pass.h"
 #include "passes/Rewrite.h"
 
 namespace sd {
 
 namespace {
-
-// Larger layers are refused later; their geometry is not worth its memory.
-constexpr std::int64_t kMostPackedElements = std::int64_t{1} << 27;
 
 // What a round trip that is made ahead counts beside one that a record waits for: of equals, less online.
 constexpr double kPrepared = 0.9;

@@ -8,10 +8,15 @@
 //   c (A^2 + B^2) / d^2 + C^2 d^2
 // where c is the square of the weights that take the channel; A the rounding of its values; B that of the weights that
 // make it; C that of the weights that take it.
+//
+// The flood must hide the weights as they are then (ir/core/LinearHiding.h). Where they are too large for it, their
+// squares, as often as replies send them, weigh in with the errors, the more until they fit.
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "ir/core/LinearHiding.h"
+#include "ir/core/LinearTransfer.h"
 #include "passes/Linear.h"
 #include "passes/Magnitudes.h"
 #include "passes/Scales.h"
@@ -24,6 +29,10 @@ constexpr double kProofMargin = 0.9;      // of a limit, which roundings may not
 constexpr double kLeastProved = 0.5;      // typical size down to which a proof is worth the precision it costs
 constexpr double kMostBits = 12;          // of a factor, either way: weights must fit into the ring, too
 constexpr double kWorkOfIterations = 4e8; // weights looked at
+constexpr double kFloodShare = 0.5;       // of what the flood hides: scales are rounded, packings chosen later
+constexpr double kFirstPrice = 1e-3;      // of the squares' sum, when it first weighs in, by the sum of errors
+constexpr double kDearer = 8;             // it is then
+constexpr int kMostPrices = 16;
 
 // A product of values by weights.
 struct Layer {
@@ -34,6 +43,7 @@ struct Layer {
   Tensor<float> diagonal;
   std::int64_t taps = 1;
   int xScale = 0, weightScale = 0;
+  std::vector<double> sent; // by output: replyCounts() of its weights; empty if no reply has them
 
   bool isDiagonal() const { return op->kind != OpKind::Conv && op->kind != OpKind::MatMul; }
   int productScale() const { return xScale + weightScale; }
@@ -80,6 +90,7 @@ public:
     }
     for (auto &layer : layers_)
       layer.weights = layer.isDiagonal() ? &layer.diagonal : graph_.constant(layer.op->operands[1]);
+    countReplies();
     limit();
     solve();
     return rewritten();
@@ -217,6 +228,38 @@ private:
     }
   }
 
+  void countReplies() {
+    std::vector<Layer *> layers;
+    std::vector<LinearGeometry> geometries;
+    for (auto &layer : layers_) {
+      const Op &op = *layer.op;
+      std::int64_t elements = elementCount(module_.type(op.result).shape);
+      for (auto operand : op.operands)
+        elements = std::max(elements, elementCount(module_.type(operand).shape));
+      if (elements > kMostPackedElements) continue;
+      layers.push_back(&layer);
+      geometries.push_back(geometryOf(layer));
+    }
+    const std::vector<TransferCost> transfers = chooseTransfers(geometries);
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      if (!transfers[i]) layers[i]->sent = replyCounts(geometries[i], choosePacking(geometries[i]));
+  }
+
+  LinearGeometry geometryOf(const Layer &layer) const {
+    const Op &op = *layer.op;
+    const Shape &x = module_.type(op.operands[graph_.constant(op.operands[0]) ? 1 : 0]).shape,
+                &result = module_.type(op.result).shape;
+    Shape weights = layer.weights->shape;
+    OpKind kind = op.kind == OpKind::Conv ? OpKind::ShareConv : OpKind::ShareMatMul;
+    if (layer.isDiagonal()) {
+      kind = OpKind::ShareScale;
+      weights.assign(result.size(), 1);
+      weights[channelAxisOf(op)] = std::ssize(layer.out);
+    }
+    const Type operands[] = {Type::share(x, 0), Type::weight(weights, 0)};
+    return linearGeometry(kind, operands, op.attrs, Type::share(result, 0), module_.ringBits);
+  }
+
   void solve() {
     double weights = 1;
     for (auto &layer : layers_)
@@ -224,21 +267,49 @@ private:
     for (std::size_t id = kReal + 1; id < factors_.size(); ++id)
       if (std::isfinite(caps_[id]) && caps_[id] > 0) factors_[id] = caps_[id];
     const int iterations = static_cast<int>(std::clamp(kWorkOfIterations / weights, 3.0, 30.0));
-    for (int i = 0; i < iterations; ++i)
-      improve();
-    for (std::size_t id = kReal + 1; id < factors_.size(); ++id) {
-      const double exponent = std::log2(factors_[id]), most = std::floor(std::log2(caps_[id]));
-      factors_[id] = std::exp2(std::clamp(std::min(std::round(exponent), most), -kMostBits, kMostBits));
+    double price = 0; // of the squares that the flood hides
+    for (int trial = 0; trial < kMostPrices; ++trial) {
+      double errors = 0;
+      for (int i = 0; i < iterations; ++i)
+        errors = improve(price);
+      const std::vector<double> exact = factors_;
+      for (std::size_t id = kReal + 1; id < factors_.size(); ++id) {
+        const double exponent = std::log2(factors_[id]), most = std::floor(std::log2(caps_[id]));
+        factors_[id] = std::exp2(std::clamp(std::min(std::round(exponent), most), -kMostBits, kMostBits));
+      }
+      const double squares = floodedSquares();
+      if (squares <= kFloodShare * maxReplySquares(module_.ringBits)) break;
+      price = price > 0 ? kDearer * price : kFirstPrice * errors / squares;
+      if (trial + 1 < kMostPrices) factors_ = exact;
     }
   }
 
-  // Each factor halfway, in its logarithm, to the best for the others as they are.
-  void improve() {
-    std::vector<double> taken(factors_.size(), 0), rounding(factors_.size(), std::ldexp(1.0, -2 * options_.scaleBits)),
-        own(factors_.size(), 0);
+  double floodedSquares() const {
+    double sum = 0;
     for (auto &layer : layers_) {
-      layer.forEachWeight(
-          [&](double w, std::int64_t k, std::int64_t m) { taken[layer.in[k]] += square(w * factors_[layer.out[m]]); });
+      if (layer.sent.empty()) continue;
+      double own = 0;
+      layer.forEachWeight([&](double w, std::int64_t k, std::int64_t m) {
+        own += layer.sent[m] * square(w * factors_[layer.out[m]] / factors_[layer.in[k]]);
+      });
+      sum += std::ldexp(own, 2 * layer.weightScale);
+    }
+    return sum;
+  }
+
+  // Each factor halfway, in its logarithm, to the best for the others as they are. The sum of the errors.
+  double improve(double price) {
+    std::vector<double> taken(factors_.size(), 0), rounding(factors_.size(), std::ldexp(1.0, -2 * options_.scaleBits)),
+        own(factors_.size(), 0), sentBy(factors_.size(), 0), sentTo(factors_.size(), 0); // squares of replies
+    for (auto &layer : layers_) {
+      const double each = layer.sent.empty() ? 0 : std::ldexp(price, 2 * layer.weightScale);
+      layer.forEachWeight([&](double w, std::int64_t k, std::int64_t m) {
+        const double grown = square(w * factors_[layer.out[m]]);
+        taken[layer.in[k]] += grown;
+        if (each == 0) return;
+        sentTo[layer.in[k]] += each * layer.sent[m] * grown;
+        sentBy[layer.out[m]] += each * layer.sent[m] * square(w / factors_[layer.in[k]]);
+      });
       const double unit = std::ldexp(1.0, -2 * layer.weightScale);
       double input = 0;
       for (std::size_t k = 0; k < layer.in.size(); ++k)
@@ -249,12 +320,15 @@ private:
       for (std::size_t k = 0; k < layer.in.size(); ++k)
         own[layer.in[k]] += unit * outputs * layer.inSquare[k];
     }
+    double errors = 0;
     for (std::size_t id = kReal + 1; id < factors_.size(); ++id) {
       if (!(taken[id] > 0) || !(own[id] > 0)) continue;
-      const double best = std::pow(taken[id] * rounding[id] / own[id], 0.25);
+      errors += taken[id] * rounding[id] / square(factors_[id]) + own[id] * square(factors_[id]);
+      const double best = std::pow((taken[id] * rounding[id] + sentTo[id]) / (own[id] + sentBy[id]), 0.25);
       if (!std::isfinite(best) || best <= 0) continue;
       factors_[id] = std::min(std::sqrt(factors_[id] * best), caps_[id]);
     }
+    return errors;
   }
 
   Compact factorsOf(ValueId value) const {

@@ -44,14 +44,16 @@ Tensor<float> scaleInputs(const Op &linear, const Tensor<float> &weights, std::s
 }
 
 LinearParts partsOf(const Graph &graph, const Op &linear) {
-  LinearParts parts{&linear, *graph.constant(linear.operands[1]), {}};
-  const std::int64_t outputs = parts.weights.shape[linear.kind == OpKind::Conv ? 0 : 1];
-  parts.bias.assign(outputs, 0);
+  return {&linear, *graph.constant(linear.operands[1]), biasOf(graph, linear)};
+}
+
+std::vector<double> biasOf(const Graph &graph, const Op &linear) {
   if (linear.operands.size() > 2) {
     auto &bias = graph.constant(linear.operands[2])->data;
-    parts.bias.assign(bias.begin(), bias.end());
+    return {bias.begin(), bias.end()};
   }
-  return parts;
+  const Shape &weights = graph.module.type(linear.operands[1]).shape;
+  return std::vector<double>(weights[linear.kind == OpKind::Conv ? 0 : 1], 0);
 }
 
 ValueId emit(Rewriter &rewriter, LinearParts parts, ValueId x) {

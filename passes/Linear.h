@@ -9,6 +9,9 @@ namespace sd {
 
 inline bool isLinear(OpKind kind) { return kind == OpKind::Conv || kind == OpKind::MatMul; }
 
+// Elements of a layer's operand or result. Larger layers are refused later; their geometry is not worth its memory.
+inline constexpr std::int64_t kMostPackedElements = std::int64_t{1} << 27;
+
 // A conv or matmul whose weights, and bias if any, are constants, and whose first operand is not.
 bool hasConstantWeights(const Graph &graph, const Op &op);
 
@@ -27,6 +30,7 @@ struct LinearParts {
   std::vector<double> bias; // [M], zeros if there is none
 };
 LinearParts partsOf(const Graph &graph, const Op &linear);
+std::vector<double> biasOf(const Graph &graph, const Op &linear); // LinearParts::bias
 
 // Appends the op with the changed constants, on the already rewritten `x`.
 ValueId emit(Rewriter &rewriter, LinearParts parts, ValueId x);

@@ -13,9 +13,10 @@ namespace sd {
 
 namespace {
 
-constexpr double kDeviations = 4;   // of what is called typical
-constexpr double kNormalised = 8;   // bound up to which a normalised record is taken to fill it
-constexpr double kContradicts = 16; // times the variance that a normalisation's statistics give
+constexpr double kDeviations = 4;              // of what is called typical
+constexpr std::int64_t kMostFactors = 1 << 24; // kept, of normalisations
+constexpr double kNormalised = 8;              // bound up to which a normalised record is taken to fill it
+constexpr double kContradicts = 16;            // times the variance that a normalisation's statistics give
 
 Compact mapped(const Compact &x, auto f) { return reference::map<double>(x, f); }
 
@@ -83,7 +84,10 @@ double Magnitude::bound() const {
   return most;
 }
 
-Magnitudes::Magnitudes(const Graph &graph) : graph_(graph), values_(graph.module.types.size()) {
+Magnitudes::Magnitudes(const Graph &graph)
+    : graph_(graph), values_(graph.module.types.size()), records_(values_.size()), normalised_(values_.size()),
+      factorsAhead_(values_.size()) {
+  findRecords();
   for (auto &op : graph.module.ops) {
     if (op.result == kNoValue || op.kind == OpKind::Constant) continue;
     values_[op.result] = visit(op);
@@ -114,12 +118,34 @@ Compact Magnitudes::meanSquareOf(ValueId value) const {
   return combined(values_[value].mean, values_[value].variance, [](double m, double v) { return m * m + v; });
 }
 
-// Whether a value is a record as it is, whose columns may be of very different sizes within their common range.
-bool Magnitudes::isRecord(ValueId value) const {
-  const Op *op = &graph_.definition(value);
-  while (isMove(op->kind))
-    op = &graph_.definition(op->operands[0]);
-  return op->kind == OpKind::Input && op->attrs.has(Attr::Low);
+void Magnitudes::findRecords() {
+  const std::vector<Op> &ops = graph_.module.ops;
+  for (auto &op : ops) {
+    if (op.result == kNoValue) continue;
+    const bool input = op.kind == OpKind::Input, moves = isMove(op.kind);
+    records_[op.result] = moves ? records_[op.operands[0]] : input && op.attrs.has(Attr::Low);
+    const auto affine = affineOf(graph_, op);
+    normalised_[op.result] = input || (affine ? normalised_[affine->x] : moves && normalised_[op.operands[0]]);
+  }
+  std::int64_t left = kMostFactors;
+  for (std::size_t i = ops.size(); i-- > 0;) {
+    const ValueId value = ops[i].result;
+    if (value == kNoValue || !normalised_[value]) continue;
+    auto &ahead = factorsAhead_[value];
+    ahead = uniform(graph_.module.type(value).shape, 1);
+    if (graph_.users[value].size() != 1) continue;
+    const Op &user = ops[graph_.users[value][0]];
+    if (const auto affine = affineOf(graph_, user)) {
+      ahead = factorsAhead_[user.result];
+      const Tensor<float> &f = affine->factor;
+      if (ahead) ahead = combined(*ahead, Compact(f.shape, {f.data.begin(), f.data.end()}), std::multiplies<>());
+    } else if (user.kind == OpKind::Identity) {
+      ahead = factorsAhead_[user.result];
+    } else if (isMove(user.kind)) {
+      ahead.reset(); // its positions are others
+    }
+    if (ahead && (left -= ahead->size()) < 0) ahead.reset();
+  }
 }
 
 namespace {
@@ -143,29 +169,30 @@ void guessColumns(const Tensor<float> &weights, std::vector<Sums> &columns) { //
 
 Magnitude Magnitudes::linear(const Op &op) const {
   const Shape &shape = graph_.module.type(op.operands[0]).shape, &result = graph_.module.type(op.result).shape;
-  const LinearParts parts = partsOf(graph_, op);
+  const Tensor<float> &weights = *graph_.constant(op.operands[1]);
+  const std::vector<double> bias = biasOf(graph_, op);
   std::vector<Sums> x = alongAxis(values_[op.operands[0]], shape, inputAxis(op, shape));
-  const bool columns = op.kind == OpKind::MatMul && isRecord(op.operands[0]);
-  if (columns) guessColumns(parts.weights, x);
+  const bool columns = op.kind == OpKind::MatMul && records_[op.operands[0]];
+  if (columns) guessColumns(weights, x);
   const bool conv = op.kind == OpKind::Conv;
   if (conv && std::ranges::any_of(op.attrs.ints(Attr::Pads), [](auto pad) { return pad != 0; }))
     for (auto &each : x)
       each.low = std::min(each.low, 0.0), each.high = std::max(each.high, 0.0);
-  const std::int64_t outputs = std::ssize(parts.bias), each = parts.weights.size() / outputs;
+  const std::int64_t outputs = std::ssize(bias), each = weights.size() / outputs;
   std::vector<Sums> sums(outputs);
   if (conv) {
-    const std::int64_t inputs = parts.weights.shape[1], perGroup = outputs / op.attrs.i(Attr::Group);
+    const std::int64_t inputs = weights.shape[1], perGroup = outputs / op.attrs.i(Attr::Group);
     for (std::int64_t m = 0; m < outputs; ++m)
       for (std::int64_t i = 0; i < each; ++i)
-        sums[m].add(parts.weights.data[m * each + i], x[m / perGroup * inputs + i / (each / inputs)]);
+        sums[m].add(weights.data[m * each + i], x[m / perGroup * inputs + i / (each / inputs)]);
   } else {
-    for (std::int64_t i = 0; i < parts.weights.size(); ++i)
-      sums[i % outputs].add(parts.weights.data[i], x[i / outputs]);
+    for (std::int64_t i = 0; i < weights.size(); ++i)
+      sums[i % outputs].add(weights.data[i], x[i / outputs]);
   }
   for (std::int64_t m = 0; m < outputs; ++m) { // much of a bias on raw columns makes up for their means
     const double typical =
-        columns ? std::clamp(parts.bias[m], -std::sqrt(sums[m].variance), std::sqrt(sums[m].variance)) : parts.bias[m];
-    sums[m].add(1, {parts.bias[m], parts.bias[m], typical, 0});
+        columns ? std::clamp(bias[m], -std::sqrt(sums[m].variance), std::sqrt(sums[m].variance)) : bias[m];
+    sums[m].add(1, {bias[m], bias[m], typical, 0});
   }
   return magnitudeAcross(sums, result.size(), outputAxis(op, result));
 }
@@ -267,7 +294,7 @@ Magnitude Magnitudes::visit(const Op &op) const {
     }
     Magnitude m = affine(op, acrossAxis(factor, shape.size(), 1), acrossAxis(summand, shape.size(), 1));
     const Compact own = acrossAxis(mean, shape.size(), 1), spread = acrossAxis(variance, shape.size(), 1);
-    const bool columns = shape.size() == 2 && isRecord(op.operands[0]); // of any size within their common range
+    const bool columns = shape.size() == 2 && records_[op.operands[0]]; // of any size within their common range
     const Compact off = combined(combined(m.mean, own, [](double a, double b) { return (a - b) * (a - b); }),
                                  m.variance, std::plus<>());
     m.mean = own;
@@ -328,30 +355,12 @@ Magnitude Magnitudes::visit(const Op &op) const {
 // A record behind sums and products with constants: a normalisation, which leaves numbers of about 1 whatever the range
 // that its columns have in common. That holds behind the last of them: before a factor f, numbers are of about 1 / f.
 Magnitude Magnitudes::normalised(const Op &op, Magnitude m) const {
-  Compact factor = uniform(graph_.module.type(op.result).shape, 1);
-  for (ValueId value = op.result; graph_.users[value].size() == 1;) {
-    const Op &user = graph_.module.ops[graph_.users[value][0]];
-    const auto affine = affineOf(graph_, user);
-    if (affine)
-      factor = combined(factor, Compact(affine->factor.shape, {affine->factor.data.begin(), affine->factor.data.end()}),
-                        std::multiplies<>());
-    else if (!isMove(user.kind))
-      break;
-    else if (user.kind != OpKind::Identity)
-      return m; // its positions are others
-    value = user.result;
-  }
+  const auto &ahead = factorsAhead_[op.result];
+  if (!ahead) return m;
+  const Compact &factor = *ahead;
   const Compact bound = combined(m.low, m.high, [](double a, double b) { return std::max(std::abs(a), std::abs(b)); });
   const Compact reach = combined(factor, bound, [](double f, double b) { return std::abs(times(f, b)); });
   if (*std::ranges::max_element(reach.data) <= kNormalised) return m;
-  const Op *from = &op;
-  for (bool goesOn = true; goesOn;) {
-    const auto affine = affineOf(graph_, *from);
-    goesOn = affine || isMove(from->kind);
-    if (affine) from = &graph_.definition(affine->x);
-    if (!affine && goesOn) from = &graph_.definition(from->operands[0]);
-  }
-  if (from->kind != OpKind::Input) return m;
   m.mean = uniform(graph_.module.type(op.result).shape, 0);
   m.variance = mapped(factor, [](double f) { return f == 0 ? 0 : 1 / (f * f); });
   return m;

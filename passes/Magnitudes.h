@@ -26,7 +26,7 @@ public:
   Compact meanSquareOf(ValueId value) const;
 
 private:
-  bool isRecord(ValueId value) const;
+  void findRecords();
   Magnitude normalised(const Op &op, Magnitude m) const;
   Magnitude visit(const Op &op) const;
   Magnitude linear(const Op &op) const;
@@ -38,6 +38,11 @@ private:
 
   const Graph &graph_;
   std::vector<Magnitude> values_;
+  // By value: whether it is a record as it is, whose columns may be of very different sizes within their common range;
+  // whether it is one behind sums and products with constants.
+  std::vector<bool> records_, normalised_;
+  // Of a normalised record, the product of the factors that follow it; none if its positions change on the way.
+  std::vector<std::optional<Compact>> factorsAhead_;
   bool known_ = true;
 };
 

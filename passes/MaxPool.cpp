@@ -37,6 +37,7 @@ int log2Ceiling(std::size_t value) { return std::bit_width(value - 1); }
 // Covers with spans of 2^j elements; no window may have fewer.
 Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
   Cover cover;
+  std::set<Positions> seen; // the last spans of short windows are one
   const std::int64_t span = std::int64_t{1} << j;
   for (std::int64_t k = 0; k * span < axis.kernel; ++k) {
     Positions positions;
@@ -45,22 +46,26 @@ Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
       const std::int64_t tap = std::min(taps.begin + k * span, taps.end - span);
       positions.push_back(taps.first + tap * axis.dilation);
     }
-    if (std::ranges::find(cover.positions, positions) == cover.positions.end())
-      cover.positions.push_back(std::move(positions));
+    if (seen.insert(positions).second) cover.positions.push_back(std::move(positions));
   }
 
   // What each level must hold, from the last one down.
-  std::set<std::int64_t> needed;
+  Positions needed;
   for (auto &positions : cover.positions)
-    needed.insert(positions.begin(), positions.end());
+    needed.insert(needed.end(), positions.begin(), positions.end());
+  std::ranges::sort(needed);
+  needed.erase(std::ranges::unique(needed).begin(), needed.end());
   cover.levels.resize(static_cast<std::size_t>(j) + 1);
   for (int level = j; level >= 0; --level) {
     const std::int64_t width = std::int64_t{1} << level;
-    cover.levels[static_cast<std::size_t>(level)] = {Positions(needed.begin(), needed.end()), width};
+    cover.levels[static_cast<std::size_t>(level)] = {needed, width};
     if (level == 0) break;
-    const std::set<std::int64_t> starts = needed;
-    for (auto start : starts)
-      needed.insert(start + width / 2 * axis.dilation);
+    Positions halves = needed;
+    for (auto &start : halves)
+      start += width / 2 * axis.dilation;
+    const Positions starts = std::move(needed);
+    needed.clear();
+    std::ranges::set_union(starts, halves, std::back_inserter(needed));
   }
   return cover;
 }

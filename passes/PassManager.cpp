@@ -15,14 +15,14 @@ Expected<void> dump(const Module &module, const std::filesystem::path &folder, s
   if (folder.empty()) return {};
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) return fail("cannot create the folder '{}': {}", folder.string(), error.message());
+  if (error) return fail(ErrorKind::Output, "cannot create the folder '{}': {}", folder.string(), error.message());
   const auto path = folder / fmt::format("{:02}-{}.sdir", number, name);
   std::ofstream file(path);
   // The weights are in it.
   std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
-  if (error) return fail("cannot write '{}': {}", path.string(), error.message());
+  if (error) return fail(ErrorKind::Output, "cannot write '{}': {}", path.string(), error.message());
   file << print(module);
-  if (!file.flush()) return fail("cannot write '{}'", path.string());
+  if (!file.flush()) return fail(ErrorKind::Output, "cannot write '{}'", path.string());
   return {};
 }
 
@@ -51,7 +51,7 @@ Expected<std::vector<const Pass *>> parsePasses(std::string_view names) {
 Expected<Module> runPasses(Module module, std::span<const Pass *const> passes, const PassManagerOptions &options,
                            PassContext &context) {
   if (!options.stopAfter.empty() && std::ranges::find(passes, options.stopAfter, &Pass::name) == passes.end())
-    return fail("cannot stop after '{}': it is not among the passes that run", options.stopAfter);
+    return fail(ErrorKind::Usage, "cannot stop after '{}': it is not among the passes that run", options.stopAfter);
   SD_TRY(dump(module, options.dumpDir, 0, "input"));
   std::size_t number = 0;
   for (auto *pass : passes) {

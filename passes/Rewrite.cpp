@@ -48,9 +48,9 @@ ValueId Rewriter::replace(const Op &op, OpKind kind, std::vector<ValueId> operan
   return result;
 }
 
-Module Rewriter::finish() { return withoutDeadOps(builder.module()); }
+Module Rewriter::finish() { return withoutDeadOps(builder.take()); }
 
-Module withoutDeadOps(const Module &module) {
+Module withoutDeadOps(Module module) {
   std::vector<bool> live(module.types.size(), false);
   auto isLive = [&](const Op &op) { return op.result == kNoValue || op.kind == OpKind::Input || live[op.result]; };
   for (std::size_t i = module.ops.size(); i-- > 0;)
@@ -59,19 +59,19 @@ Module withoutDeadOps(const Module &module) {
         live[operand] = true;
 
   Module result;
-  result.name = module.name;
+  result.name = std::move(module.name);
   result.ringBits = module.ringBits;
   std::vector<ValueId> renamed(module.types.size(), kNoValue);
   for (auto &op : module.ops) {
     if (!isLive(op)) continue;
-    Op copy = op;
-    for (auto &operand : copy.operands)
+    for (auto &operand : op.operands)
       operand = renamed[operand];
     if (op.result != kNoValue) {
-      copy.result = renamed[op.result] = static_cast<ValueId>(result.types.size());
-      result.types.push_back(module.type(op.result));
+      const ValueId old = op.result;
+      op.result = renamed[old] = static_cast<ValueId>(result.types.size());
+      result.types.push_back(std::move(module.types[old]));
     }
-    result.ops.push_back(std::move(copy));
+    result.ops.push_back(std::move(op));
   }
   return result;
 }

@@ -78,7 +78,7 @@ private:
 };
 
 // Drops ops whose results nothing uses; inputs and nn.return stay.
-Module withoutDeadOps(const Module &module);
+Module withoutDeadOps(Module module);
 
 // The element of `tensor` that broadcasts to position `index` of `shape`, for every position: a copy in that shape.
 Tensor<float> broadcastTo(const Tensor<float> &tensor, const Shape &shape);

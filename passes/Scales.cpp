@@ -100,7 +100,8 @@ namespace {
 int hiddenBits(std::int64_t outputs, int ringBits) {
   constexpr double kNorm = 2; // bits
   return static_cast<int>(
-      (maxSquaresBits(ringBits) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 - kNorm);
+      (std::log2(maxReplySquares(ringBits)) - std::log2(static_cast<double>(std::max<std::int64_t>(outputs, 1)))) / 2 -
+      kNorm);
 }
 
 // Bits beyond the scale, of weights whose results are as large as the inputs; `room` is left above them as it is.
@@ -131,6 +132,7 @@ int weightScale(const ProductShape &product, const PassOptions &options, int rin
                        product.entered ? 2 : 0);
     finer = std::clamp(finer, 0, std::max(hiddenBits(product.outputs, ringBits) - s, 0));
     finer = std::clamp(finer, 0, std::max(bound - (product.scalable ? kRoomBits : kRealBits) - 2 * s, 0));
+    if (!product.scalable) finer = std::min(finer, std::max(hiddenBits(product.outputs, ringBits) - s, -s / 2));
   }
   const int scale = 2 * s + finer - product.xScale;
   return product.entered ? scale : std::max(scale, s + std::min(finer, 0)); // an average is finer than the scale

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """How well the service's replies hide its weights (docs/protocols.md, "Linear layers"), from the constants of
-runtime/he/RlweParameters.h and formulas. Fails if a figure is not what the header says. scripts/rlwe-estimate.py: how hard the
+ir/core/LinearHiding.h and formulas. Fails if a figure is not what the header says. scripts/rlwe-estimate.py: how hard the
 encryption under them is.
 """
 import itertools
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = (ROOT / "runtime/he/RlweParameters.h").read_text()
+HEADER = (ROOT / "ir/core/LinearHiding.h").read_text()
 SIZES = (ROOT / "ir/core/LinearPacking.h").read_text()
 RINGS = {ring: dict(zip(("degree", "q", "reply", "wanted"), map(int, sizes)))
          for ring, sizes in zip((64, 32), re.findall(r"RlweSizes\{(\d+), (\d+), (\d+), (\d+)\}", SIZES))}
@@ -22,8 +22,8 @@ def constant(pattern):
 
 ERROR = constant(r"kErrorBound = (\d+);")
 INFORMATION = constant(r"kFloodInformation = ([\d.]+);")
-HIDING = float(re.search(r"kHidingBits = (\d+);", (ROOT / "ir/core/LinearHiding.h").read_text()).group(1))
-FLOOD = dict(zip((64, 32), map(float, re.search(r"kFloodBits = kWide \? (\d+) : (\d+);", HEADER).groups())))
+HIDING = constant(r"kHidingBits = (\d+);")
+FLOOD = dict(zip((64, 32), map(float, re.search(r"kBitsOf<Ring64> \? (\d+) : (\d+);", HEADER).groups())))
 VARIANCE = ERROR / 2 + 0.25
 
 failures = []

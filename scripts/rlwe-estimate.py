@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """How hard the RLWE encryption under the linear layers is (docs/protocols.md, "Linear layers"): bit operations of the primal,
-the hybrid and the dual attack for the parameters of runtime/he/RlweParameters.h and ir/core/LinearPacking.h, from formulas.
+the hybrid and the dual attack for the parameters of ir/core/LinearHiding.h and ir/core/LinearPacking.h, from formulas.
 Fails if one is below 128, or if the formulas give another figure than the Homomorphic Encryption Standard for its own parameters.
 
 Lattice reduction with block size b in dimension d takes 2^(0.292 b + 16.4) operations 8 d times (Becker, Ducas, Gama, Laarhoven,
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = (ROOT / "runtime/he/RlweParameters.h").read_text()
+HEADER = (ROOT / "ir/core/LinearHiding.h").read_text()
 SIZES = (ROOT / "ir/core/LinearPacking.h").read_text()
 BOUND = int(re.search(r"kErrorBound = (\d+);", HEADER).group(1))
 DEVIATION = math.sqrt(BOUND / 2)

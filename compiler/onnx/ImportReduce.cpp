@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "compiler/onnx/ClearEnd.h"
-#include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
@@ -187,25 +187,37 @@ Expected<void> importReduceConstant(Node &node, Emitter &emitter) {
   return {};
 }
 
-// Sums of all elements before each along an axis: a triangular matrix.
+namespace {
+
+// x moved along an axis by so many positions, zeros after it.
+Expected<Value> movedAlong(Emitter &emitter, const Value &x, std::size_t axis, std::int64_t by, bool back) {
+  std::vector<std::int64_t> pads(2 * x.shape().size(), 0), kept(static_cast<std::size_t>(x.shape()[axis]));
+  pads[back ? axis + x.shape().size() : axis] = by;
+  std::iota(kept.begin(), kept.end(), back ? by : 0);
+  SD_ASSIGN(const Value padded, emitter.pad(x, std::move(pads), 0));
+  return emitter.gather(padded, static_cast<std::int64_t>(axis), std::move(kept));
+}
+
+} // namespace
+
+// Sums of all elements up to each along an axis: of two, then four, then eight. Sums of shares are local and exact.
 Expected<void> importCumSum(Node &node, Emitter &emitter) {
-  constexpr std::int64_t kLongest = 4096;
   const Value &x = node.input(0);
   SD_ASSIGN(const std::vector<std::int64_t> axes, node.constantInts(1, "axis"));
   SD_ASSIGN(const bool exclusive, node.integer("exclusive", 0));
   SD_ASSIGN(const bool reverse, node.integer("reverse", 0));
   if (axes.size() != 1) return fail("its axis must be one number");
-  SD_ASSIGN(const std::int64_t axis, normalizedAxis(axes[0], x.rank()));
-  const std::int64_t size = x.shape()[static_cast<std::size_t>(axis)];
-  if (size > kLongest) return fail("sums along {} elements, more than {}; use a shorter axis", size, kLongest);
-  SD_TRY(emitter.takeBudget({size, size}));
-  Tensor<float> matrix({size, size}, 0.0f);
-  for (std::int64_t from = 0; from < size; ++from)
-    for (std::int64_t to = 0; to < size; ++to)
-      if ((reverse ? from > to : from < to) || (from == to && !exclusive))
-        matrix.data[static_cast<std::size_t>(from * size + to)] = 1;
-  SD_ASSIGN(Value result, mapAlong(emitter, x, axis, std::move(matrix)));
-  node.setOutput(0, std::move(result));
+  SD_ASSIGN(const std::int64_t along, normalizedAxis(axes[0], x.rank()));
+  const auto axis = static_cast<std::size_t>(along);
+  Value sums = x;
+  if (exclusive) {
+    SD_ASSIGN(sums, movedAlong(emitter, x, axis, 1, reverse));
+  }
+  for (std::int64_t added = 1; added < x.shape()[axis]; added *= 2) {
+    SD_ASSIGN(const Value more, movedAlong(emitter, sums, axis, added, reverse));
+    SD_ASSIGN(sums, emitter.arithmetic(OpKind::Add, sums, more));
+  }
+  node.setOutput(0, std::move(sums));
   return {};
 }
 

@@ -267,10 +267,11 @@ Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<cons
 template <RingWord R>
 Expected<void> checkHidden(double squares) {
   if (squares <= RlweParameters<R>::kMaxSquares) return {};
-  const double bits = kHidingBits - std::log2(squares / RlweParameters<R>::kMaxSquares) / 2;
+  const double bits = hidingBits(squares, kBitsOf<R>);
   return fail(
-      "the weights are too large to be hidden: an inference would tell of them up to 2^-{:.1f}, and 2^-{} is the "
-      "most; compile with a --weight-scale at least {} times smaller",
+      "the weights are too large to be hidden: an inference would tell of them up to 2^-{:.2f}, and 2^-{} is the "
+      "most; compile with a --weight-scale at least {} times smaller, or let a dealer make the correlations "
+      "(--preprocess)",
       bits, kHidingBits, std::exp2(std::ceil(kHidingBits - bits)));
 }
 

@@ -104,36 +104,11 @@ WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packi
   return wanted;
 }
 
-template <RingWord R>
-double replySquares(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights) {
-  std::array<AxisMap, kSpatialDims> axes;
-  for (int d = 0; d < kSpatialDims; ++d)
-    for (std::int64_t a = 0; a < geometry.dims[d].kernel; ++a)
-      axes[d].emplace_back(0, a * geometry.dims[d].weightStride);
-  double sum = 0;
-  for (std::int64_t block = 0; block < packing.outBlocks(geometry); ++block) {
-    double squares = 0;
-    const std::int64_t first = block * packing.outBlock;
-    for (std::int64_t o = first; o < std::min(first + packing.outBlock, geometry.outChannels()); ++o)
-      for (std::int64_t c = 0; c < geometry.inPerGroup; ++c) {
-        const SignedOf<R> *w = weights.data() + o * geometry.weightOutStride + c * geometry.weightInStride;
-        forEach(axes, [&](std::int64_t, std::int64_t tap) {
-          const auto value = static_cast<double>(w[tap]);
-          squares += value * value;
-        });
-      }
-    for (std::int64_t tile = 0; tile < packing.tileCount(); ++tile)
-      sum += squares * static_cast<double>(packing.wanted(geometry, block, tile));
-  }
-  return sum;
-}
-
 #define SD_INSTANTIATE(R)                                                                                              \
   template void packInput<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t, std::span<const R>,  \
                              std::span<R>);                                                                            \
   template void packWeights<R>(const LinearGeometry &, const Packing &, std::int64_t, std::int64_t,                    \
-                               std::span<const SignedOf<R>>, std::span<SignedOf<R>>, std::int64_t);                    \
-  template double replySquares<R>(const LinearGeometry &, const Packing &, std::span<const SignedOf<R>>);
+                               std::span<const SignedOf<R>>, std::span<SignedOf<R>>, std::int64_t);
 SD_INSTANTIATE(Ring32)
 SD_INSTANTIATE(Ring64)
 #undef SD_INSTANTIATE

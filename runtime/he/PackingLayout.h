@@ -27,9 +27,4 @@ struct WantedOutputs {
 WantedOutputs wantedOutputs(const LinearGeometry &geometry, const Packing &packing, std::int64_t outBlock,
                             std::int64_t tile);
 
-// The sum over the coefficients that a layer's replies send, each with the squares of the weights that meet in it:
-// those of its output block (RlweParameters.h).
-template <RingWord R>
-double replySquares(const LinearGeometry &geometry, const Packing &packing, std::span<const SignedOf<R>> weights);
-
 } // namespace sd

@@ -43,7 +43,8 @@ Expected<void> checkHiddenInAll(const OfflineJob &job, const WeightSet<R> &weigh
     const auto *layer = std::get_if<LinearLayer>(&own.method);
     if (!layer) continue;
     const PlanEntry &entry = job.plan.entries[own.index];
-    const double squares = replySquares<R>(layer->geometry, layer->packing, weights.tensors[entry.weights].data);
+    const double squares =
+        replySquares<SignedOf<R>>(layer->geometry, layer->packing, weights.tensors[entry.weights].data);
     sum += squares;
     if (squares >= largest) {
       largest = squares;

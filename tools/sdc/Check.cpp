@@ -46,7 +46,8 @@ bool holdsWithin(const Job &job, std::span<const double> seen) {
 Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
-  if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: check needs the whole pipeline");
+  if (!flags.model.manager.stopAfter.empty())
+    return fail(ErrorKind::Usage, "--stop-after: check needs the whole pipeline");
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
   const std::size_t all = records.size() * static_cast<std::size_t>(recordsInRun(job.imported));
   if (flags.records) records.resize(std::min(records.size(), flags.records));
@@ -56,7 +57,8 @@ Expected<void> check(const Flags &flags) {
   }
   std::map<std::string, Tensor<float>> expected;
   SD_ASSIGN(const auto paths,
-            filesByName(flags.expected, {"--expected", "output", job.imported.ops.back().attrs.strings(Attr::Names)}));
+            asUsage(filesByName(flags.expected,
+                                {"--expected", "output", job.imported.ops.back().attrs.strings(Attr::Names)})));
   for (const auto &[name, path] : paths) {
     SD_ASSIGN(expected[name], readNumbers(path, flags.model.tables));
   }

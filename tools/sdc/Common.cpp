@@ -169,7 +169,7 @@ Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::strin
       inputs.push_back(recordInput(op.attrs, job.imported.type(op.result).shape, job.schema));
       files.names.push_back(inputs.back().name);
     }
-  SD_ASSIGN(const auto paths, filesByName(texts, files));
+  SD_ASSIGN(const auto paths, asUsage(filesByName(texts, files)));
   NamedTensors tensors;
   for (const auto &[name, path] : paths) {
     SD_ASSIGN(RecordTable table, readRecordTable(path, tables, job.schema.input(name), {{}, {}, sayNote}));
@@ -206,18 +206,19 @@ Expected<std::optional<Schema>> readSchema(const std::string &path) {
 Expected<void> load(const ModelFlags &flags, Job &job) {
   ModelOptions model;
   PassOptions &options = job.context.options;
-  SD_ASSIGN(options.scaleBits, scaleBitsOf(flags.scale));
-  SD_ASSIGN(options.network, parseNetwork(flags.network));
+  SD_ASSIGN(options.scaleBits, asUsage(scaleBitsOf(flags.scale)));
+  SD_ASSIGN(options.network, asUsage(parseNetwork(flags.network)));
   if (flags.weightScale) {
-    SD_ASSIGN(options.weightScaleBits, weightScaleBitsOf(flags.weightScale));
+    SD_ASSIGN(options.weightScaleBits, asUsage(weightScaleBitsOf(flags.weightScale)));
   }
   if (flags.batch) model.batch = flags.batch;
   for (const std::string &shape : flags.shapes)
-    SD_TRY(addShape(shape, model));
+    SD_TRY(asUsage(addShape(shape, model)));
   for (const std::string &range : flags.inputRanges)
-    SD_TRY(addInputRange(range, model));
+    SD_TRY(asUsage(addInputRange(range, model)));
   if (!std::isfinite(flags.approximationError))
-    return fail("--approximation-error {}: must be a number from 2^-16 to 1", flags.approximationError);
+    return fail(ErrorKind::Usage, "--approximation-error {}: must be a number from 2^-16 to 1",
+                flags.approximationError);
   options.approximationError = flags.approximationError;
   options.privateNormalization = flags.privateNormalization;
   options.roundOutputs = flags.roundOutputs;
@@ -236,7 +237,7 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
   job.schema = std::move(meaning->schema);
   std::ranges::move(meaning->warnings, std::back_inserter(job.context.warnings));
   if (flags.bound > job.imported.ringBits - 2)
-    return fail("--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
+    return fail(ErrorKind::Usage, "--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
                 job.imported.ringBits);
   if (flags.bound) options.boundBits = flags.bound;
   if (!flags.calibrate.empty()) {
@@ -321,6 +322,13 @@ Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &pas
   auto module = lower(std::move(input), {passes, manager}, job.context);
   if (whole && module && job.calibration.empty())
     job.estimate = times.measure("(error estimate)", [&] { return estimateError(job.imported, *module, job.context); });
+  if (const auto line = describeCommonRange(job.imported, job.context.options); whole && module && !line.empty())
+    sayNote(line);
+  if (whole && module && job.calibration.empty() && !job.comparesFloats)
+    if (const auto reason = whyNotEstimated(job.imported, *module); !reason.empty())
+      sayNote(fmt::format("how far off results may be was not tried on random records, since {}; sdc check with --data "
+                          "measures it on records",
+                          reason));
   if (whole && module)
     for (auto &line : describeRanges(job.imported, *module, job.calibration))
       job.context.warnings.push_back(line);

@@ -57,6 +57,13 @@ struct Job {
   std::optional<ErrorEstimate> estimate; // of a whole compilation without calibration
 };
 
+// An error of what a flag says.
+template <class T>
+Expected<T> asUsage(Expected<T> result) {
+  if (!result) result.error().kind = ErrorKind::Usage;
+  return result;
+}
+
 // Reads the flags, the model and the calibration records.
 Expected<void> load(const ModelFlags &flags, Job &job);
 

@@ -1,5 +1,5 @@
 // sdc compile: a model to model.sdb (public) and model.sdw (private weights).
-#include "compiler/RoundingAdvice.h"
+#include "compiler/HidingAdvice.h"
 #include "compiler/codegen/Codegen.h"
 #include "ir/Printer.h"
 #include "tools/Console.h"
@@ -40,13 +40,15 @@ Expected<void> judge(const Job &job, bool acceptError) {
 
 Expected<void> compile(const Flags &flags) {
   const bool text = flags.emit == "ir" || !flags.model.manager.stopAfter.empty();
-  if (!text && flags.output.empty()) return fail("-o is missing: where shall the program go?");
-  if (!text && flags.output == "-") return fail("-o -: a program is two files; name the first, such as model.sdb");
+  if (!text && flags.output.empty()) return fail(ErrorKind::Usage, "-o is missing: where shall the program go?");
+  if (!text && flags.output == "-")
+    return fail(ErrorKind::Usage, "-o -: a program is two files; name the first, such as model.sdb");
   std::error_code error;
   if (std::filesystem::equivalent(flags.model.model, flags.output, error))
-    return fail("-o {}: that is the model itself; choose another name", flags.output);
+    return fail(ErrorKind::Usage, "-o {}: that is the model itself; choose another name", flags.output);
   if (!text && std::filesystem::path(flags.output).extension() == ".sdw")
-    return fail("-o {}: .sdw is the ending of the weights that are written beside the program; choose another, such as "
+    return fail(ErrorKind::Usage,
+                "-o {}: .sdw is the ending of the weights that are written beside the program; choose another, such as "
                 ".sdb",
                 flags.output);
   Job job;
@@ -55,6 +57,8 @@ Expected<void> compile(const Flags &flags) {
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
+  if (const auto refused = adviseOnHiding({job.imported, job.context, job.calibration}, job.module); !refused.empty())
+    printWarnings({refused});
   SD_TRY(judge(job, flags.acceptError));
   if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
     writeError(fmt::format("note: {}\n", line));

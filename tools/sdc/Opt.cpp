@@ -29,8 +29,8 @@ Expected<void> opt(const Flags &flags) {
       text += fmt::format("{:<20} {}\n", pass.name, pass.summary);
     return writeText("-", text);
   }
-  if (flags.model.model.empty()) return fail("opt needs a model");
-  SD_ASSIGN(const auto passes, parsePasses(flags.passes));
+  if (flags.model.model.empty()) return fail(ErrorKind::Usage, "opt needs a model");
+  SD_ASSIGN(const auto passes, asUsage(parsePasses(flags.passes)));
   Job job;
   SD_TRY(run(flags.model, passes, job));
   if (flags.emit == "dot") return writeText(flags.output, dot(job.module));

@@ -75,7 +75,8 @@ std::string recommendation(const Flags &flags, const TrialResult &best, const st
 Expected<void> tune(const Flags &flags) {
   Job job;
   SD_TRY(load(flags.model, job));
-  if (!flags.model.manager.stopAfter.empty()) return fail("--stop-after: tune needs the whole pipeline");
+  if (!flags.model.manager.stopAfter.empty())
+    return fail(ErrorKind::Usage, "--stop-after: tune needs the whole pipeline");
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
   std::optional<Tensor<float>> labels;
   const std::size_t runs = records.size();

@@ -273,7 +273,7 @@ TYPED_TEST(LinearCorrelation, WeightsBeyondTheFloodAreRefused) {
   EXPECT_TRUE(checkHidden<R>(kMost));
   const auto refused = checkHidden<R>(4 * kMost);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("up to 2^-39.0"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("up to 2^-39.00"), std::string::npos) << refused.error().message;
   EXPECT_NE(refused.error().message.find("--weight-scale at least 2 times"), std::string::npos);
 }
 
@@ -285,16 +285,16 @@ TYPED_TEST(LinearCorrelation, NoiseIsThatOfTheWholeOutputBlock) {
   ASSERT_GT(packing.outBlock, 1);
   ASSERT_GE(packing.outBlock, 64); // one block, in which all meet
   const std::vector<SignedOf<R>> equal(64 * 64, 1000);
-  EXPECT_DOUBLE_EQ(replySquares<R>(geometry, packing, equal), 64 * 64e6 * 64);
+  EXPECT_DOUBLE_EQ(replySquares<SignedOf<R>>(geometry, packing, equal), 64 * 64e6 * 64);
   std::vector<SignedOf<R>> single(64 * 64, 0);
   single[77] = -1000;
-  EXPECT_DOUBLE_EQ(replySquares<R>(geometry, packing, single), 64e6);
+  EXPECT_DOUBLE_EQ(replySquares<SignedOf<R>>(geometry, packing, single), 64e6);
   // Tiles of an image: each output of each tile counts.
   const LinearGeometry image = geometryOf<R>(conv({1, 2, 150, 150}, {3, 2, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1));
   const Packing tiles = choosePacking(image);
   ASSERT_GT(tiles.tileCount(), 1);
   ASSERT_EQ(tiles.outBlock, 1);
-  EXPECT_DOUBLE_EQ(replySquares<R>(image, tiles, std::vector<SignedOf<R>>(54, -2)), 150 * 150 * 3 * 18 * 4.0);
+  EXPECT_DOUBLE_EQ(replySquares<SignedOf<R>>(image, tiles, std::vector<SignedOf<R>>(54, -2)), 150 * 150 * 3 * 18 * 4.0);
 }
 
 // Two inferences of one session over two layers, by two sessions at once; transforms kept up to the budget.
