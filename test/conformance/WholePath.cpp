@@ -102,8 +102,9 @@ Expected<Compiled> compile(Built &built) {
     built.arithmetic = arithmetic;
     bool coarse = false;
     Expected<Compiled> next = compileFor(arithmetic, built, coarse);
-    if (!next || (coarse && compiled)) continue;
+    if (compiled && (!next || coarse)) continue;
     compiled = std::move(next);
+    if (!compiled) continue; // the last of several errors remains
     taken = arithmetic;
     if (!coarse) break;
   }
