@@ -13,16 +13,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kMethod = "sdc: two-party computation; the service did not see the record";
 
-// A cell of a table. Spreadsheets take what begins like a formula for one: a quote in front makes it text (OWASP).
-std::string csvCell(std::string text) {
-  if (!text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos) text.insert(0, 1, '\'');
-  if (text.find_first_of(",\"\r\n;\t") == std::string::npos) return text;
-  std::string cell = "\"";
-  for (const char c : text)
-    cell += c == '"' ? "\"\"" : std::string(1, c);
-  return cell + '"';
-}
-
 // Names of files need not be UTF-8.
 std::string textOf(const Json &json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
@@ -216,6 +206,15 @@ private:
 };
 
 } // namespace
+
+std::string csvCell(std::string text) {
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos) text.insert(0, 1, '\'');
+  if (text.find_first_of(",\"\r\n;\t") == std::string::npos) return text;
+  std::string cell = "\"";
+  for (const char c : text)
+    cell += c == '"' ? "\"\"" : std::string(1, c);
+  return cell + '"';
+}
 
 ReportFacts factsOf(const Program &program, const Digest &digest) {
   ReportFacts facts{program.schema.modelName, program.schema.modelVersion, toHex(digest), "", "", ""};

@@ -9,6 +9,10 @@
 
 namespace sd {
 
+// A cell of a table, quoted where it must be. Spreadsheets take what begins like a formula for one: a quote in front
+// makes it text (OWASP, CSV injection).
+std::string csvCell(std::string text);
+
 enum class ReportFormat { Csv, Json, Html, Fhir };
 
 struct ReportedRecord {

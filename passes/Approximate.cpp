@@ -10,9 +10,8 @@
 #include <numbers>
 #include <set>
 
-#include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
-#include "passes/FitDomain.h"
+#include "passes/FitPiecewise.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
 #include "passes/Softmax.h"
@@ -21,17 +20,9 @@ namespace sd {
 
 namespace {
 
-// Functions that fixed point has, of those that the hospital computes in the clear elsewhere.
-bool isSmoothFunction(const Op &op) {
-  if (op.kind != OpKind::Function) return false;
-  const std::string &name = op.attrs.str(Attr::Function);
-  return std::ranges::find(kInnerFunctions, name) != std::end(kInnerFunctions);
-}
-
-bool isSmooth(const Op &op) {
-  const OpKind kind = op.kind;
-  return isSmoothFunction(op) || kind == OpKind::Sigmoid || kind == OpKind::Tanh || kind == OpKind::Erf ||
-         kind == OpKind::Elu || kind == OpKind::Softplus || kind == OpKind::Softsign;
+bool isSmooth(OpKind kind) {
+  return kind == OpKind::Sigmoid || kind == OpKind::Tanh || kind == OpKind::Erf || kind == OpKind::Elu ||
+         kind == OpKind::Softplus || kind == OpKind::Softsign;
 }
 
 // Small whole numbers and their inverses, and what the formulas of GELU hold: architecture, not training.
@@ -57,7 +48,7 @@ bool isClear(const Graph &graph, const Op &op, bool behindSigmoid) {
     return false;
   const auto *left = graph.constant(op.operands[0]), *right = graph.constant(op.operands[1]);
   if (left || right) return (left ? left : right)->size() == 1;
-  return !behindSigmoid || op.kind == OpKind::Div; // of two values: importers divide opened ones alone
+  return !behindSigmoid && op.kind != OpKind::Div;
 }
 
 // The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid or softmax is final only
@@ -108,9 +99,7 @@ private:
       if (returns_[i]) continue;
       returns_[i] = true;
       const OpKind kind = graph_.module.ops[i].kind;
-      const bool mayBeInside =
-          kind == OpKind::Sigmoid || kind == OpKind::Softmax || isSmoothFunction(graph_.module.ops[i]);
-      if (clear_[i] && mayBeInside) {
+      if (clear_[i] && (kind == OpKind::Sigmoid || kind == OpKind::Softmax)) {
         inside_[i] = true;
         const auto isOpened = [&](ValueId v) { return clear_[graph_.definitions[v]] || graph_.constant(v); };
         if (!std::ranges::all_of(graph_.module.ops[i].operands, isOpened)) clear_[i] = false;
@@ -131,14 +120,6 @@ struct Region {
   std::set<std::size_t> ops;
 };
 
-// What computes it: a sum of piecewise linear functions.
-struct FunctionFit {
-  std::vector<PiecewiseLinear> parts;
-  double error = 0, slopeError = 0;
-  std::string_view unit = {};
-};
-constexpr std::string_view kOfTheValue = ", in parts of the value or of 1/16";
-
 // The formulas of smooth functions have about ten ops; a search that goes on makes long chains cost their square.
 constexpr std::size_t kMostRegionOps = 32;
 
@@ -149,7 +130,7 @@ public:
 
   Expected<Module> run() {
     const auto &ops = graph_.module.ops;
-    std::map<std::size_t, FunctionFit> fits; // by the region's last op
+    std::map<std::size_t, Fit> fits; // by the region's last op
     std::map<std::size_t, ValueId> bases;
     std::set<std::size_t> gone;
     for (std::size_t i = ops.size(); i-- > 0;) {
@@ -167,7 +148,7 @@ public:
         bases.emplace(i, region->base);
         gone.insert(region->ops.begin(), region->ops.end());
       }
-      if (!fits.contains(i) && isSmooth(ops[i])) complaints_.add(ops[i], "cannot be approximated: {}", reason);
+      if (!fits.contains(i) && isSmooth(ops[i].kind)) complaints_.add(ops[i], "cannot be approximated: {}", reason);
     }
     if (!complaints_.empty()) return complaints_.error();
     context_.approximations.clear();
@@ -201,7 +182,7 @@ private:
         return constant ? isPublicNumber(constant) : graph_.module.type(v).shape == graph_.module.type(op.result).shape;
       });
     default:
-      return isSmooth(op);
+      return isSmooth(op.kind);
     }
   }
 
@@ -214,7 +195,7 @@ private:
     bool smooth = false;
     for (std::size_t newest = last; region.ops.size() <= kMostRegionOps;) {
       const Op &op = graph_.module.ops[newest];
-      smooth |= isSmooth(op);
+      smooth |= isSmooth(op.kind);
       for (auto v : op.operands)
         if (!graph_.constant(v)) before.insert(graph_.definitions[v]); // not of the region yet: those come later
       if (before.size() == 1 && smooth) {
@@ -237,7 +218,7 @@ private:
     const auto &ops = graph_.module.ops;
     std::vector<bool> reaches(ops.size());
     for (std::size_t i = 0; i < ops.size(); ++i)
-      reaches[i] = isElementwise(i) && (isSmooth(ops[i]) || std::ranges::any_of(ops[i].operands, [&](ValueId v) {
+      reaches[i] = isElementwise(i) && (isSmooth(ops[i].kind) || std::ranges::any_of(ops[i].operands, [&](ValueId v) {
                                           return reaches[graph_.definitions[v]];
                                         }));
     return reaches;
@@ -257,7 +238,6 @@ private:
                : op.kind == OpKind::Mul       ? operand(0) * operand(1)
                : op.kind == OpKind::Div       ? operand(0) / operand(1)
                : op.kind == OpKind::Piecewise ? PiecewiseLinear::of(op.attrs)(operand(0))
-               : op.kind == OpKind::Function  ? findFunction(op.attrs.str(Attr::Function))->apply(operand(0))
                                               : evaluateScalar(op.kind, operand(0));
       values[op.result] = result;
     }
@@ -278,26 +258,16 @@ private:
         const auto f = PiecewiseLinear::of(op.attrs);
         key += fmt::format(" {:a} {:a} {:a}", fmt::join(f.knots, " "), fmt::join(f.slopes, " "), f.offset);
       }
-      if (op.kind == OpKind::Function) key += op.attrs.str(Attr::Function);
       key += ';';
       numbers.emplace(op.result, numbers.size());
     }
     return key;
   }
 
-  Expected<FunctionFit> fitOf(const Region &region) {
+  Expected<Fit> fitOf(const Region &region) {
     const std::string key = keyOf(region);
     if (auto known = known_.find(key); known != known_.end()) return known->second;
-    const auto f = [&](double x) { return evaluate(region, x); };
-    const auto fitted = [&]() -> Expected<FunctionFit> {
-      if (std::ranges::any_of(region.ops, [&](std::size_t i) { return isSmoothFunction(graph_.module.ops[i]); })) {
-        SD_ASSIGN(DomainFit fit, fitOnDomain(f, fitOptions()));
-        return FunctionFit{std::move(fit.parts), fit.error, 0, kOfTheValue};
-      }
-      SD_ASSIGN(Fit fit, fitPiecewise(f, fitOptions()));
-      return FunctionFit{{std::move(fit.function)}, fit.error, fit.slopeError};
-    };
-    return known_.emplace(key, fitted()).first->second;
+    return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, fitOptions())).first->second;
   }
 
   FitOptions fitOptions() const {
@@ -308,16 +278,9 @@ private:
     return options;
   }
 
-  void replace(const Op &op, const FunctionFit &fit, ValueId base) {
-    ValueId sum = kNoValue;
-    std::size_t knots = 0;
-    for (const PiecewiseLinear &part : fit.parts) {
-      const ValueId y = rewriter_.builder.create(OpKind::Piecewise, {rewriter_[base]}, part.attrs(), op.source);
-      sum = sum == kNoValue ? y : rewriter_.builder.create(OpKind::Add, {sum, y}, {}, op.source);
-      knots += part.knots.size();
-    }
-    rewriter_.map(op.result, sum);
-    note({describe(op) + std::string(fit.unit), knots, fit.error, fit.slopeError});
+  void replace(const Op &op, const Fit &fit, ValueId base) {
+    rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, fit.function.attrs());
+    note({describe(op), fit.function.knots.size(), fit.error, fit.slopeError});
   }
 
   void note(Approximation approximation) {
@@ -359,7 +322,7 @@ private:
   std::vector<bool> clear_; // ops behind the outputs
   std::vector<bool> reachesSmooth_ = opsThatReachSmooth();
   Rewriter rewriter_;
-  std::map<std::string, Expected<FunctionFit>> known_;
+  std::map<std::string, Expected<Fit>> known_;
   std::map<std::int64_t, Expected<SoftmaxFit>> softmaxes_; // by the number of scores
   Complaints complaints_;
 };

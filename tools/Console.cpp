@@ -22,8 +22,6 @@ constexpr std::size_t kMostBytes = 4096; // a pipe that is writable takes so man
 std::mutex mutex; // guards stderr and:
 std::size_t dropped = 0;
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 // The line, cut to what goes at once; no control characters but its end.
 std::string lineOf(std::string_view tool, std::string_view text) {
   std::string line(tool);
@@ -88,16 +86,9 @@ void sayLine(std::string_view line) { sayWithin("", line, 0); }
 bool writeOut(std::string_view text) { return writeAll(STDOUT_FILENO, text); }
 
 void RareLog::say(std::string_view tool, std::string_view text) {
-  const double time = now();
-  allowed_ = std::min(kBurst, allowed_ + time - last_);
-  last_ = time;
-  if (allowed_ < 1) {
-    ++dropped_;
-    return;
-  }
-  allowed_ -= 1;
-  if (const std::size_t count = std::exchange(dropped_, 0); count > 0)
-    sayWithoutWaiting(tool, fmt::format("{} more like the next one were not said", count));
+  const std::optional<std::uint64_t> leftOut = limit_.take();
+  if (!leftOut) return;
+  if (*leftOut > 0) sayWithoutWaiting(tool, fmt::format("{} more like the next one were not said", *leftOut));
   sayWithoutWaiting(tool, text);
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ir/core/Error.h"
+#include "ir/core/RateLimit.h"
 
 namespace CLI {
 class App;
@@ -29,15 +30,13 @@ void sayLine(std::string_view line);
 bool writeOut(std::string_view text);
 bool writeError(std::string_view text);
 
-// A line about what strangers make this machine do: the first ten in ten seconds are said, the others counted.
+// Lines about what strangers make this machine do.
 class RareLog {
 public:
   void say(std::string_view tool, std::string_view text);
 
 private:
-  double allowed_ = kBurst, last_ = 0; // seconds of the steady clock
-  std::size_t dropped_ = 0;
-  static constexpr double kBurst = 10;
+  RateLimit limit_;
 };
 
 // The text of --help about exit codes.

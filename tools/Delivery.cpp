@@ -2,20 +2,18 @@
 
 #include <unistd.h>
 
-#include <fmt/chrono.h>
-
 #include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <ctime>
 #include <filesystem>
 #include <limits>
 
 #include "ir/bytecode/Digest.h"
 #include "ir/bytecode/File.h"
+#include "runtime/service/Audit.h"
 #include "runtime/vm/Npy.h"
 #include "runtime/vm/Report.h"
 #include "runtime/vm/ResultJournal.h"
-#include "tools/Audit.h"
 #include "tools/Console.h"
 
 namespace sd {
@@ -50,7 +48,7 @@ bool isValidRecord(const std::vector<Tensor<float>> &outputs) {
   return std::ranges::all_of(outputs, [](const Tensor<float> &output) { return isValid(output.data); });
 }
 
-std::string timeNow() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+std::string timeNow() { return service::toRfc3339(std::chrono::system_clock::now()); }
 
 Shape joined(Shape shape, std::uint64_t records) {
   if (shape.empty()) shape = {1};
@@ -97,8 +95,13 @@ Expected<void> Delivery::put(const std::vector<Tensor<float>> &outputs) {
   SD_TRY(journal_ ? keepNext(outputs) : options_.report.format ? Expected<void>() : printNext(outputs));
   ++done_;
   if (options_.report.audit.empty()) return {};
-  return appendToAudit(options_.report.audit, {timeNow(), idOf(done_ - 1), toHex(options_.program.digest),
-                                               options_.report.service, !outputs.empty() && isValidRecord(outputs)});
+  auto logged = service::appendToAudit(options_.report.audit, {{"time", timeNow()},
+                                                               {"id", idOf(done_ - 1)},
+                                                               {"program", toHex(options_.program.digest)},
+                                                               {"service", options_.report.service},
+                                                               {"valid", !outputs.empty() && isValidRecord(outputs)}});
+  if (!logged) logged.error().kind = ErrorKind::Output;
+  return logged;
 }
 
 std::string Delivery::idOf(std::uint64_t record) const {

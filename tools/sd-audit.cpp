@@ -1,4 +1,4 @@
-// Looks after a service's audit log.
+// Looks after audit logs.
 #include <CLI/CLI.hpp>
 
 #include "runtime/service/Audit.h"
@@ -21,7 +21,7 @@ Expected<void> verify(const std::string &path, const std::string &seen) {
 
 int main(int argc, char **argv) {
   sd::prepareStreams();
-  CLI::App app{"Verifies the audit log of sd-serve.", "sd-audit"};
+  CLI::App app{"Verifies the audit log of sd-serve, or of sd-run --audit.", "sd-audit"};
   std::string path, seen;
   app.require_subcommand(1);
   CLI::App *verify = app.add_subcommand("verify", "whether no line was changed, taken out or put in");

@@ -17,9 +17,6 @@ struct ScalarFunction {
 std::span<const ScalarFunction> allFunctions();            // by name, in rising order
 const ScalarFunction *findFunction(std::string_view name); // null: not known
 
-// Of functions of one number, those that fixed point has: inside a network they become piecewise linear.
-inline constexpr std::string_view kInnerFunctions[] = {"exp", "log", "reciprocal", "sqrt"};
-
 // A function of rows, along the last axis: "layernorm EPSILON", (x - mean) / sqrt(mean of (x - mean)^2 + epsilon), or
 // "rmsnorm EPSILON", x / sqrt(mean of x^2 + epsilon); 0 for rows of zeros.
 struct RowFunction {

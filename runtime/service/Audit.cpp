@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <memory>
 
 #include "ir/bytecode/Digest.h"
 
@@ -34,6 +36,41 @@ Expected<void> writeAll(int descriptor, std::string_view text) {
   }
   if (::fdatasync(descriptor) != 0 && errno != EINVAL) return failHere("{}", std::strerror(errno));
   return {};
+}
+
+// The line of `fields` after one of hash `last`, which becomes this one's. After an error nothing of it is there.
+Expected<void> writeLine(const std::string &path, int descriptor, const Fields &fields, std::string &last) {
+  const std::string hash = hashOf(last, dump(fields));
+  Fields whole = fields;
+  whole["hash"] = hash;
+  struct stat before {};
+  ::fstat(descriptor, &before);
+  if (auto written = writeAll(descriptor, dump(whole) + "\n"); !written) {
+    if (::ftruncate(descriptor, before.st_size) != 0) return failHere("the audit log {} is damaged", path);
+    return failHere("the audit log {} can't be written: {}", path, written.error().message);
+  }
+  last = hash;
+  return {};
+}
+
+// Of the last line, which is not held against those before it.
+Expected<std::string> lastHash(const std::string &path, int descriptor) {
+  constexpr off_t kLongestLine = 1 << 16;
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+    return failHere("{}: an audit log is a regular file", path);
+  if (status.st_size == 0) return kNone;
+  const off_t from = std::max<off_t>(0, status.st_size - kLongestLine);
+  std::string tail(static_cast<std::size_t>(status.st_size - from), '\0');
+  if (::pread(descriptor, tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size()))
+    return failHere("the audit log {}: {}", path, std::strerror(errno));
+  if (tail.back() != '\n')
+    return failHere("the audit log {}: its last line is cut short; keep it and begin another", path);
+  tail.pop_back();
+  const Fields line = Fields::parse(tail.substr(tail.rfind('\n') + 1), nullptr, false);
+  if (!line.is_object() || !line.contains("hash") || !line["hash"].is_string())
+    return failHere("{}: is no audit log", path);
+  return line["hash"].get<std::string>();
 }
 
 } // namespace
@@ -75,18 +112,17 @@ Audit::~Audit() { ::close(descriptor_); }
 
 Expected<void> Audit::append(const Fields &fields) {
   const std::lock_guard lock(mutex_);
-  const std::string hash = hashOf(last_, dump(fields));
-  Fields whole = fields;
-  whole["hash"] = hash;
-  struct stat before {};
-  ::fstat(descriptor_, &before);
-  if (auto written = writeAll(descriptor_, dump(whole) + "\n"); !written) {
-    // A part of a line must not stay.
-    if (::ftruncate(descriptor_, before.st_size) != 0) return failHere("the audit log {} is damaged", path_);
-    return failHere("the audit log {} can't be written: {}", path_, written.error().message);
-  }
-  last_ = hash;
-  return {};
+  return writeLine(path_, descriptor_, fields, last_);
+}
+
+Expected<void> appendToAudit(const std::string &path, const Fields &fields) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return failHere("the audit log {}: {}", path, std::strerror(errno));
+  const std::unique_ptr<const int, void (*)(const int *)> closed(&descriptor, [](const int *open) { ::close(*open); });
+  while (::flock(descriptor, LOCK_EX) != 0)
+    if (errno != EINTR) return failHere("the audit log {}: {}", path, std::strerror(errno));
+  SD_ASSIGN(std::string last, lastHash(path, descriptor));
+  return writeLine(path, descriptor, fields, last);
 }
 
 } // namespace sd::service

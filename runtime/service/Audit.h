@@ -1,5 +1,6 @@
-// Who asked for what, and what became of it: a file of JSON lines that only grows. Each line holds the SHA-256 of
-// itself and of the one before it, so that a line that was changed, left out or put in is noticed.
+// Who asked for what, and what became of it, at a service or at a hospital: a file of JSON lines that only grows. Each
+// line holds the SHA-256 of itself and of the one before it, so that a line that was changed, left out or put in is
+// noticed.
 #pragma once
 
 #include <mutex>
@@ -39,5 +40,9 @@ private:
   std::mutex mutex_; // guards:
   std::string last_;
 };
+
+// One line, of a log that several processes may write: waits for the others and goes on after the last line, whose hash
+// it takes as it is. The file is its owner's alone. Errors: as above, or the last line is cut short.
+Expected<void> appendToAudit(const std::string &path, const Fields &fields);
 
 } // namespace sd::service

@@ -8,8 +8,6 @@
 namespace sd::service {
 namespace {
 
-constexpr double kBurst = 10;
-
 std::string_view nameOf(Level level) {
   switch (level) {
   case Level::Info:
@@ -56,18 +54,9 @@ void EventLog::write(Level level, std::string_view event, const Fields &fields) 
 }
 
 void EventLog::writeRarely(std::string_view event, Fields fields) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    allowed_ = std::min(kBurst, allowed_ + std::chrono::duration<double>(now - last_).count());
-    last_ = now;
-    if (allowed_ < 1) {
-      ++leftOut_;
-      return;
-    }
-    allowed_ -= 1;
-    if (const std::uint64_t count = std::exchange(leftOut_, 0); count > 0) fields["left_out"] = count;
-  }
+  const std::optional<std::uint64_t> leftOut = strangers_.take();
+  if (!leftOut) return;
+  if (*leftOut > 0) fields["left_out"] = *leftOut;
   write(Level::Warning, event, fields);
 }
 

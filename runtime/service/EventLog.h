@@ -2,11 +2,11 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
+#include "ir/core/RateLimit.h"
 #include "runtime/service/Time.h"
 
 namespace sd::service {
@@ -32,10 +32,7 @@ public:
 private:
   const std::function<void(std::string_view)> line_;
   const bool json_;
-  std::mutex mutex_; // guards:
-  double allowed_ = 10;
-  std::chrono::steady_clock::time_point last_{};
-  std::uint64_t leftOut_ = 0;
+  RateLimit strangers_;
 };
 
 } // namespace sd::service

@@ -72,7 +72,7 @@ public:
 
 private:
   Expected<void> openAudit();
-  Expected<std::unique_ptr<Status>> startStatus(const Listener &listener);
+  Expected<std::unique_ptr<Status>> startStatus();
   std::string metrics();
   void reload(Listener &listener);
   Expected<void> tryReload(Listener &listener);
@@ -110,7 +110,7 @@ std::string Server::metrics() {
   return metrics_.text();
 }
 
-Expected<std::unique_ptr<Status>> Server::startStatus(const Listener &) {
+Expected<std::unique_ptr<Status>> Server::startStatus() {
   if (settings_.status.empty()) return nullptr;
   SD_ASSIGN(const Address address, parseAddress(settings_.status));
   SD_ASSIGN(std::unique_ptr<Status> status,
@@ -166,7 +166,7 @@ Expected<void> Server::run(Control &control) {
   SD_ASSIGN(Listener listener, listen(endpoint));
   desk_ =
       std::make_unique<Desk>(DeskTools{pool_, log_, metrics_, quotas_, admission_, audit_.get()}, std::move(roster_));
-  SD_ASSIGN(const std::unique_ptr<Status> status, startStatus(listener));
+  SD_ASSIGN(const std::unique_ptr<Status> status, startStatus());
   log_.write(Level::Info, "listening", {{"address", toString(listener.address())}, {"descriptors", descriptors}});
   control.obey({.stop =
                     [&] {

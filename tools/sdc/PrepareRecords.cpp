@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "data/RecordFiles.h"
+#include "data/Results.h"
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/Reader.h"
 #include "runtime/vm/Npy.h"
@@ -20,14 +21,6 @@ struct Flags {
   CsvOptions tables;
   ImageOptions images;
 };
-
-// A cell of a table: in quotes, so that nothing in it ends it.
-std::string quotedCell(const std::string &text) {
-  std::string cell = "\"";
-  for (const char c : text)
-    cell += c == '"' ? "\"\"" : std::string(1, c);
-  return cell + '"';
-}
 
 Expected<void> write(const std::string &path, const std::string &bytes) {
   return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(bytes.data()), bytes.size()},
@@ -67,7 +60,7 @@ Expected<void> prepare(const Flags &flags) {
   if (table.identifiers.empty()) return fail("--identifiers: the files name no records; --id COLUMN names a column");
   std::string text = "record,identifier\n";
   for (std::size_t i = 0; i < table.identifiers.size(); ++i)
-    text += fmt::format("{},{}\n", i + 1, quotedCell(table.identifiers[i]));
+    text += fmt::format("{},{}\n", i + 1, csvCell(table.identifiers[i]));
   return write(flags.identifiers, text);
 }
 

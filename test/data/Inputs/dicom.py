@@ -65,7 +65,7 @@ signed = rng.integers(-2048, 2048, (8, 8))
 assert np.allclose(numbers(save("signed", signed, signed=1)), (signed + 2048) / 4095, atol=1e-6)
 
 prepare.numbers("grey", path, flags=["--identifiers", f"{work}/ids.csv", "--modality", "CR,CT"])
-assert open(f"{work}/ids.csv").read() == 'record,identifier\n1,"P-17"\n'
+assert open(f"{work}/ids.csv").read() == 'record,identifier\n1,P-17\n'
 prepare.refused("its modality is 'CT'", "grey", path, flags=["--modality", "CR,DX"])
 prepare.refused("no window", "grey", save("nowindow", stored), flags=["--window", "file"])
 prepare.refused("no pixels (modality 'SR')", "grey", save("report", None, modality="SR"))

@@ -111,9 +111,11 @@ assert np.array_equal(prepare.numbers("grey", f"{work}/one.npz"), many)
 assert np.array_equal(prepare.numbers("grey", f"{work}/two.npz"), many)
 assert np.array_equal(prepare.numbers("grey", "-", stdin=open(f"{work}/two.npz", "rb").read()), many)
 prepare.refused("none is called 'x'", "grey", f"{work}/unnamed.npz")
-both = prepare.numbers("grey", f"{work}/many.npy", f"{work}/grey.png", flags=["--identifiers", f"{work}/ids.csv"])
+with open(f"{work}/grey.png", "rb") as source, open(f"{work}/=1+1,a.png", "wb") as formula:  # to a spreadsheet
+    formula.write(source.read())
+both = prepare.numbers("grey", f"{work}/many.npy", f"{work}/=1+1,a.png", flags=["--identifiers", f"{work}/ids.csv"])
 assert both.shape == (4, 1, 8, 8) and np.allclose(both[3, 0], wanted)
-assert open(f"{work}/ids.csv").read() == 'record,identifier\n1,"many 1"\n2,"many 2"\n3,"many 3"\n4,"grey"\n'
+assert open(f"{work}/ids.csv").read() == 'record,identifier\n1,many 1\n2,many 2\n3,many 3\n4,"\'=1+1,a"\n'
 
 # Any change to a file's bytes gives numbers or an error.
 random.seed(7)
