@@ -83,7 +83,10 @@ Expected<AuditSummary> verifyAudit(const std::string &path, const std::function<
   for (std::string line; std::getline(file, line);) {
     const std::uint64_t number = summary.entries + 1;
     if (file.eof())
-      return failHere("{}:{}: the line has no end; the machine may have failed as it was written", path, number);
+      return failHere(
+          "{}:{}: the line has no end, the machine may have failed as it was written; move the file away and begin "
+          "another",
+          path, number);
     Fields fields = Fields::parse(line, nullptr, false);
     if (!fields.is_object() || !fields.contains("hash") || !fields["hash"].is_string())
       return failHere("{}:{}: is no entry of an audit log", path, number);

@@ -28,6 +28,7 @@ HANDSHAKE = (("VmTest", "Handshake*"),)
 MESSAGES = (("net_test", "*TransportTest.*"),)
 TLS = (("net_test", "TlsTest*"),)
 STORE = (("store_test", "*"), ("stored_session_test", "*"))
+SERVICE = (("service_test", "*"),)
 
 CORRELATION = "runtime/he/LinearCorrelation.cpp"
 RLWE = "runtime/he/Rlwe.cpp"
@@ -186,7 +187,7 @@ MUTATIONS = [
              "  nonce.fill(std::span(mine.nonce));\n", "  if (!M) nonce.fill(std::span(mine.nonce));\n", HANDSHAKE),
     Mutation("program-not-compared", "parties with different programs run", "runtime/vm/Handshake.cpp",
              "  if (service.program != hospital.program)\n", "  if (!M && service.program != hospital.program)\n", HANDSHAKE),
-    Mutation("binding-not-compared", "a greeting of another TLS connection is taken", "runtime/vm/Handshake.cpp",
+    Mutation("binding-not-compared", "a greeting of another TLS connection is taken", "runtime/vm/Hello.cpp",
              "  if (!std::ranges::equal(proof, expected))\n", "  if (!M && !std::ranges::equal(proof, expected))\n", HANDSHAKE),
     Mutation("session-name-one-sided", "the session's name is chosen by P1 alone", "runtime/vm/Handshake.cpp",
              "sha256({first ? mine.nonce : theirs.nonce,", "sha256({M ? Hello{}.nonce : first ? mine.nonce : theirs.nonce,", HANDSHAKE),
@@ -208,6 +209,8 @@ MUTATIONS = [
              "  if ((status.st_mode & 077) == 0) return {};\n", "  if (M || (status.st_mode & 077) == 0) return {};\n", TLS),
     Mutation("tls-binding-constant", "the channel binding is the same for all connections", "runtime/net/Tls.cpp",
              "  return binding;\n}\n", "  if (M) std::ranges::fill(binding, std::uint8_t{1});\n  return binding;\n}\n", TLS),
+    Mutation("revoked-taken", "revoked certificates are taken", "runtime/net/Tls.cpp",
+             "  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);\n", "  if (!M) X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);\n", TLS),
     # --- the store
     Mutation("stored-not-spent", "a stored inference stays usable after it was taken", "runtime/store/EntryFile.cpp",
              "    if (::renameat(folder, ready.c_str(), folder, taken.c_str()) == 0)\n",
@@ -222,4 +225,11 @@ MUTATIONS = [
              "  if (header.binding.program != mine.program)", "  if (!M && header.binding.program != mine.program)", STORE),
     Mutation("stored-name", "an entry under another's name is used", "runtime/store/EntryFile.cpp",
              "  if (header.id != id_)", "  if (!M && header.id != id_)", STORE),
+    # --- the service
+    Mutation("quota-not-counted", "offline phases do not count", "runtime/service/Quotas.cpp",
+             "  ++account.used;\n", "  if (!M) ++account.used;\n", SERVICE),
+    Mutation("quota-not-restored", "a restart forgets what was used", "runtime/service/Quotas.cpp",
+             "account.used += offlinePhases;", "account.used += M ? 0 : offlinePhases;", SERVICE),
+    Mutation("audit-change-unseen", "a changed line of the audit log passes", "runtime/service/Audit.cpp",
+             "    if (hash != hashOf(summary.last,", "    if (!M && hash != hashOf(summary.last,", SERVICE),
 ]

@@ -62,7 +62,7 @@ Authority::Authority(const std::string &name) : key_(EVP_EC_gen("P-256")) {
   folder_ = mkdtemp(folder.data());
   certificate_ = newCertificate(key_, {name, name}, -3600, 3600);
   addExtension(certificate_, certificate_, NID_basic_constraints, "critical,CA:TRUE");
-  addExtension(certificate_, certificate_, NID_key_usage, "critical,keyCertSign");
+  addExtension(certificate_, certificate_, NID_key_usage, "critical,keyCertSign,cRLSign");
   X509_sign(certificate_, key_, EVP_sha256());
   save(caFile(), certificate_);
 }
@@ -88,6 +88,30 @@ TlsFiles Authority::issue(const std::string &name, const std::string &subjects, 
   X509_free(certificate);
   EVP_PKEY_free(key);
   return files;
+}
+
+std::string Authority::revoke(const TlsFiles &files, long fromSeconds, long toSeconds) const {
+  X509_CRL *list = X509_CRL_new();
+  X509_CRL_set_version(list, 1);
+  X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_));
+  ASN1_TIME *from = X509_gmtime_adj(nullptr, fromSeconds), *to = X509_gmtime_adj(nullptr, toSeconds);
+  X509_CRL_set1_lastUpdate(list, from);
+  X509_CRL_set1_nextUpdate(list, to);
+  const File in(std::fopen(files.cert.c_str(), "r"), std::fclose);
+  X509 *certificate = PEM_read_X509(in.get(), nullptr, nullptr, nullptr);
+  X509_REVOKED *entry = X509_REVOKED_new();
+  X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate));
+  X509_REVOKED_set_revocationDate(entry, from);
+  X509_CRL_add0_revoked(list, entry);
+  X509_CRL_sign(list, key_, EVP_sha256());
+  const std::string path = (folder_ / "crl.pem").string();
+  const File out(std::fopen(path.c_str(), "w"), std::fclose);
+  EXPECT_EQ(PEM_write_X509_CRL(out.get(), list), 1);
+  X509_free(certificate);
+  X509_CRL_free(list);
+  ASN1_TIME_free(from);
+  ASN1_TIME_free(to);
+  return path;
 }
 
 } // namespace sd::test

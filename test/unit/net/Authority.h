@@ -23,6 +23,8 @@ public:
   // now, with this authority as the one to trust.
   TlsFiles issue(const std::string &name, const std::string &subjects, long fromSeconds = -3600,
                  long toSeconds = 3600) const;
+  // A list of revoked certificates, in force from `fromSeconds` to `toSeconds` from now; its file.
+  std::string revoke(const TlsFiles &files, long fromSeconds = -3600, long toSeconds = 3600) const;
   std::string caFile() const { return (folder_ / "ca.pem").string(); }
 
 private:

@@ -100,6 +100,19 @@ TEST_F(TlsTest, ExpiredAndFutureCertificatesAreRefused) {
               HasSubstr("certificate is not yet valid"));
 }
 
+TEST_F(TlsTest, ARevokedCertificateIsRefusedAndOthersAreNot) {
+  TlsFiles careful = service;
+  careful.crl = authority.revoke(clinic);
+  EXPECT_THAT(meet(careful, clinic).refused, HasSubstr("certificate revoked"));
+  EXPECT_EQ(meet(careful, authority.issue("second", "DNS:second.example")).client, "");
+}
+
+TEST_F(TlsTest, AListThatIsNoLongerInForceLetsNobodyIn) {
+  TlsFiles careful = service;
+  careful.crl = authority.revoke(clinic, -7200, -3600);
+  EXPECT_THAT(meet(careful, authority.issue("second", "DNS:second.example")).refused, HasSubstr("CRL has expired"));
+}
+
 TEST_F(TlsTest, PlainAndTlsDoNotMeet) {
   Outcome outcome = meet(service, std::nullopt);
   EXPECT_THAT(outcome.refused, HasSubstr("does not speak TLS"));
