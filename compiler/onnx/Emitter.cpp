@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "compiler/onnx/WrittenNorm.h"
 #include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
 
@@ -65,6 +66,7 @@ Expected<void> checkPair(const Emitter &emitter, OpKind op, const Value &a, cons
   const bool opened = a.isOpened() || b.isOpened();
   for (const Value *x : {&a, &b}) {
     const Value &other = x == &a ? b : a;
+    SD_TRY(emitter.expectComputed(*x));
     if (opened && x->isConstant() && x->size() != 1)
       return fail("applies {} to a value that the hospital computes in the clear, so it would learn it; do this before "
                   "{}",
@@ -164,6 +166,44 @@ Expected<void> Emitter::finish(const std::vector<Value> &outputs, std::vector<st
     op.operands.push_back(output.id());
   op.attrs.set(Attr::Names, std::move(names));
   SD_TRY(builder_.add(std::move(op)));
+  return expectNothingPostponed();
+}
+
+Expected<Value> Emitter::postponed(OpKind op, const Value &a, const Value &b) {
+  const Expected<void> why = checkPair(*this, op, a, b);
+  SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));
+  SD_TRY(checkedElementCount(shape));
+  Op out{op, {}, kNoValue, {}, {}};
+  for (const Value *x : {&a, &b}) {
+    SD_ASSIGN(const Value whole, x->isConstant() ? Expected<Value>(*x) : broadcast(*x, shape));
+    SD_ASSIGN(const ValueId id, idOf(whole));
+    out.operands.push_back(id);
+  }
+  SD_ASSIGN(Value value, add(std::move(out), Value::Stage::Opened, false));
+  postponed_.emplace(value.id(), why ? "" : why.error().message);
+  return value;
+}
+
+Expected<void> Emitter::expectComputed(const Value &x) const {
+  if (x.isConstant() || !isPostponed(x.id())) return {};
+  return fail("takes a part of a normalisation that is written in a way that is not known; write it with "
+              "LayerNormalization (opset 17)");
+}
+
+// The parts of a formula that was recognised are used by nothing.
+Expected<void> Emitter::expectNothingPostponed() const {
+  if (postponed_.empty()) return {};
+  const std::vector<Op> &ops = builder_.module().ops;
+  std::vector<bool> isUsed(ops.size(), false);
+  isUsed.back() = true;
+  for (std::size_t i = ops.size(); i-- > 0;) {
+    if (!isUsed[i]) continue;
+    const auto found = postponed_.find(ops[i].result);
+    if (found != postponed_.end() && !found->second.empty())
+      return fail("'{}' {}", printable(ops[i].source), found->second);
+    for (const ValueId operand : ops[i].operands)
+      isUsed[operand] = true;
+  }
   return {};
 }
 
@@ -344,6 +384,12 @@ Expected<Value> Emitter::broadcast(const Value &x, const Shape &shape) {
 }
 
 Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
+  for (const bool swapped : {false, true}) {
+    const Value &opened = swapped ? b : a, &other = swapped ? a : b;
+    if (!opened.isOpened() || other.isOpened() || (other.isConstant() && other.size() == 1)) continue;
+    SD_ASSIGN(const auto secret, secretForm(*this, opened));
+    if (secret) return swapped ? arithmetic(op, a, *secret) : arithmetic(op, *secret, b);
+  }
   SD_TRY(checkPair(*this, op, a, b));
   SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));
   SD_TRY(checkedElementCount(shape));
@@ -399,7 +445,16 @@ Expected<Value> Emitter::compute(OpKind op, const std::vector<Value> &operands, 
   if (operands.size() == 1 && operands[0].isOpened())
     if (const auto name = functionOf(op); !name.empty()) return function(name, operands[0]);
   bool constant = true;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!operands[i].isOpened()) continue;
+    SD_ASSIGN(const auto secret, secretForm(*this, operands[i]));
+    if (!secret) continue;
+    std::vector<Value> others = operands;
+    others[i] = *secret;
+    return compute(op, others, std::move(attrs));
+  }
   for (const Value &x : operands) {
+    SD_TRY(expectComputed(x));
     if (x.isOpened())
       return fail("takes the result of {}, which is computed in the clear at the end of the network; remove that op or "
                   "end the network there",
@@ -453,6 +508,9 @@ std::string Emitter::nameOfClearEnd(const Value &x) const {
     case OpKind::TopK:
     case OpKind::ArgTopK:
       return "TopK";
+    case OpKind::Div:
+      if (maker(op.operands[1]).kind != OpKind::Constant) return "Div by a computed value";
+      break;
     case OpKind::Function: {
       std::string name = op.attrs.str(Attr::Function);
       if (name == "step") return "a comparison";

@@ -60,7 +60,18 @@ public:
   Value secret(ValueId value) const {                                           // an operand of what was made
     return Value::computed(value, builder_.type(value).shape, Value::Stage::Secret, false);
   }
+  Value opened(ValueId value) const {
+    return Value::computed(value, builder_.type(value).shape, Value::Stage::Opened, false);
+  }
+  Value constant(ValueId value) const { return Value::of(Tensor<float>(maker(value).attrs.floats(Attr::Value))); }
+  const Shape &shapeOf(ValueId value) const { return builder_.type(value).shape; }
   bool isWhole(const Value &x); // an opened value that is whole numbers by construction
+
+  // a OP b that no program computes, such as of a secret and an opened value, as part of a formula that may be
+  // recognised as a whole. finish() fails if an output depends on it.
+  Expected<Value> postponed(OpKind op, const Value &a, const Value &b);
+  bool isPostponed(ValueId value) const { return postponed_.contains(value); }
+  Expected<void> expectComputed(const Value &x) const; // that it is not postponed
 
   // Before a constant of that shape, or a list of indices, is made. What a model may take is in proportion to the
   // constants that its file holds, which grantBudget() counts: a few bytes can describe any size.
@@ -76,6 +87,7 @@ private:
   Expected<Value> move(OpKind op, const Value &x, Attrs attrs);
   Expected<void> takeWork(double products); // before so many multiply-adds of constants
   Expected<Value> folded(OpKind op, const std::vector<Value> &operands, const Attrs &attrs);
+  Expected<void> expectNothingPostponed() const;
   Expected<std::vector<Value>> withoutConstants(const std::vector<Value> &xs, std::int64_t axis);
   Expected<ValueId> idOf(const Value &x); // an nn.constant for a constant, once
 
@@ -89,6 +101,7 @@ private:
   std::int64_t mostComputed_ = std::int64_t{1} << 27;
   std::map<ValueId, std::vector<std::string>> classNames_;
   std::set<ValueId> openedElsewhere_;
+  std::map<ValueId, std::string> postponed_; // and why they can't be computed
 };
 
 } // namespace sd

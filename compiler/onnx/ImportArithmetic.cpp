@@ -1,6 +1,7 @@
 // Sums and products.
 #include "compiler/onnx/ClearEnd.h"
 #include "compiler/onnx/Handlers.h"
+#include "compiler/onnx/WrittenNorm.h"
 
 namespace sd {
 namespace {
@@ -63,6 +64,12 @@ Expected<void> importArithmetic(Node &node, Emitter &emitter) {
       node.setOutput(0, *std::move(known));
       return {};
     }
+  }
+  const bool isProduct = op == OpKind::Mul || op == OpKind::Div;
+  SD_ASSIGN(std::optional<Value> norm, isProduct ? writtenNorm(emitter, op, a, b) : writtenShift(emitter, op, a, b));
+  if (norm) {
+    node.setOutput(0, *std::move(norm));
+    return {};
   }
   SD_ASSIGN(const auto pair, openedPair(emitter, op, a, b));
   SD_ASSIGN(Value result, emitter.arithmetic(op, pair.first, pair.second));

@@ -175,11 +175,19 @@ Expected<void> importPow(Node &node, Emitter &emitter) {
     return {};
   }
   SD_ASSIGN(const double power, node.constantScalar(1, "exponent"));
-  if (power != 1 && power != 2 && power != 3 && power != 4)
-    return fail("its exponent is {:g}; only 1, 2, 3 and 4 are supported on data; {}", power, adviceFor(node.op()));
+  const bool isRoot = power == 0.5 || power == -0.5, isInverse = power < 0; // of opened values, and in normalisations
+  if (!isRoot && power != -1 && power != 1 && power != 2 && power != 3 && power != 4)
+    return fail("its exponent is {:g}; only 1, 2, 3, 4, -1, 0.5 and -0.5 are supported on data; {}", power,
+                adviceFor(node.op()));
   SD_ASSIGN(const Shape shape, broadcastShapes(x.shape(), exponent.shape()));
   SD_ASSIGN(const Value base, emitter.reshape(x, shape)); // one exponent adds no more than axes of size 1
   Value result = base;
+  if (isRoot) {
+    SD_ASSIGN(result, emitter.function("sqrt", result));
+  }
+  if (isInverse) {
+    SD_ASSIGN(result, emitter.function("reciprocal", result));
+  }
   if (power > 1) {
     SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, result));
   }
