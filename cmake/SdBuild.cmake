@@ -20,7 +20,7 @@ set(SD_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 add_library(sd_flags INTERFACE)
 target_include_directories(sd_flags INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sdc>)
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(sd_flags INTERFACE cxx_std_20)
 # The warnings are the project's own: whoever uses the installed package chooses theirs.
 set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wno-psabi

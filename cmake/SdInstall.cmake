@@ -8,7 +8,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/sdcConfig.cmake.in sdc
 write_basic_package_version_file(sdcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sdcConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/sdcConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sdc)
-foreach(dir ir passes compiler runtime data)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${dir} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sdc
-    FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
-endforeach()
+# The library's interface; other headers are the project's own.
+install(FILES ${PROJECT_SOURCE_DIR}/api/sdc.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sdc)

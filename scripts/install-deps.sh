@@ -7,7 +7,8 @@ packages=(
   libcli11-dev nlohmann-json3-dev libssl-dev libtomlplusplus-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev
   libpng-dev libturbojpeg0-dev zlib1g-dev libdcmtk-dev
   libonnx-testdata llvm-19-tools openssl
-  clang-format python3 python3-numpy python3-onnx python3-sklearn python3-pil
+  clang-format python3 python3-dev pybind11-dev python3-numpy python3-onnx python3-sklearn python3-pil
+  python3-matplotlib python3-nbconvert python3-ipykernel
 )
 missing=()
 for package in "${packages[@]}"; do

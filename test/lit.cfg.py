@@ -1,5 +1,6 @@
 # Text tests: each file holds its input, its RUN lines and the output that FileCheck wants.
 # Run them with `ctest -R lit`, or one with the command that `ctest -R lit -V` shows and a path added.
+import glob
 import os
 
 import lit.formats
@@ -17,4 +18,8 @@ for name, path in sorted(config.sd_tools.items(), key=lambda item: -len(item[0])
 config.substitutions.append(("%python", config.sd_python))
 config.substitutions.append(("%FileCheck", config.sd_filecheck))
 config.substitutions.append(("%root", os.path.dirname(config.test_source_root)))
+config.substitutions.append(("%build", config.sd_build))
 config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
+# Neither is built with sanitizers: they would have to be loaded before Python, and be known to another project.
+if glob.glob(os.path.join(config.sd_build, "python", "sdc", "_sdc*.so")):
+    config.available_features.add("package")

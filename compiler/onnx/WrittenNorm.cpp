@@ -9,7 +9,8 @@
 namespace sd {
 namespace {
 
-// In the place of an epsilon that is added to a deviation, or is its least value: below it, rounding hides what differs.
+// In the place of an epsilon that is added to a deviation, or is its least value: below it, rounding hides what
+// differs.
 constexpr double kMostBeside = 1e-5;
 
 const Op &makerOf(const Emitter &emitter, ValueId value) { return emitter.maker(value); }
@@ -141,8 +142,8 @@ std::optional<Square> squareIn(const Emitter &emitter, ValueId value) {
   ValueId x = squares.operands[0];
   if (isFunction(makerOf(emitter, x), "identity")) x = makerOf(emitter, x).operands[0];
   const auto centred = centredFrom(emitter, x, pooled->axes);
-  return Square{centred.value_or(x), centred.has_value(),
-                pooled->sums ? static_cast<double>(pooled->rows[2]) : 1, 0, *pooled};
+  return Square{centred.value_or(x), centred.has_value(), pooled->sums ? static_cast<double>(pooled->rows[2]) : 1, 0,
+                *pooled};
 }
 
 // factor square^(1/2), or factor square^(-1/2) if inverse, with constants that broadcast for factors.
@@ -236,7 +237,7 @@ bool isSecret(const Value &x) { return !x.isConstant() && !x.isOpened() && !x.is
 // A sum of constants and of products of secret values with one inverse root.
 struct Terms {
   std::optional<Root> root;
-  ValueId inverse = kNoValue; // the root as it stands there, without what repeats it
+  ValueId inverse = kNoValue;                      // the root as it stands there, without what repeats it
   std::optional<bool> takesValue, takesMean;       // whether it is taken off; none: it does not stand there
   std::vector<std::pair<ValueId, bool>> constants; // and whether they are taken off
 };
@@ -291,7 +292,8 @@ Expected<std::optional<Value>> writtenNorm(Emitter &emitter, OpKind op, const Va
       SD_ASSIGN(Value y, normalised(emitter, *root));
       return std::optional(std::move(y));
     }
-    if (op == OpKind::Mul && root->square.centred && (x.id() == root->square.x || isMean(emitter, root->square, x.id()))) {
+    if (op == OpKind::Mul && root->square.centred &&
+        (x.id() == root->square.x || isMean(emitter, root->square, x.id()))) {
       SD_ASSIGN(Value product, emitter.postponed(op, x, by));
       return std::optional(std::move(product));
     }
@@ -322,9 +324,10 @@ Expected<std::optional<Value>> secretForm(Emitter &emitter, const Value &opened)
     const Value inner = emitter.opened(op.operands[0]);
     SD_ASSIGN(const std::optional<Value> secret, secretForm(emitter, inner));
     if (!secret) return std::nullopt;
-    SD_ASSIGN(Value moved, op.kind == OpKind::Reshape     ? emitter.reshape(*secret, op.attrs.ints(Attr::Dims))
-                           : op.kind == OpKind::Transpose ? emitter.transpose(*secret, op.attrs.ints(Attr::Perm))
-                                                          : emitter.gather(*secret, op.attrs.i(Attr::Axis), op.attrs.ints(Attr::Indices)));
+    SD_ASSIGN(Value moved, op.kind == OpKind::Reshape ? emitter.reshape(*secret, op.attrs.ints(Attr::Dims))
+                           : op.kind == OpKind::Transpose
+                               ? emitter.transpose(*secret, op.attrs.ints(Attr::Perm))
+                               : emitter.gather(*secret, op.attrs.i(Attr::Axis), op.attrs.ints(Attr::Indices)));
     return std::optional(std::move(moved));
   }
   if (op.kind == OpKind::Div && isFunction(makerOf(emitter, op.operands[0]), "identity")) {
@@ -348,7 +351,8 @@ Expected<std::optional<Value>> secretForm(Emitter &emitter, const Value &opened)
     SD_ASSIGN(rows, emitter.reshape(rows, square.pooled.rows));
     SD_ASSIGN(Value sum, emitter.compute(OpKind::AvgPool, {rows}, square.pooled.attrs));
     const double count = square.pooled.sums ? static_cast<double>(square.pooled.rows[2]) : 1;
-    SD_ASSIGN(sum, emitter.arithmetic(OpKind::Mul, sum, Value::scalar(static_cast<float>(std::sqrt(square.gain) / count))));
+    SD_ASSIGN(sum,
+              emitter.arithmetic(OpKind::Mul, sum, Value::scalar(static_cast<float>(std::sqrt(square.gain) / count))));
     SD_ASSIGN(Value norm, emitter.reshape(sum, opened.shape()));
     return std::optional(std::move(norm));
   }

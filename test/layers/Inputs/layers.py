@@ -30,6 +30,7 @@ LAYERS = {
     "runtime/vm": f"{PROTOCOL} runtime/protocol runtime/store",
     "runtime/service": f"{PROTOCOL} runtime/protocol runtime/store runtime/vm",
     "data": f"{TYPES} ir/bytecode runtime/vm",
+    "api": f"{TYPES} ir ir/bytecode passes compiler compiler/codegen {PROTOCOL} runtime/store runtime/vm",
     "tools": None,  # mains: anything
 }
 # Libraries of others that one folder alone may see.
