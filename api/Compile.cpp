@@ -115,11 +115,11 @@ sd::Expected<void> judge(const Program::Impl &out, std::span<const sd::Record> c
   SD_ASSIGN(const sd::Comparison sum, sd::compare(*out.imported, *out.lowered, calibration,
                                                   {.scores = scores, .thresholds = &out.context.options.thresholds}));
   if (sum.close()) return {};
-  return sd::fail("fixed point is too far from the model on the {} calibration records: same class {}, largest error "
-                  "{:.2g} % of an output's range\n{}\nor pass accept_error",
-                  sum.records, sd::percentOf(sum.same, sum.records), 100 * sum.rangeError,
-                  sd::adviseOnError({*out.imported, out.context, calibration},
-                                    [](const sd::Comparison &c) { return c.close(); }));
+  return sd::fail(
+      "fixed point is too far from the model on the {} calibration records: same class {}, largest error "
+      "{:.2g} % of an output's range\n{}\nor pass accept_error",
+      sum.records, sd::percentOf(sum.same, sum.records), 100 * sum.rangeError,
+      sd::adviseOnError({*out.imported, out.context, calibration}, [](const sd::Comparison &c) { return c.close(); }));
 }
 
 sd::Expected<void> compileInto(Program::Impl &out, const std::string &path, const CompileOptions &options) {

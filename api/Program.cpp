@@ -157,7 +157,8 @@ Check Program::check(const Arrays &arrays, const std::vector<float> &labels) con
 }
 
 std::vector<Cell> Program::describe(const Result &result, std::uint64_t record) const {
-  if (record >= result.records) raise({fmt::format("record {} of {}", record, result.records), false, sd::ErrorKind::Usage});
+  if (record >= result.records)
+    raise({fmt::format("record {} of {}", record, result.records), false, sd::ErrorKind::Usage});
   const sd::ResultWords words = valueOf(sd::ResultWords::make(impl->loaded.program, {}));
   const std::vector<Port> ports = outputs();
   std::vector<Cell> cells;

@@ -82,7 +82,8 @@ sd::Error asSessionError(sd::Error error) {
 sd::EndpointOptions optionsOf(const Endpoint &endpoint) {
   sd::EndpointOptions options;
   options.address = valueOf(sd::parseAddress(endpoint.address));
-  options.tls = valueOf(sd::tlsFilesFromOptions({endpoint.tls.cert, endpoint.tls.key, endpoint.tls.ca, endpoint.tls.crl}));
+  options.tls =
+      valueOf(sd::tlsFilesFromOptions({endpoint.tls.cert, endpoint.tls.key, endpoint.tls.ca, endpoint.tls.crl}));
   options.allowPlaintext = endpoint.allowPlaintext;
   options.connection.timeout = endpoint.timeout;
   options.waitForPeer = endpoint.timeout;
@@ -110,8 +111,13 @@ Result Program::runLocal(const Arrays &arrays, const RunOptions &options) const 
     return sd::withRing(impl->loaded.program.ringBits, [&]<class R>() -> sd::Expected<sd::LocalResult> {
       SD_ASSIGN(const sd::Seed serviceSeed, sd::Seed::fresh());
       SD_ASSIGN(const sd::Seed clientSeed, sd::Seed::fresh());
-      sd::LocalOptions<R> local{impl->loaded,          std::get<sd::WeightSet<R>>(*impl->weights), pool,
-                                sd::PreprocessMode::TwoParty, serviceSeed, clientSeed, sd::twoPartyService<R>(),
+      sd::LocalOptions<R> local{impl->loaded,
+                                std::get<sd::WeightSet<R>>(*impl->weights),
+                                pool,
+                                sd::PreprocessMode::TwoParty,
+                                serviceSeed,
+                                clientSeed,
+                                sd::twoPartyService<R>(),
                                 sd::twoPartyClient<R>()};
       local.results = keep(outputs, records.size(), options);
       return sd::runLocal(std::move(link), local, records);
@@ -165,8 +171,8 @@ Service::Service(Program program, const Endpoint &endpoint, unsigned sessions) :
   options.waitForPeer = std::chrono::milliseconds(0);
   impl_->listener = valueOf(sd::listen(options));
   sd::withRing(impl_->program.ringBits(), [&]<class R>() {
-    impl_->serve = [impl = impl_.get(), provider = sd::twoPartyService<R>()](
-                       sd::Connection &peer) -> sd::Expected<sd::SessionStats> {
+    impl_->serve = [impl = impl_.get(),
+                    provider = sd::twoPartyService<R>()](sd::Connection &peer) -> sd::Expected<sd::SessionStats> {
       SD_ASSIGN(const sd::Seed seed, sd::Seed::fresh());
       sd::SessionOptions session{impl->program.impl->loaded, impl->pool, sd::PreprocessMode::TwoParty, seed};
       return sd::runService(peer, session, std::get<sd::WeightSet<R>>(*impl->program.impl->weights), provider);

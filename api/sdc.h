@@ -1,5 +1,5 @@
-// sdc as a library: compile a model, check it against its floats, run both parties, or be one of them. This header includes
-// the standard library alone; whoever links sdc::sdc needs no other of the project's headers.
+// sdc as a library: compile a model, check it against its floats, run both parties, or be one of them. This header
+// includes the standard library alone; whoever links sdc::sdc needs no other of the project's headers.
 //
 //   sdc::Program program = sdc::Program::compile("model.onnx", {.scale = 1024, .inputRange = {{0, 1}}});
 //   sdc::Result result = program.runLocal({{"", {{4, 30}, values}}});   // 4 records of 30 columns
@@ -51,7 +51,8 @@ using Arrays = std::map<std::string, Array>; // by the model's names; "" is the 
 
 using Range = std::pair<double, double>; // least and largest value
 
-// As the flags of `sdc compile` (docs/ranges.md): scales are powers of two, 0 and none leave the choice to the compiler.
+// As the flags of `sdc compile` (docs/ranges.md): scales are powers of two, 0 and none leave the choice to the
+// compiler.
 struct CompileOptions {
   std::int64_t scale = 1024, weightScale = 0;
   int ring = 0;  // 32 or 64 bits
@@ -60,7 +61,7 @@ struct CompileOptions {
   std::map<std::string, std::vector<std::int64_t>> shapes = {};
   std::optional<Range> inputRange = {};
   std::map<std::string, Range> inputRanges = {};
-  Arrays calibrate = {}; // records to measure ranges on; none without
+  Arrays calibrate = {};   // records to measure ranges on; none without
   std::string schema = {}; // JSON, as docs/schema.md has it; none if empty
   std::string network = "lan", ranges = "warn", reveal = "scores";
   std::int64_t minRecords = 100;
@@ -100,7 +101,7 @@ struct Check {
   std::optional<std::int64_t> floatRight, fixedRight; // of the class that the labels say
   double largestError = 0, meanError = 0;             // |floats - fixed|
   double rangeError = 0;                              // the largest error as a part of its output's range
-  bool withinBounds = true; // no value left its bound: a secure run gives exactly `fixed`
+  bool withinBounds = true;                           // no value left its bound: a secure run gives exactly `fixed`
 };
 
 // Ends what runs with it, from any thread: the record in work is given up, and the call throws ErrorKind::Interrupted.
@@ -146,7 +147,7 @@ public:
   void save(const std::string &path) const; // model.sdb, and model.sdw if there are weights
 
   bool hasWeights() const;
-  bool hasModel() const;                           // check() can be asked for
+  bool hasModel() const;                            // check() can be asked for
   const std::vector<std::string> &warnings() const; // of the compilation
   std::string name() const;
   std::string digest() const; // of the .sdb, hexadecimal
@@ -154,7 +155,8 @@ public:
   std::vector<Port> inputs() const, outputs() const;
   std::string schema() const; // JSON
 
-  // What is public, who learns what, what it costs; as `sdc inspect`. Networks: "lan", "wan" or "rtt=MS,bandwidth=MBIT".
+  // What is public, who learns what, what it costs; as `sdc inspect`. Networks: "lan", "wan" or
+  // "rtt=MS,bandwidth=MBIT".
   std::string inspect() const;
   std::string inspectJson(const std::vector<std::string> &networks = {"lan", "wan"}) const;
 
@@ -183,8 +185,8 @@ private:
   Endpoint service_;
 };
 
-// The service, on threads of its own from the constructor on until stop() or the end of its life: for tests and notebooks.
-// For years, and for several models, there is sd-serve.
+// The service, on threads of its own from the constructor on until stop() or the end of its life: for tests and
+// notebooks. For years, and for several models, there is sd-serve.
 class Service {
 public:
   explicit Service(Program program, const Endpoint &listen = {"127.0.0.1:0"}, unsigned sessions = 8);

@@ -165,6 +165,38 @@ Expected<double> importError(const Module &imported, const std::vector<Outcome> 
 
 } // namespace
 
+namespace {
+
+// Of a record, by its number; its class, or each of its findings.
+Expected<std::vector<std::int64_t>> labelsOf(const Tensor<float> &labels, std::int64_t record, std::size_t findings,
+                                             std::int64_t classes) {
+  const std::size_t each = findings > 1 ? findings : 1;
+  std::vector<std::int64_t> result;
+  for (std::size_t i = 0; i < each; ++i) {
+    const std::int64_t label = std::llround(labels.data[static_cast<std::size_t>(record) * each + i]);
+    const std::int64_t most = findings > 0 ? 2 : classes;
+    if (most > 0 && label >= most)
+      return fail("the label of record {} is {}; the model tells {} {} apart, from 0 on", record + 1, label, most,
+                  findings > 0 ? "values of a finding" : "classes");
+    result.push_back(label);
+  }
+  return result;
+}
+
+// The largest error of a run's outputs that hold no classes.
+double errorOf(const Module &imported, const Outcome &outcome) {
+  double most = 0;
+  for (std::size_t o = 0; o < outcome.exact.outputs.size(); ++o) {
+    if (namesClasses(opBehind(imported, o))) continue;
+    for (std::int64_t i = 0; i < outcome.exact.outputs[o].size(); ++i)
+      most = std::max(
+          most, std::abs(static_cast<double>(outcome.exact.outputs[o].data[i]) - outcome.fixed.outputs[o].data[i]));
+  }
+  return most;
+}
+
+} // namespace
+
 bool Comparison::sameClasses() const {
   return records - same <= std::max<std::int64_t>(records / 100, records >= 20 ? 1 : 0);
 }
@@ -187,16 +219,29 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
   Decider roughly = exactly;
   constexpr double kHalf[] = {0.5};
   if (!options.scores && !exactly.thresholds.empty()) roughly.thresholds = kHalf; // decided already
-  for (auto &outcome : outcomes)
+  const std::size_t findings = exactly.thresholds.size();
+  const auto scores = static_cast<std::int64_t>(rows.of(outcomes[0].exact.outputs[named], named, 0).size());
+  if (findings == 0 && !namesClasses(exactly.last)) sum.classes = std::max<std::int64_t>(scores, 2);
+  const std::int64_t all = static_cast<std::int64_t>(outcomes.size()) * rows.count;
+  if (options.labels && options.labels->size() < all * static_cast<std::int64_t>(std::max<std::size_t>(findings, 1)))
+    return fail("{} labels for {} records{}", options.labels->size(), all,
+                findings > 1 ? fmt::format(" of {} findings each", findings) : "");
+  for (auto &outcome : outcomes) {
+    const double error = options.scores ? errorOf(imported, outcome) : 0;
     for (std::int64_t row = 0; row < rows.count; ++row, ++sum.records) {
-      const auto wanted = exactly.decide(rows.of(outcome.exact.outputs[named], named, row)),
-                 got = roughly.decide(rows.of(outcome.fixed.outputs[named], named, row));
-      sum.same += wanted == got;
-      if (!options.labels) continue;
-      const auto label = std::llround(options.labels->data[sum.records]);
-      sum.floatRight += wanted[0] == label;
-      sum.fixedRight += got[0] == label;
+      ComparedRecord record{exactly.decide(rows.of(outcome.exact.outputs[named], named, row)),
+                            roughly.decide(rows.of(outcome.fixed.outputs[named], named, row)),
+                            {},
+                            error};
+      if (options.labels) {
+        SD_ASSIGN(record.labels, labelsOf(*options.labels, sum.records, findings, sum.classes));
+      }
+      sum.same += record.floats == record.fixed;
+      sum.floatRight += options.labels && record.floats == record.labels;
+      sum.fixedRight += options.labels && record.fixed == record.labels;
+      sum.each.push_back(std::move(record));
     }
+  }
   if (options.expected) {
     SD_ASSIGN(sum.importMost, importError(imported, outcomes, *options.expected));
   }

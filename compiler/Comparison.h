@@ -14,7 +14,7 @@ namespace sd {
 using Record = std::map<std::string, Tensor<float>>; // the inputs of one run, by name
 
 struct CompareOptions {
-  const Tensor<float> *labels = nullptr; // a class for each record
+  const Tensor<float> *labels = nullptr; // a class for each record; or of findings, a 0 or 1 for each of its findings
   bool scores = true;                    // else the lowered module opens classes, whose values are no scores
   // What another implementation says of outputs by name, record after record.
   const std::map<std::string, Tensor<float>> *expected = nullptr;
@@ -28,6 +28,12 @@ struct OutputError {
   double error = 0, low = 0, high = 0;
 };
 
+// What one record's output decides, by the float model and by the fixed-point one: a class, or each finding (0 or 1).
+struct ComparedRecord {
+  std::vector<std::int64_t> floats, fixed, labels; // labels: none without
+  double error = 0; // the largest of the run that the record is in, over all outputs; 0 if they are not compared
+};
+
 struct Comparison {
   std::int64_t records = 0, same = 0;          // of the same class in both
   std::int64_t floatRight = 0, fixedRight = 0; // of the class that the labels say
@@ -38,6 +44,8 @@ struct Comparison {
   OutputError worst;                           // of the output that it is of
   bool compared = true;                        // the errors are known: see CompareOptions::scores
   std::optional<double> importMost;            // largest |float - expected|
+  std::vector<ComparedRecord> each;            // record after record
+  std::int64_t classes = 0;                    // that the output tells apart; 0: not known, or it is findings
   std::vector<double> seen;                    // by op of the lowered module: the largest |y| that entered it
 
   // Whether less than 1 % of the classes (one is allowed from 20 records) and less than 2 % of the output range differ.
@@ -47,8 +55,8 @@ struct Comparison {
 
 // Runs both modules on every record, on all cores. A secure run gives what the fixed-point one does. The classes are
 // those of the first output that names them, else of the first of all: its largest element, or whether its only one is
-// above one half (behind a sigmoid) or zero. Error if a record does not fit, or lies outside a declared range, or
-// what is expected has another size.
+// above one half (behind a sigmoid) or zero. Error if a record does not fit, or lies outside a declared range, if
+// what is expected has another size, or a label is no class of the model's.
 Expected<Comparison> compare(const Module &imported, const Module &lowered, std::span<const Record> records,
                              const CompareOptions &options);
 

@@ -1,5 +1,5 @@
-// sdc._sdc: the library's interface as the Python package uses it. Arrays are NumPy's; long calls run on a thread of their
-// own with the interpreter's lock released, so that Ctrl-C is heard.
+// sdc._sdc: the library's interface as the Python package uses it. Arrays are NumPy's; long calls run on a thread of
+// their own with the interpreter's lock released, so that Ctrl-C is heard.
 #include <pybind11/functional.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -117,7 +117,8 @@ sdc::CompileOptions compileOptions(const py::dict &given) {
   take("private_normalization", options.privateNormalization);
   take("round_outputs", options.roundOutputs);
   take("accept_error", options.acceptError);
-  if (given.contains("calibrate")) options.calibrate = arraysOf(given["calibrate"].cast<std::map<std::string, Floats>>());
+  if (given.contains("calibrate"))
+    options.calibrate = arraysOf(given["calibrate"].cast<std::map<std::string, Floats>>());
   return options;
 }
 
@@ -199,8 +200,9 @@ PYBIND11_MODULE(_sdc, m) {
              const sdc::RunOptions options = runOptions(threads, progress, cancel);
              return interruptibly(cancel, [&, arrays = arraysOf(records)] { return p.runLocal(arrays, options); });
            })
-      .def("describe",
-           [](const sdc::Program &p, const sdc::Result &r, std::uint64_t record) { return cellsOf(p.describe(r, record)); });
+      .def("describe", [](const sdc::Program &p, const sdc::Result &r, std::uint64_t record) {
+        return cellsOf(p.describe(r, record));
+      });
 
   py::class_<sdc::Client>(m, "Client")
       .def(py::init([](const sdc::Program &program, const std::string &address,

@@ -1,5 +1,5 @@
-// sdc in a program of one's own: compiles a model, checks it beside its floats, and runs the service and the hospital over TCP
-// in one process.
+// sdc in a program of one's own: compiles a model, checks it beside its floats, and runs the service and the hospital
+// over TCP in one process.
 //
 //   embed MODEL.onnx LOW HIGH VALUE ...     the values of one record, which lie in LOW..HIGH
 #include <cstdio>
@@ -42,7 +42,8 @@ int main(int argc, char **argv) {
     const sdc::Client client(program, {.address = service.address()});
     const sdc::Result result = client.predict(records);
     print(program.describe(result, 0));
-    std::printf("online: %llu bytes\n", static_cast<unsigned long long>(result.online.bytes[0] + result.online.bytes[1]));
+    std::printf("online: %llu bytes\n",
+                static_cast<unsigned long long>(result.online.bytes[0] + result.online.bytes[1]));
     return 0;
   } catch (const sdc::Error &error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "compiler/Comparison.h"
 #include "passes/Intervals.h"
 #include "passes/Rewrite.h"
@@ -17,6 +19,7 @@ struct Flags {
   std::vector<std::string> data, expected; // [NAME=]FILE
   std::string labels;
   std::size_t records = 0;
+  bool json = false;
 };
 
 std::string power(double value) { return value < 1 ? "0" : fmt::format("2^{:.2f}", std::log2(value)); }
@@ -43,6 +46,88 @@ bool holdsWithin(const Job &job, std::span<const double> seen) {
   return true;
 }
 
+// How many records of each label (row) are of each class (column); empty if there are no labels, or several findings.
+std::vector<std::vector<std::int64_t>> confusionOf(const Comparison &sum) {
+  std::vector<std::vector<std::int64_t>> counts;
+  std::int64_t classes = sum.classes;
+  for (const ComparedRecord &record : sum.each) {
+    if (record.labels.size() != 1 || record.fixed.size() != 1) return {};
+    classes = std::max({classes, record.labels[0] + 1, record.fixed[0] + 1});
+  }
+  constexpr std::int64_t kMostClasses = 1000;
+  if (classes > kMostClasses) return {};
+  counts.assign(static_cast<std::size_t>(classes), std::vector<std::int64_t>(static_cast<std::size_t>(classes)));
+  for (const ComparedRecord &record : sum.each)
+    ++counts[static_cast<std::size_t>(record.labels[0])][static_cast<std::size_t>(record.fixed[0])];
+  return counts;
+}
+
+std::string confusionTable(const Comparison &sum) {
+  constexpr std::size_t kMostShown = 10;
+  const auto counts = confusionOf(sum);
+  if (counts.empty() || counts.size() > kMostShown) return "";
+  std::string text = fmt::format("\n{:<18}", "label \\ class");
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    text += fmt::format("{:>7}", i);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    text += fmt::format("\n{:<18}", i);
+    for (const std::int64_t count : counts[i])
+      text += fmt::format("{:>7}", count);
+  }
+  return text + '\n';
+}
+
+// Findings: of each, how often the program's decision is the label's.
+std::vector<std::int64_t> findingsRight(const Comparison &sum) {
+  std::vector<std::int64_t> right;
+  for (const ComparedRecord &record : sum.each) {
+    if (record.labels.size() < 2) return {};
+    right.resize(record.labels.size());
+    for (std::size_t i = 0; i < record.labels.size(); ++i)
+      right[i] += record.labels[i] == record.fixed[i];
+  }
+  return right;
+}
+
+std::string toJson(const Job &job, const Comparison &sum, const Flags &flags) {
+  using nlohmann::ordered_json;
+  const auto decision = [](const std::vector<std::int64_t> &values) {
+    return values.size() == 1 ? ordered_json(values[0]) : ordered_json(values);
+  };
+  const bool labels = !flags.labels.empty(), scores = sum.compared;
+  ordered_json root = {{"records", sum.records}, {"scale", flags.model.scale}, {"same_class", sum.same}};
+  if (labels) root["float_right"] = sum.floatRight, root["fixed_right"] = sum.fixedRight;
+  if (scores && sum.elements > 0)
+    root["output_error"] = {{"mean", sum.errorSum / static_cast<double>(sum.elements)},
+                            {"largest", sum.errorMost},
+                            {"of_range", sum.rangeError},
+                            {"largest_output", sum.outputMost}};
+  if (sum.importMost) root["import_error"] = *sum.importMost;
+  root["within_bounds"] = holdsWithin(job, sum.seen);
+  if (const auto counts = confusionOf(sum); labels && !counts.empty()) root["confusion"] = counts;
+  if (const auto right = findingsRight(sum); !right.empty()) root["findings_right"] = right;
+  root["each"] = ordered_json::array();
+  for (const ComparedRecord &record : sum.each) {
+    ordered_json line = {{"float", decision(record.floats)}, {"fixed", decision(record.fixed)}};
+    if (labels) line["label"] = decision(record.labels);
+    if (scores) line["error"] = record.error;
+    root["each"].push_back(std::move(line));
+  }
+  root["ranges"] = ordered_json::array();
+  walkIntervals(
+      job.module, Knowledge::Weights,
+      [&](std::size_t i, double proved) {
+        const double limit = limitOf(job.module.ops[i], job.module.ringBits);
+        root["ranges"].push_back({{"before", describe(job.module.ops[i])},
+                                  {"seen", sum.seen[i]},
+                                  {"proved", proved},
+                                  {"limit", limit},
+                                  {"is_proved", proved <= limit}});
+      },
+      job.context.options.columnRanges);
+  return root.dump(2, ' ', false, ordered_json::error_handler_t::replace) + '\n';
+}
+
 Expected<void> check(const Flags &flags) {
   Job job;
   SD_TRY(run(flags.model, defaultPipeline(), job));
@@ -53,7 +138,7 @@ Expected<void> check(const Flags &flags) {
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
-    SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, all));
+    SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, job, all));
   }
   std::map<std::string, Tensor<float>> expected;
   SD_ASSIGN(const auto paths,
@@ -69,6 +154,7 @@ Expected<void> check(const Flags &flags) {
                                            .expected = expected.empty() ? nullptr : &expected,
                                            .thresholds = &job.context.options.thresholds}));
 
+  if (flags.json) return writeText("-", toJson(job, sum, flags));
   std::string text = fmt::format("records            {}\nscale              {}\n", sum.records, flags.model.scale);
   if (labels)
     text += fmt::format("float accuracy     {}\nfixed accuracy     {}\n", percentOf(sum.floatRight, sum.records),
@@ -82,6 +168,9 @@ Expected<void> check(const Flags &flags) {
   text += holdsWithin(job, sum.seen)
               ? "rounding           exact: a secure run gives exactly these outputs\n"
               : "out of bounds      a secure run is wrong where a value lies beyond its limit, below\n";
+  if (labels) text += confusionTable(sum);
+  for (std::size_t i = 0; const std::int64_t right : findingsRight(sum))
+    text += fmt::format("finding {:<10} {}\n", i++, percentOf(right, sum.records));
   text += '\n';
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     text += "piecewise linear functions in place of smooth ones\n" + functions + "\n";
@@ -101,6 +190,7 @@ void addCheck(CLI::App &app, Action &action) {
   command->add_option("--records", flags->records, "use the first so many records only")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+  command->add_flag("--json", flags->json, "as JSON, with each record's classes and error, and the confusion matrix");
   command->callback([flags, &action] { action = [flags] { return check(*flags); }; });
 }
 

@@ -185,10 +185,16 @@ Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::strin
   return records;
 }
 
-Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records) {
+Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, const Job &job,
+                                   std::size_t records) {
   SD_ASSIGN(Tensor<float> labels, readNumbers(path, tables));
-  if (labels.data.size() != records) return fail("{}: {} labels for {} records", path, labels.data.size(), records);
-  for (std::size_t i = 0; i < records; ++i)
+  const auto &thresholds = job.context.options.thresholds;
+  const auto found = thresholds.find(job.imported.ops.back().attrs.strings(Attr::Names)[0]);
+  const std::size_t findings = found == thresholds.end() ? 1 : std::max<std::size_t>(found->second.size(), 1);
+  if (labels.data.size() != records * findings)
+    return fail("{}: {} labels for {} records{}", path, labels.data.size(), records,
+                findings > 1 ? fmt::format(" of {} findings each", findings) : "");
+  for (std::size_t i = 0; i < labels.data.size(); ++i)
     if (const float label = labels.data[i]; !(label >= 0 && label < 1e9f) || label != std::floor(label))
       return fail("{}: label {} is not the number of a class", path, i + 1);
   return labels;

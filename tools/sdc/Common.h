@@ -82,8 +82,9 @@ std::string adviceOn(const ModelFlags &flags, const Job &job);
 Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables);
 
-// One class for each record.
-Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, std::size_t records);
+// One class for each record, or where the first output is several findings a 0 or 1 for each of them.
+Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &tables, const Job &job,
+                                   std::size_t records);
 
 // --data and --labels of what runs a model on records.
 void addRecordFlags(CLI::App &command, std::vector<std::string> &data, std::string &labels);

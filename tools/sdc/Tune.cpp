@@ -82,7 +82,7 @@ Expected<void> tune(const Flags &flags) {
   const std::size_t runs = records.size();
   const auto batch = static_cast<std::size_t>(recordsInRun(job.imported));
   if (!flags.labels.empty()) {
-    SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, runs * batch));
+    SD_ASSIGN(labels, readLabels(flags.labels, flags.model.tables, job, runs * batch));
   }
   const Declared declared = declareMissing(job.imported, records);
   const auto affordable = static_cast<std::size_t>(kTrialWork / workOf(job.imported));
