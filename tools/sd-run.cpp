@@ -182,9 +182,9 @@ struct Party {
   static Expected<Party> make(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
     Party party{options, program, pool, std::nullopt};
     if (options.purpose == Purpose::Prepare) {
-      SD_ASSIGN(party.store, Store::openOrCreate(options.store));
+      SD_ASSIGN(party.store, Store::openOrCreate(StorePlace(options.store, options.storeKey)));
     } else if (options.purpose == Purpose::Stored) {
-      SD_ASSIGN(party.store, Store::open(options.store));
+      SD_ASSIGN(party.store, Store::open(StorePlace(options.store, options.storeKey)));
     }
     return party;
   }

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "runtime/net/Tls.h"
+#include "runtime/store/Store.h"
 
 namespace sd::service {
 
 struct ModelSettings {
   std::string name, program, weights;      // files
-  std::string store;                       // folder of prepared inferences; none if empty
+  StorePlace store;                        // of prepared inferences; none if empty
   unsigned sessions = 8;                   // at once
   std::uint64_t prepare = 1000;            // inferences that one session may prepare
   std::uint64_t weightCache = 256'000'000; // bytes

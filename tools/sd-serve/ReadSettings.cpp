@@ -50,6 +50,19 @@ void readLog(Section &top, Settings &settings, const std::string &folder, Proble
   section.rejectOthers();
 }
 
+// A folder beside the file, or a database and a key file.
+void readStore(Section &section, ModelSettings &model, const std::string &folder) {
+  section.text("store", model.store.where);
+  section.file("store_key", model.store.key, folder);
+  constexpr std::string_view kFolder = "dir:";
+  std::string &where = model.store.where;
+  if (where.starts_with(kFolder)) where = where.substr(kFolder.size());
+  if (!where.empty() && !model.store.isDatabase()) where = (std::filesystem::path(folder) / where).string();
+  if (where.empty() && !model.store.key.empty()) section.problem(section.where(), "'store_key' goes with 'store'");
+  if (where.empty()) return;
+  if (const auto checked = model.store.check(); !checked) section.problem(section.where(), checked.error().message);
+}
+
 ModelSettings readModel(const toml::table &table, const std::string &folder, Problems &problems) {
   ModelSettings model;
   Section section(table, "[[model]]", problems);
@@ -57,7 +70,7 @@ ModelSettings readModel(const toml::table &table, const std::string &folder, Pro
   section.file("program", model.program, folder, true);
   model.weights = std::filesystem::path(model.program).replace_extension(".sdw").string();
   section.file("weights", model.weights, folder);
-  section.file("store", model.store, folder);
+  readStore(section, model, folder);
   section.number("sessions", model.sessions, 1, 1024);
   section.number("prepare", model.prepare, 1, 1'000'000);
   std::uint64_t cache = model.weightCache / kMegabyte;
