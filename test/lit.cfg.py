@@ -1,6 +1,8 @@
 # Text tests: each file holds its input, its RUN lines and the output that FileCheck wants.
 # Run them with `ctest -R lit`, or one with the command that `ctest -R lit -V` shows and a path added.
+import glob
 import os
+import shutil
 
 import lit.formats
 
@@ -18,3 +20,9 @@ config.substitutions.append(("%python", config.sd_python))
 config.substitutions.append(("%FileCheck", config.sd_filecheck))
 config.substitutions.append(("%root", os.path.dirname(config.test_source_root)))
 config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
+
+# What needs other programs, all of which scripts/install-deps.sh installs.
+if (shutil.which("haproxy") or os.path.exists("/usr/sbin/haproxy")) and glob.glob("/usr/lib/postgresql/*/bin/initdb"):
+    config.available_features.add("scale-out")
+else:
+    lit_config.warning("NO HAPROXY OR POSTGRESQL: services on several machines ARE NOT TESTED")

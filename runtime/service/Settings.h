@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/net/AddressRange.h"
 #include "runtime/net/Tls.h"
 #include "runtime/store/Store.h"
 
@@ -29,7 +30,8 @@ struct HospitalSettings {
 
 struct Settings {
   std::string address = "127.0.0.1:7766";
-  std::string status; // where /metrics, /healthz and /readyz are; nowhere if empty
+  std::vector<AddressRange> proxies; // EndpointOptions
+  std::string status;                // where /metrics, /healthz and /readyz are; nowhere if empty
   unsigned sessions = 8;
   unsigned threads = 0;
   std::uint64_t memory = 0;       // bytes for all; 0: what the machine has

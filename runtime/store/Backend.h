@@ -19,7 +19,7 @@ public:
   virtual ~EntrySink() = default;
   // At any offset, in any order, each byte once.
   virtual Expected<void> write(std::uint64_t offset, std::span<const std::uint8_t> bytes) = 0;
-  // All of it is durable.
+  // All of it is there; durable now, or with commit().
   virtual Expected<void> finish() = 0;
   // It may be taken, durably. It is held on until this is destroyed: until then no clearing up takes it for one that
   // the peer does not have.

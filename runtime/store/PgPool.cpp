@@ -15,6 +15,16 @@ constexpr char kReadChunks[] =
     "SELECT at::text::bytea, data FROM sd_chunk WHERE entry = $1 AND at >= "
     "(SELECT max(at) FROM sd_chunk WHERE entry = $1 AND at <= $2) ORDER BY sd_chunk.at LIMIT 4";
 
+// What need not be durable when its statement returns: a later one that is makes it so, or it may get lost.
+#define SD_PG_SOON "(SELECT set_config('synchronous_commit', 'off', true)) AS soon"
+constexpr char kWrite[] =
+    "INSERT INTO sd_chunk (entry, at, data) SELECT $1::bigint, $2::bigint, $3::bytea FROM " SD_PG_SOON;
+constexpr char kRemove[] = "DELETE FROM sd_entry USING " SD_PG_SOON " WHERE entry = $1";
+constexpr char kSettle[] = "UPDATE sd_entry SET lease = NULL FROM " SD_PG_SOON " WHERE entry = $1 AND lease = $2";
+constexpr char kCreate[] =
+    "INSERT INTO sd_entry (pool, id, state, lease, bytes) SELECT $1, $2, 'p', $3::bigint, $4::bigint "
+    "FROM " SD_PG_SOON " RETURNING entry";
+
 constexpr char kClear[] = "DELETE FROM sd_entry WHERE entry IN (SELECT entry FROM sd_entry WHERE pool = $1 "
                           "AND state <> 'r' AND lease NOT IN " SD_PG_ALIVE " FOR UPDATE SKIP LOCKED)";
 constexpr char kContents[] =
@@ -78,10 +88,9 @@ public:
   RowSink(std::shared_ptr<PgPool> pool, std::uint64_t entry) : pool_(std::move(pool)), entry_(entry) {}
   ~RowSink() override {
     if (committed_)
-      (void)pool_->run("UPDATE sd_entry SET lease = NULL WHERE entry = $1 AND lease = $2",
-                       {PgValue(entry_), PgValue(pool_->lease())});
+      (void)pool_->run(kSettle, {PgValue(entry_), PgValue(pool_->lease())});
     else
-      (void)pool_->run("DELETE FROM sd_entry WHERE entry = $1", {PgValue(entry_)});
+      (void)pool_->run(kRemove, {PgValue(entry_)});
   }
 
   // Pieces that follow each other share rows.
@@ -109,8 +118,7 @@ public:
 private:
   Expected<void> writeBuffer() {
     if (buffer_.empty()) return {};
-    SD_TRY(pool_->run("INSERT INTO sd_chunk (entry, at, data) VALUES ($1, $2, $3)",
-                      {PgValue(entry_), PgValue(at_), PgValue(std::span<const std::uint8_t>(buffer_))}));
+    SD_TRY(pool_->run(kWrite, {PgValue(entry_), PgValue(at_), PgValue(std::span<const std::uint8_t>(buffer_))}));
     at_ += buffer_.size();
     buffer_.clear();
     return {};
@@ -129,7 +137,7 @@ public:
       : pool_(std::move(pool)), entry_(entry), taken_(taken) {}
   ~RowSource() override {
     // What can't be removed now is cleared away once this connection is gone.
-    if (taken_) (void)pool_->run("DELETE FROM sd_entry WHERE entry = $1", {PgValue(entry_)});
+    if (taken_) (void)pool_->run(kRemove, {PgValue(entry_)});
   }
 
   Expected<std::uint64_t> size() override {
@@ -178,9 +186,7 @@ private:
 
 Expected<std::unique_ptr<EntrySink>> PgPool::create(const EntryId &id, std::uint64_t bytes) {
   SD_ASSIGN(const PgResult made,
-            run("INSERT INTO sd_entry (pool, id, state, lease, bytes) VALUES ($1, $2, 'p', $3, $4) "
-                "RETURNING entry",
-                {PgValue(pool_), PgValue(toString(id)), PgValue(lease_), PgValue(bytes)}));
+            run(kCreate, {PgValue(pool_), PgValue(toString(id)), PgValue(lease_), PgValue(bytes)}));
   return std::make_unique<RowSink>(shared_from_this(), made.number(0, 0));
 }
 

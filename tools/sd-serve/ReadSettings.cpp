@@ -21,6 +21,26 @@ void readTls(Section &top, Settings &settings, const std::string &folder, Proble
   section.rejectOthers();
 }
 
+// Which connections begin with a PROXY header.
+void readListen(Section &top, Settings &settings, Problems &problems) {
+  const toml::table *table = top.table("listen");
+  if (table == nullptr) return;
+  Section section(*table, "[listen]", problems);
+  bool proxied = false;
+  std::vector<std::string> sources;
+  section.flag("proxy_protocol", proxied);
+  section.texts("proxies", sources, proxied);
+  if (!proxied && !sources.empty()) section.problem(section.where(), "'proxies' goes with proxy_protocol = true");
+  for (const std::string &source : sources) {
+    auto range = AddressRange::parse(source);
+    if (range)
+      settings.proxies.push_back(*range);
+    else
+      section.problem(section.where(), range.error().message);
+  }
+  section.rejectOthers();
+}
+
 void readLimits(Section &top, Settings &settings, Problems &problems) {
   const toml::table *table = top.table("limits");
   if (table == nullptr) return;
@@ -97,6 +117,7 @@ Settings read(const toml::table &all, const std::string &folder, Problems &probl
   Section top(all, "the file", problems);
   top.text("address", settings.address);
   top.text("status", settings.status);
+  readListen(top, settings, problems);
   readTls(top, settings, folder, problems);
   readLimits(top, settings, problems);
   readLog(top, settings, folder, problems);

@@ -48,7 +48,7 @@ std::unique_ptr<PostgresServer> PostgresServer::start(const std::string &setting
     std::fprintf(stderr, "NO POSTGRESQL: install postgresql-15 and libpq-dev; what needs a database IS NOT TESTED\n");
     return nullptr;
   }
-  std::string name = (fs::temp_directory_path() / "sd-pg-XXXXXX").string();
+  std::string name = "/tmp/sd-pg-XXXXXX"; // that the other user can reach, and short enough for a socket
   server->folder_ = ::mkdtemp(name.data());
   if (::geteuid() == 0 && std::system(("chown postgres " + server->folder_).c_str()) != 0) return nullptr;
   const std::string data = server->folder_ + "/data";
