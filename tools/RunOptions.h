@@ -39,7 +39,7 @@ struct RunOptions {
   double longest = 86400;                // seconds that a session may take
   std::uint64_t mostRecords = 1'000'000; // of a session
   std::string store, storeKey;           // StorePlace; none without
-  std::uint64_t prepare = 0;
+  std::uint64_t prepare = 0, keep = 0;
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;
   unsigned threads = 0;

@@ -75,6 +75,9 @@ with scale_out.Cluster(tools, program, folder) as cluster:
     spent = cluster.database.sql("SELECT id FROM sd_spent").split()
     print("used twice:", len(used) - len(set(used)), "of", "some" if len(used) >= EACH * HOSPITALS else "too few")
     print("spent twice:", len(spent) - len(set(spent)), "used without being spent:", len(set(used) - set(spent)))
+    checked = subprocess.run([f"{tools}/sd-store", "verify", cluster.database.url(), "--store-key",
+                              f"{cluster.folder}/store.key"], capture_output=True, text=True)
+    print("left:", re.sub(r"^\d+", "all", checked.stdout.strip()) + checked.stderr)
     workers = cluster.database.sql("SELECT count(DISTINCT worker) FROM sd_spent")
     print("workers that served:", "several" if int(workers) > 1 else workers)
     left = cluster.database.sql("SELECT count(*) FROM sd_entry WHERE state = 'r'")
