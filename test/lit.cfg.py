@@ -2,6 +2,7 @@
 # Run them with `ctest -R lit`, or one with the command that `ctest -R lit -V` shows and a path added.
 import glob
 import os
+import shutil
 
 import lit.formats
 
@@ -23,3 +24,9 @@ config.environment["FILECHECK_OPTS"] = "--dump-input=fail"
 # Neither is built with sanitizers: they would have to be loaded before Python, and be known to another project.
 if glob.glob(os.path.join(config.sd_build, "python", "sdc", "_sdc*.so")):
     config.available_features.add("package")
+
+# What needs other programs, all of which scripts/install-deps.sh installs.
+if (shutil.which("haproxy") or os.path.exists("/usr/sbin/haproxy")) and glob.glob("/usr/lib/postgresql/*/bin/initdb"):
+    config.available_features.add("scale-out")
+else:
+    lit_config.warning("NO HAPROXY OR POSTGRESQL: services on several machines ARE NOT TESTED")

@@ -47,15 +47,21 @@ Expected<void> readPreprocess(const std::string &text, RunOptions &options) {
 Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   if (options.store.empty()) {
     if (options.prepare > 0) return fail("--prepare needs --store DIR, where the inferences are kept");
+    if (options.keep > 0) return fail("--keep needs --store DIR, where the inferences are kept");
+    if (!options.storeKey.empty()) return fail("--store-key goes with --store postgresql://...");
     return {};
   }
   if (options.local) return fail("--local has no --store: it keeps nothing between runs");
-  options.purpose = options.prepare > 0 ? Purpose::Prepare : Purpose::Stored;
+  SD_TRY(StorePlace(options.store, options.storeKey).check());
+  if (options.keep > 0 && options.prepare > 0) return fail("say either --prepare or --keep");
+  if (options.keep > 0 && options.party != 1) return fail("--keep goes with --party 1: the hospital asks");
+  options.purpose = options.prepare + options.keep > 0 ? Purpose::Prepare : Purpose::Stored;
   if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
     return fail("--preprocess goes with --prepare N: what is in the store has been made already");
   if (options.purpose == Purpose::Prepare &&
       !(options.inputs.empty() && options.outputs.empty() && raw.classes.empty()))
-    return fail("--prepare has no --input, --output or --classes: it makes what later runs with --store use");
+    return fail(
+        "--prepare and --keep have no --input, --output or --classes: they make what later runs with --store use");
   return {};
 }
 
@@ -175,12 +181,22 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
   app.add_option("--profile", options.profile, "write the last record's phases and ops in Chrome's trace format")
       ->type_name("TRACE.json")
       ->check(notEmpty);
-  CLI::Option *store =
-      app.add_option("--store", options.store,
-                     "take the correlations from this folder, where --prepare has put them, instead of making them")
-          ->type_name("DIR")
-          ->check(notEmpty);
+  CLI::Option *store = app.add_option("--store", options.store,
+                                      "take the correlations from this folder or postgresql://... database, where "
+                                      "--prepare has put them, instead "
+                                      "of making them")
+                           ->type_name("DIR|URL")
+                           ->check(notEmpty);
+  app.add_option("--store-key", options.storeKey,
+                 "the key file of a store in a database; made with the first --prepare")
+      ->type_name("FILE")
+      ->check(notEmpty)
+      ->needs(store);
   app.add_option("--prepare", options.prepare, "make the correlations of N inferences with the peer, for later")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--keep", options.keep,
+                 "party 1: prepare as many inferences as the store lacks of N; none if there are so many")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
   CLI::Option *serve =

@@ -38,8 +38,8 @@ struct RunOptions {
   double drain = 0;                      // seconds from a signal to the end of sessions that still go on; 0: none
   double longest = 86400;                // seconds that a session may take
   std::uint64_t mostRecords = 1'000'000; // of a session
-  std::string store;                     // folder; none without
-  std::uint64_t prepare = 0;
+  std::string store, storeKey;           // StorePlace; none without
+  std::uint64_t prepare = 0, keep = 0;
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;
   unsigned threads = 0;

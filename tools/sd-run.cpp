@@ -17,6 +17,7 @@
 #include "tools/FetchModel.h"
 #include "tools/MemoryLimit.h"
 #include "tools/Serve.h"
+#include "tools/StorePools.h"
 
 namespace sd {
 
@@ -182,9 +183,9 @@ struct Party {
   static Expected<Party> make(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
     Party party{options, program, pool, std::nullopt};
     if (options.purpose == Purpose::Prepare) {
-      SD_ASSIGN(party.store, Store::openOrCreate(options.store));
+      SD_ASSIGN(party.store, Store::openOrCreate(StorePlace(options.store, options.storeKey)));
     } else if (options.purpose == Purpose::Stored) {
-      SD_ASSIGN(party.store, Store::open(options.store));
+      SD_ASSIGN(party.store, Store::open(StorePlace(options.store, options.storeKey)));
     }
     return party;
   }
@@ -296,12 +297,26 @@ Expected<void> prepareAsParty1(const Party &party, Interruption &interruption) {
   return writeStats(party.options, party.program.program, {&result.stats, 1});
 }
 
+// With --keep: what there is to prepare; none if the store has enough.
+Expected<std::optional<RunOptions>> lackingOf(const RunOptions &options, const LoadedProgram &program) {
+  if (options.keep == 0) return options;
+  SD_ASSIGN(const Store store, Store::openOrCreate(StorePlace(options.store, options.storeKey)));
+  SD_ASSIGN(const std::uint64_t ready, readyFor(store, program.digest, 1));
+  say(fmt::format("{} of {} inference{} ready", ready, options.keep, plural(options.keep)));
+  if (ready >= options.keep) return std::nullopt;
+  RunOptions lacking = options;
+  lacking.prepare = options.keep - ready;
+  return lacking;
+}
+
 template <RingWord R>
 Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
                          ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   if (options.purpose == Purpose::Prepare) {
-    SD_ASSIGN(const Party party, Party::make(options, program, pool));
+    SD_ASSIGN(const std::optional<RunOptions> lacking, lackingOf(options, program));
+    if (!lacking) return {};
+    SD_ASSIGN(const Party party, Party::make(*lacking, program, pool));
     return prepareAsParty1<R>(party, interruption);
   }
   SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "ir/core/Error.h"
@@ -33,6 +34,9 @@ public:
 
   // Tells the peer that nothing more will come.
   virtual void endWrite() = 0;
+
+  // What takes the stream's place once its handshake is over; none: itself.
+  virtual std::unique_ptr<ByteStream> successor() { return nullptr; }
 };
 
 } // namespace sd

@@ -4,8 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
-#include "runtime/net/Address.h"
+#include "runtime/net/AddressRange.h"
 #include "runtime/net/StreamedConnection.h"
 #include "runtime/net/Tls.h"
 
@@ -21,6 +22,9 @@ struct EndpointOptions {
   std::chrono::milliseconds waitForPeer{60'000};
   // How long a connected peer may take for its part of the handshake; connect() gives it more while waitForPeer lasts.
   std::chrono::milliseconds handshakeTimeout{10'000};
+  // A listener behind balancers: connections come from these addresses alone, each with a PROXY header (ProxyHeader.h),
+  // whose source counts as the peer's address. Without any, no header is expected.
+  std::vector<AddressRange> proxies{};
   // Told of each connection that the listener turned away, for a log.
   std::function<void(std::string_view)> onRefused{};
 };

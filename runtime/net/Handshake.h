@@ -26,7 +26,10 @@ public:
   bool heardAnything() const { return received_ > 0; }
   int descriptor() const { return stream_->descriptor(); }
   ByteStream &stream() { return *stream_; }
-  std::unique_ptr<ByteStream> release() { return std::move(stream_); }
+  std::unique_ptr<ByteStream> release() {
+    std::unique_ptr<ByteStream> successor = stream_->successor();
+    return successor ? std::move(successor) : std::move(stream_);
+  }
 
 private:
   Expected<IoWait> hear();

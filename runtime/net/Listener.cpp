@@ -15,6 +15,7 @@
 #include "runtime/net/Crowd.h"
 #include "runtime/net/Frame.h"
 #include "runtime/net/Handshake.h"
+#include "runtime/net/ProxyHeader.h"
 #include "runtime/net/SocketConnection.h"
 #include "runtime/net/Tcp.h"
 
@@ -36,10 +37,11 @@ struct Pending {
   Handshake handshake;
   std::string name, origin; // Crowd.h
   Clock::time_point deadline;
-  IoWait wait = IoWait::None; // None: not begun
-  bool progressed = false;    // it has sent something that a handshake has
-  bool greeted = false;       // the handshake is done
-  bool told = false;          // that it has to wait in line
+  IoWait wait = IoWait::None;                       // None: not begun
+  bool progressed = false;                          // it has sent something that a handshake has
+  bool greeted = false;                             // the handshake is done
+  bool told = false;                                // that it has to wait in line
+  std::shared_ptr<std::optional<Address>> source{}; // behind a balancer: whose connection it is, once that was said
 };
 
 bool hasInput(const Pending &who) {
@@ -85,9 +87,10 @@ struct Listener::Impl {
       : options(endpoint), tls(std::move(context)), socket(std::move(listening)), stopped(std::move(signals.stopped)),
         placeLeft(std::move(signals.placeLeft)), lots(seed) {}
 
-  void refuse(const Pending &who, std::string_view why) {
+  void refuse(const Pending &who, std::string_view why) { refuse(who.name, why); }
+  void refuse(std::string_view name, std::string_view why) {
     ++refused;
-    lastRefused = fmt::format("{} {}", who.name, why);
+    lastRefused = fmt::format("{} {}", name, why);
     if (options.onRefused) options.onRefused(lastRefused);
   }
 
@@ -97,12 +100,27 @@ struct Listener::Impl {
       std::this_thread::sleep_for(kPause);
       return;
     }
-    const std::unique_lock lock(tlsMutex);
-    std::unique_ptr<ByteStream> stream = tls ? tls->server(std::move(peer)) : makeTcpStream(std::move(peer));
+    const bool proxied = !options.proxies.empty();
+    if (proxied && !std::ranges::any_of(options.proxies, [&](const AddressRange &one) { return one.holds(from); }))
+      return refuse(toString(from), "is none of the balancers that connections are taken from");
+    const auto source = proxied ? std::make_shared<std::optional<Address>>() : nullptr;
+    std::unique_ptr<ByteStream> stream =
+        proxied ? makeProxiedStream(
+                      std::move(peer), [this](Socket accepted) { return streamOf(std::move(accepted)); },
+                      [source](const Address &address) { *source = address; })
+                : streamOf(std::move(peer));
     if (!stream) return;
-    pending.push_back(
-        {Handshake(std::move(stream)), toString(from), originOf(from), Clock::now() + options.handshakeTimeout});
+    pending.push_back({.handshake = Handshake(std::move(stream)),
+                       .name = toString(from),
+                       .origin = originOf(from),
+                       .deadline = Clock::now() + options.handshakeTimeout,
+                       .source = source});
     if (pending.size() > kMostPending) makeRoom();
+  }
+
+  std::unique_ptr<ByteStream> streamOf(Socket peer) {
+    const std::unique_lock lock(tlsMutex);
+    return tls ? tls->server(std::move(peer)) : makeTcpStream(std::move(peer));
   }
 
   void makeRoom() {
@@ -119,7 +137,9 @@ struct Listener::Impl {
     if (!who.greeted) {
       const bool begun = who.wait != IoWait::None;
       const bool spoke = begun && hasInput(who);
-      SD_ASSIGN(who.wait, who.handshake.step());
+      const Expected<IoWait> wait = who.handshake.step();
+      if (who.source && *who.source) who.name = toString(**who.source), who.origin = originOf(**who.source);
+      SD_ASSIGN(who.wait, wait);
       who.progressed = who.progressed || spoke;
       if (who.wait != IoWait::None) return false;
       who.greeted = true;

@@ -39,7 +39,7 @@ Expected<std::shared_ptr<const Model>> Model::load(const ModelSettings &settings
            other.weightCache == model->loaded_->weightCache;
   };
   if (previous != nullptr && same(*previous->loaded_)) model->loaded_ = previous->loaded_;
-  if (!settings.store.empty()) {
+  if (!settings.store.where.empty()) {
     SD_ASSIGN(model->store_, Store::openOrCreate(settings.store));
   }
   return model;

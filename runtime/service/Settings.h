@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "runtime/net/AddressRange.h"
 #include "runtime/net/Tls.h"
+#include "runtime/store/Store.h"
 
 namespace sd::service {
 
 struct ModelSettings {
   std::string name, program, weights;      // files
-  std::string store;                       // folder of prepared inferences; none if empty
+  StorePlace store;                        // of prepared inferences; none if empty
   unsigned sessions = 8;                   // at once
   std::uint64_t prepare = 1000;            // inferences that one session may prepare
   std::uint64_t weightCache = 256'000'000; // bytes
@@ -28,7 +30,8 @@ struct HospitalSettings {
 
 struct Settings {
   std::string address = "127.0.0.1:7766";
-  std::string status; // where /metrics, /healthz and /readyz are; nowhere if empty
+  std::vector<AddressRange> proxies; // EndpointOptions
+  std::string status;                // where /metrics, /healthz and /readyz are; nowhere if empty
   unsigned sessions = 8;
   unsigned threads = 0;
   std::uint64_t memory = 0;       // bytes for all; 0: what the machine has

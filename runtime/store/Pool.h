@@ -1,39 +1,39 @@
-// The stored inferences of one program, one role and one peer: a folder of the store. Threads and processes may use a
-// pool at once; no two get the same entry.
+// The stored inferences of one program, one role and one peer. Threads and processes may use a pool at once; no two get
+// the same entry.
 #pragma once
 
-#include "runtime/store/EntryFile.h"
-#include "runtime/store/Inventory.h"
+#include "runtime/store/Entry.h"
 
 namespace sd {
 
 class Pool {
 public:
-  explicit Pool(std::shared_ptr<const PoolFolder> folder) : folder_(std::move(folder)) {}
+  explicit Pool(std::shared_ptr<const PoolContext> context) : context_(std::move(context)) {}
 
-  const EntryBinding &binding() const { return folder_->binding; }
+  const EntryBinding &binding() const { return context_->binding; }
 
   // `plan` is the program's.
   Expected<EntryWriter> create(const EntryId &id, const Plan &plan) const {
-    return EntryWriter::create(folder_, id, plan);
+    return EntryWriter::create(context_, id, plan);
   }
 
-  struct Contents {
-    Inventory ready;         // anyone may take them
-    Inventory settled;       // those of them that nobody works on
-    Inventory all;           // and those that a living process has taken
-    std::size_t cleared = 0; // removed: what processes left that died, half-written or taken
-  };
-  Expected<Contents> contents() const;
+  using Contents = PoolContents;
+  Expected<Contents> contents() const { return context_->backend->contents(); }
 
   // Those of `ids` that are still there, spent from now on, durably.
-  Expected<std::vector<TakenEntry>> take(std::span<const EntryId> ids) const;
+  Expected<std::vector<TakenEntry>> take(std::span<const EntryId> ids) const {
+    SD_ASSIGN(std::vector<TakenSource> sources, context_->backend->take(ids));
+    std::vector<TakenEntry> taken;
+    for (TakenSource &source : sources)
+      taken.emplace_back(context_, std::move(source));
+    return taken;
+  }
 
   // Removes those of `ids` that are ready and that nobody works on; how many.
-  Expected<std::size_t> discard(const Inventory &ids) const;
+  Expected<std::size_t> discard(const Inventory &ids) const { return context_->backend->discard(ids); }
 
 private:
-  std::shared_ptr<const PoolFolder> folder_;
+  std::shared_ptr<const PoolContext> context_;
 };
 
 } // namespace sd

@@ -21,6 +21,26 @@ void readTls(Section &top, Settings &settings, const std::string &folder, Proble
   section.rejectOthers();
 }
 
+// Which connections begin with a PROXY header.
+void readListen(Section &top, Settings &settings, Problems &problems) {
+  const toml::table *table = top.table("listen");
+  if (table == nullptr) return;
+  Section section(*table, "[listen]", problems);
+  bool proxied = false;
+  std::vector<std::string> sources;
+  section.flag("proxy_protocol", proxied);
+  section.texts("proxies", sources, proxied);
+  if (!proxied && !sources.empty()) section.problem(section.where(), "'proxies' goes with proxy_protocol = true");
+  for (const std::string &source : sources) {
+    auto range = AddressRange::parse(source);
+    if (range)
+      settings.proxies.push_back(*range);
+    else
+      section.problem(section.where(), range.error().message);
+  }
+  section.rejectOthers();
+}
+
 void readLimits(Section &top, Settings &settings, Problems &problems) {
   const toml::table *table = top.table("limits");
   if (table == nullptr) return;
@@ -50,6 +70,19 @@ void readLog(Section &top, Settings &settings, const std::string &folder, Proble
   section.rejectOthers();
 }
 
+// A folder beside the file, or a database and a key file.
+void readStore(Section &section, ModelSettings &model, const std::string &folder) {
+  section.text("store", model.store.where);
+  section.file("store_key", model.store.key, folder);
+  constexpr std::string_view kFolder = "dir:";
+  std::string &where = model.store.where;
+  if (where.starts_with(kFolder)) where = where.substr(kFolder.size());
+  if (!where.empty() && !model.store.isDatabase()) where = (std::filesystem::path(folder) / where).string();
+  if (where.empty() && !model.store.key.empty()) section.problem(section.where(), "'store_key' goes with 'store'");
+  if (where.empty()) return;
+  if (const auto checked = model.store.check(); !checked) section.problem(section.where(), checked.error().message);
+}
+
 ModelSettings readModel(const toml::table &table, const std::string &folder, Problems &problems) {
   ModelSettings model;
   Section section(table, "[[model]]", problems);
@@ -57,7 +90,7 @@ ModelSettings readModel(const toml::table &table, const std::string &folder, Pro
   section.file("program", model.program, folder, true);
   model.weights = std::filesystem::path(model.program).replace_extension(".sdw").string();
   section.file("weights", model.weights, folder);
-  section.file("store", model.store, folder);
+  readStore(section, model, folder);
   section.number("sessions", model.sessions, 1, 1024);
   section.number("prepare", model.prepare, 1, 1'000'000);
   std::uint64_t cache = model.weightCache / kMegabyte;
@@ -84,6 +117,7 @@ Settings read(const toml::table &all, const std::string &folder, Problems &probl
   Section top(all, "the file", problems);
   top.text("address", settings.address);
   top.text("status", settings.status);
+  readListen(top, settings, problems);
   readTls(top, settings, folder, problems);
   readLimits(top, settings, problems);
   readLog(top, settings, folder, problems);

@@ -31,6 +31,14 @@ void Section::file(std::string_view key, std::string &value, const std::string &
   if (!given.empty()) value = (std::filesystem::path(folder) / given).string();
 }
 
+void Section::flag(std::string_view key, bool &value) {
+  const toml::node *node = find(key, false);
+  if (node == nullptr) return;
+  const auto found = node->value_exact<bool>();
+  if (!found) return problem(node->source(), fmt::format("'{}' is true or false", key));
+  value = *found;
+}
+
 void Section::number(std::string_view key, std::uint64_t &value, std::uint64_t least, std::uint64_t most) {
   const toml::node *node = find(key, false);
   if (node == nullptr) return;

@@ -24,6 +24,7 @@ public:
   // Each takes what it reads into `value`, which keeps its own where the key is not there.
   void text(std::string_view key, std::string &value, bool required = false);
   void file(std::string_view key, std::string &value, const std::string &folder, bool required = false);
+  void flag(std::string_view key, bool &value);
   void number(std::string_view key, std::uint64_t &value, std::uint64_t least, std::uint64_t most);
   void number(std::string_view key, unsigned &value, unsigned least, unsigned most);
   void seconds(std::string_view key, std::chrono::milliseconds &value);

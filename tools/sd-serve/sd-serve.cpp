@@ -52,6 +52,7 @@ Expected<EndpointOptions> endpointOf(const Settings &settings) {
         "address = \"{}\": without [tls] the network could read and alter everything; only this machine's loopback "
         "addresses do without",
         settings.address);
+  endpoint.proxies = settings.proxies;
   endpoint.connection.timeout = settings.timeout;
   endpoint.connection.longest = settings.longest;
   endpoint.waitForPeer = std::chrono::milliseconds(0);

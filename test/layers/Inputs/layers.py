@@ -34,7 +34,7 @@ LAYERS = {
     "tools": None,  # mains: anything
 }
 # Libraries of others that one folder alone may see.
-PRIVATE = {"onnx/": "compiler/onnx", "google/protobuf": "compiler/onnx", "CLI/": "tools", "toml++/": "tools", "httplib.h": "tools", "llvm/": "", "mlir/": ""}
+PRIVATE = {"onnx/": "compiler/onnx", "google/protobuf": "compiler/onnx", "CLI/": "tools", "toml++/": "tools", "httplib.h": "tools", "libpq-fe.h": "runtime/store", "llvm/": "", "mlir/": ""}
 LINES = 600
 
 

@@ -1,9 +1,12 @@
 """A service of two models with hospitals that it knows and some that it does not: service.py SD_SERVE FOLDER A.sdb B.sdb
-RECORDS. Prints what each hospital is told, and what logs and figures say afterwards."""
+RECORDS. Prints what each hospital is told, and what logs and figures say afterwards. Quotas count by UTC days: if one ends
+meanwhile, all of it is done again."""
+import datetime
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +17,19 @@ import urllib.request
 sys.path.insert(0, os.path.dirname(__file__))
 from authority import Authority
 
-serve, folder, first, second, records = sys.argv[1:]
+if sys.argv[1] != "--once":
+    while True:
+        day = datetime.datetime.now(datetime.timezone.utc).date()
+        done = subprocess.run([sys.executable, __file__, "--once", *sys.argv[1:]], stdout=subprocess.PIPE, text=True)
+        if datetime.datetime.now(datetime.timezone.utc).date() == day:
+            print(done.stdout, end="")
+            raise SystemExit(done.returncode)
+
+serve, folder, first, second, records = sys.argv[2:]
 tools = os.path.dirname(serve)
-folder = pathlib.Path(folder)
+folder = pathlib.Path(folder) / "service"
+shutil.rmtree(folder, ignore_errors=True)
+folder.mkdir()
 authority = Authority(folder / "ca")
 service_cert = authority.issue("service", "/CN=service", "IP:127.0.0.1")
 certs = {name: authority.issue(name, f"/CN={name}/O=Clinic", f"DNS:{name}.example")

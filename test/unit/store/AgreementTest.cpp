@@ -9,7 +9,6 @@ namespace sd {
 namespace {
 
 using test::idOf;
-using test::TwoStores;
 using testing::HasSubstr;
 
 struct Side {
@@ -36,7 +35,8 @@ Expected<void> useAll(const Pool &pool, const Plan &plan, Connection &connection
 }
 
 // Both sides use `records`.
-void use(const TwoStores &stores, std::uint64_t records, Outcome &outcome) {
+template <class Stores>
+void use(const Stores &stores, std::uint64_t records, Outcome &outcome) {
   auto [left, right] = makeMemoryConnections({.timeout = std::chrono::milliseconds(5000)});
   std::thread service([&, &far = *left] {
     auto done = useAll<ServiceMaterial<Ring32>>(stores.servicePool, stores.plan, far, outcome.service, records);
@@ -54,8 +54,19 @@ std::vector<EntryId> range(std::uint32_t from, std::uint32_t to) {
   return ids;
 }
 
-TEST(Agreement, bothUseTheSameOnceAndInOrder) {
-  TwoStores stores;
+// All of it for stores in folders and in a database.
+template <class Where>
+class Agreement : public testing::Test {
+protected:
+  void SetUp() override {
+    if (Where::isMissing()) GTEST_SKIP() << "no PostgreSQL";
+  }
+};
+using Places = testing::Types<test::InFolder, test::InDatabase>;
+TYPED_TEST_SUITE(Agreement, Places);
+
+TYPED_TEST(Agreement, bothUseTheSameOnceAndInOrder) {
+  test::StoresOf<Ring32, TypeParam> stores;
   for (const EntryId &id : range(0, 25))
     stores.make(id);
   Outcome first, second, third;
@@ -72,8 +83,8 @@ TEST(Agreement, bothUseTheSameOnceAndInOrder) {
   EXPECT_TRUE(third.client.used.empty() && third.service.used.empty());
 }
 
-TEST(Agreement, tooFewSpendsNothing) {
-  TwoStores stores;
+TYPED_TEST(Agreement, tooFewSpendsNothing) {
+  test::StoresOf<Ring32, TypeParam> stores;
   for (const EntryId &id : range(0, 3))
     stores.make(id);
   Outcome outcome;
@@ -84,8 +95,8 @@ TEST(Agreement, tooFewSpendsNothing) {
   EXPECT_EQ(stores.clientPool.contents()->ready.size(), 3u);
 }
 
-TEST(Agreement, whatOneSideAloneHasIsReportedAndDiscarded) {
-  TwoStores stores;
+TYPED_TEST(Agreement, whatOneSideAloneHasIsReportedAndDiscarded) {
+  test::StoresOf<Ring32, TypeParam> stores;
   stores.make(idOf(1, 0), true, false);
   stores.make(idOf(1, 1), false, true);
   stores.make(idOf(1, 2));
@@ -104,18 +115,17 @@ TEST(Agreement, whatOneSideAloneHasIsReportedAndDiscarded) {
 }
 
 // Damaged on one side: found before the peer's part is used, reported, and another one taken.
-TEST(Agreement, damagedInferencesAreSkippedOnBothSides) {
-  TwoStores stores;
+TYPED_TEST(Agreement, damagedInferencesAreSkippedOnBothSides) {
+  test::StoresOf<Ring32, TypeParam> stores;
   for (const EntryId &id : range(0, 4))
     stores.make(id);
-  const auto damage = [&](const char *side, std::size_t which) {
-    const auto path = test::filesIn(stores.folder / side, ".ready").at(which);
-    auto bytes = test::contentOf(path);
+  const auto damage = [&](const char *side, const Pool &pool, std::uint32_t which) {
+    auto bytes = stores.read(side, pool.binding(), idOf(1, which));
     bytes[bytes.size() - 20] ^= 4;
-    test::overwrite(path, bytes);
+    stores.write(side, pool.binding(), idOf(1, which), bytes);
   };
-  damage("service", 0);
-  damage("client", 1);
+  damage("service", stores.servicePool, 0);
+  damage("client", stores.clientPool, 1);
   Outcome outcome;
   use(stores, 2, outcome);
   EXPECT_EQ(outcome.client.error + outcome.service.error, "");
@@ -128,8 +138,8 @@ TEST(Agreement, damagedInferencesAreSkippedOnBothSides) {
   EXPECT_THAT(after.client.error, HasSubstr("hold 0 prepared inference(s)"));
 }
 
-TEST(Agreement, committedOnOneSideAloneWhileBothStillWork) {
-  TwoStores stores;
+TYPED_TEST(Agreement, committedOnOneSideAloneWhileBothStillWork) {
+  test::StoresOf<Ring32, TypeParam> stores;
   auto [left, right] = makeMemoryConnections({.timeout = std::chrono::milliseconds(5000)});
   std::optional<EntryWriter> previous;
   std::thread service([&, &far = *left] {
@@ -147,9 +157,9 @@ TEST(Agreement, committedOnOneSideAloneWhileBothStillWork) {
 }
 
 // A peer that names what it should not.
-TEST(Agreement, hostileNamesAreRefused) {
+TYPED_TEST(Agreement, hostileNamesAreRefused) {
   const auto answerTo = [](std::span<const std::uint8_t> names, Side &side) {
-    TwoStores stores;
+    test::StoresOf<Ring32, TypeParam> stores;
     stores.make(idOf(1, 0));
     auto [left, right] = makeMemoryConnections({.timeout = std::chrono::milliseconds(5000)});
     std::vector<std::uint8_t> answer;

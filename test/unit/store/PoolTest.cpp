@@ -14,7 +14,6 @@ namespace sd {
 namespace {
 
 using test::idOf;
-using test::TwoStores;
 using testing::HasSubstr;
 
 std::vector<TakenEntry> takeOne(const Pool &pool, const EntryId &id) {
@@ -23,13 +22,26 @@ std::vector<TakenEntry> takeOne(const Pool &pool, const EntryId &id) {
   return std::move(*taken);
 }
 
-template <class R>
-class PoolRings : public testing::Test {};
-TYPED_TEST_SUITE(PoolRings, test::Rings);
+// All of it for stores in folders and in a database.
+template <class Where>
+class PoolIn : public testing::Test {
+protected:
+  void SetUp() override {
+    if (Where::isMissing()) GTEST_SKIP() << "no PostgreSQL";
+  }
+};
+using Places = testing::Types<test::InFolder, test::InDatabase>;
+TYPED_TEST_SUITE(PoolIn, Places);
+
+template <class RingAndPlace>
+class PoolRings : public PoolIn<typename RingAndPlace::second_type> {};
+using RingsAndPlaces = testing::Types<std::pair<Ring32, test::InFolder>, std::pair<Ring64, test::InFolder>,
+                                      std::pair<Ring32, test::InDatabase>, std::pair<Ring64, test::InDatabase>>;
+TYPED_TEST_SUITE(PoolRings, RingsAndPlaces);
 
 TYPED_TEST(PoolRings, givesBackWhatWasPut) {
-  using R = TypeParam;
-  test::StoresOf<R> stores;
+  using R = typename TypeParam::first_type;
+  test::StoresOf<R, typename TypeParam::second_type> stores;
   stores.make(idOf(1, 4));
   const auto service = takeOne(stores.servicePool, idOf(1, 4)), client = takeOne(stores.clientPool, idOf(1, 4));
   ASSERT_TRUE(service.size() == 1 && client.size() == 1);
@@ -52,13 +64,13 @@ TYPED_TEST(PoolRings, givesBackWhatWasPut) {
   });
 }
 
-TEST(Pool, nothingIsTakenTwice) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, nothingIsTakenTwice) {
+  test::StoresOf<Ring32, TypeParam> stores;
   stores.make(idOf(1, 0));
   auto first = takeOne(stores.servicePool, idOf(1, 0));
   EXPECT_EQ(first.size(), 1u);
   EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u);
-  const auto reopened = Store::open(stores.folder / "service");
+  const auto reopened = Store::open(stores.place("service"));
   const auto pool = reopened->existingPool(stores.servicePool.binding());
   EXPECT_EQ(takeOne(*pool, idOf(1, 0)).size(), 0u);
   EXPECT_EQ(pool->contents()->all, Inventory{idOf(1, 0)}); // in use
@@ -67,8 +79,8 @@ TEST(Pool, nothingIsTakenTwice) {
   EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u);
 }
 
-TEST(Pool, manyThreadsNeverTakeTheSame) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, manyThreadsNeverTakeTheSame) {
+  test::StoresOf<Ring32, TypeParam> stores;
   constexpr std::uint32_t kEntries = 60;
   for (std::uint32_t i = 0; i < kEntries; ++i)
     stores.make(idOf(1, i), true, false);
@@ -81,7 +93,7 @@ TEST(Pool, manyThreadsNeverTakeTheSame) {
     std::vector<std::jthread> threads;
     for (int t = 0; t < 6; ++t)
       threads.emplace_back([&] {
-        const Pool pool = *Store::open(stores.folder / "service")->existingPool(stores.servicePool.binding());
+        const Pool pool = *Store::open(stores.place("service"))->existingPool(stores.servicePool.binding());
         for (std::size_t at = 0; at < ids.size(); at += 3) {
           auto taken = pool.take(std::span(ids).subspan(at, 3));
           ASSERT_TRUE(taken);
@@ -97,16 +109,16 @@ TEST(Pool, manyThreadsNeverTakeTheSame) {
 }
 
 TYPED_TEST(PoolRings, everyDamagedByteAndEveryCutIsRefused) {
-  using R = TypeParam;
-  test::StoresOf<R> stores;
+  using R = typename TypeParam::first_type;
+  test::StoresOf<R, typename TypeParam::second_type> stores;
   stores.make(idOf(1, 0), true, false);
-  const auto path = test::filesIn(stores.folder / "service", ".ready").at(0);
-  const auto good = test::contentOf(path);
-  std::filesystem::remove(path);
+  const EntryBinding &pool = stores.servicePool.binding();
+  const auto good = stores.read("service", pool, idOf(1, 0));
+  ASSERT_GT(good.size(), EntryHeader::kBytes);
+  ASSERT_EQ(*stores.servicePool.discard({idOf(1, 0)}), 1u);
   std::uint32_t tried = 0;
   const auto loads = [&](std::span<const std::uint8_t> bytes) {
-    test::overwrite(path, bytes);
-    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    stores.write("service", pool, idOf(1, 0), bytes);
     auto taken = takeOne(stores.servicePool, idOf(1, 0));
     EXPECT_EQ(taken.size(), 1u);
     ++tried;
@@ -127,58 +139,55 @@ TYPED_TEST(PoolRings, everyDamagedByteAndEveryCutIsRefused) {
   EXPECT_GT(tried, good.size());
 }
 
-TEST(Pool, refusesAnEntryOfAnotherStoreNamePlanOrProgram) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, refusesAnEntryOfAnotherStoreNamePlanOrProgram) {
+  test::StoresOf<Ring32, TypeParam> stores;
   stores.make(idOf(1, 0));
   stores.make(idOf(1, 1));
-  const auto files = test::filesIn(stores.folder / "service", ".ready");
-  const auto clients = test::filesIn(stores.folder / "client", ".ready");
+  const EntryBinding mine = stores.servicePool.binding();
+  const auto other1 = stores.read("service", mine, idOf(1, 1));
+  const auto bytes = stores.read("service", mine, idOf(1, 0));
+  const auto clients = stores.read("client", stores.clientPool.binding(), idOf(1, 0));
   const auto load = [&](const Pool &pool, const Plan &plan) {
     auto bundle = takeOne(pool, idOf(1, 0)).at(0).load<ServiceMaterial<Ring32>>(plan);
     return bundle ? std::string() : bundle.error().message;
   };
-  std::filesystem::rename(files[1], files[0]); // under another's name
+  stores.write("service", mine, idOf(1, 0), other1); // under another's name
   EXPECT_THAT(load(stores.servicePool, stores.plan),
               HasSubstr("it is inference 01010101010101010101010101010101-00000001"));
-  std::filesystem::copy(clients[0], files[0]); // another store's
+  stores.write("service", mine, idOf(1, 0), clients); // another store's
   EXPECT_THAT(load(stores.servicePool, stores.plan), HasSubstr("was not written by this store"));
 
-  stores.make(idOf(1, 0), true, false); // another program's, peer's, role's pool of the same store
-  const auto bytes = test::contentOf(files[0]);
-  const EntryBinding mine = stores.servicePool.binding();
+  // Another program's, peer's, role's pool of the same store.
   std::vector<std::pair<EntryBinding, std::string>> others(3, {mine, ""});
   others[0].first.program[0] ^= 1, others[0].second = "another program";
   others[1].first.peer[0] ^= 1, others[1].second = "another peer";
   others[2].first.party = 1, others[2].second = "made for party 0";
   for (const auto &[binding, text] : others) {
     const Pool pool = *stores.service.pool(binding);
-    {
-      auto writer = pool.create(idOf(1, 0), stores.plan); // shows where the pool's files are
-      for (const auto &part : test::filesIn(stores.folder / "service", ".part"))
-        std::filesystem::copy(files[0], part.parent_path() / files[0].filename());
-    }
+    stores.write("service", binding, idOf(1, 0), bytes);
     EXPECT_THAT(load(pool, stores.plan), HasSubstr(text));
   }
   Plan other = stores.plan;
   other.ringBits = 64;
+  stores.write("service", mine, idOf(1, 0), bytes);
   EXPECT_THAT(load(stores.servicePool, other), HasSubstr("not those that the program needs"));
-  stores.make(idOf(1, 0), true, false);
+  stores.write("service", mine, idOf(1, 0), bytes);
   Plan wider = stores.plan;
   wider.entries[1].elements = 4;
   EXPECT_THAT(load(stores.servicePool, wider), HasSubstr("not those that the program needs"));
 }
 
-TEST(Pool, halfWrittenEntriesAreNoEntries) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, halfWrittenEntriesAreNoEntries) {
+  test::StoresOf<Ring32, TypeParam> stores;
   {
     auto writer = stores.servicePool.create(idOf(1, 0), stores.plan);
     ASSERT_TRUE(writer);
     EXPECT_THAT(writer->finish().error().message, HasSubstr("left entry 1 out"));
     EXPECT_EQ(stores.servicePool.contents()->all.size(), 0u);
     EXPECT_EQ(stores.servicePool.contents()->cleared, 0u); // somebody works on it
-    EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 1u);
+    EXPECT_EQ(stores.count("service", 'p'), 1u);
   }
-  EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 0u);
+  EXPECT_EQ(stores.count("service", 'p'), 0u);
   auto writer = stores.servicePool.create(idOf(1, 0), stores.plan);
   const auto dealt = test::deal<Ring32>(stores.plan.entries[1], {std::vector<Ring32>(3, 5)}, 1);
   EXPECT_TRUE(writer->put(1, dealt.service));
@@ -189,32 +198,34 @@ TEST(Pool, halfWrittenEntriesAreNoEntries) {
 }
 
 // What a killed process leaves: a child that ends without a destructor.
-TEST(Pool, clearsUpAfterAProcessThatDied) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, clearsUpAfterAProcessThatDied) {
+  test::StoresOf<Ring32, TypeParam> stores;
   stores.make(idOf(1, 0));
   const pid_t child = ::fork();
   if (child == 0) {
-    auto half = stores.servicePool.create(idOf(1, 1), stores.plan);
+    const auto store = Store::open(stores.place("service"));
+    const auto pool = store->existingPool(stores.servicePool.binding());
+    auto half = pool->create(idOf(1, 1), stores.plan);
     const EntryId id = idOf(1, 0);
-    auto taken = stores.servicePool.take({&id, 1});
+    auto taken = pool->take({&id, 1});
     ::kill(::getpid(), half && taken && taken->size() == 1 ? SIGKILL : SIGTERM);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
   ASSERT_EQ(WTERMSIG(status), SIGKILL);
-  EXPECT_EQ(test::filesIn(stores.folder / "service", ".part").size(), 1u);
-  EXPECT_EQ(test::filesIn(stores.folder / "service", ".taken").size(), 1u);
+  EXPECT_EQ(stores.count("service", 'p'), 1u);
+  EXPECT_EQ(stores.count("service", 't'), 1u);
   EXPECT_EQ(takeOne(stores.servicePool, idOf(1, 0)).size(), 0u); // burnt
   const auto contents = stores.servicePool.contents();
   ASSERT_TRUE(contents);
   EXPECT_EQ(contents->cleared, 2u);
   EXPECT_TRUE(contents->all.empty());
-  EXPECT_EQ(test::filesIn(stores.folder / "service", "").size(), 1u); // the key
+  EXPECT_EQ(stores.count("service", 'p') + stores.count("service", 'r') + stores.count("service", 't'), 0u);
 }
 
-TEST(Pool, discardsWhatNobodyWorksOn) {
-  TwoStores stores;
+TYPED_TEST(PoolIn, discardsWhatNobodyWorksOn) {
+  test::StoresOf<Ring32, TypeParam> stores;
   stores.make(idOf(1, 0));
   EntryWriter busy = stores.written(stores.servicePool, idOf(1, 1));
   ASSERT_TRUE(busy.commit());

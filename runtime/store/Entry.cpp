@@ -1,48 +1,22 @@
-#include "runtime/store/EntryFile.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "runtime/store/Entry.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <thread>
 
 #include "runtime/crypto/Random.h"
 
 namespace sd {
 
-namespace {
-
-// For locks that are held but for a moment.
-constexpr int kTries = 200;
-constexpr std::chrono::milliseconds kPause{2};
-
-} // namespace
-
-std::string entryFileName(const EntryId &id, std::string_view suffix) {
-  return fmt::format("{}{}", toString(id), suffix);
-}
-
 struct EntryWriter::State {
-  std::shared_ptr<const PoolFolder> pool;
-  EntryId id;
+  std::shared_ptr<const PoolContext> pool;
   Plan plan;
   StoredLayout layout;
   EntryCipher cipher;
-  std::string part, ready;
-  FileHandle file;
+  std::unique_ptr<EntrySink> sink; // goes before the pool
   std::vector<bool> written;
-  bool committed = false;
 
-  State(std::shared_ptr<const PoolFolder> inPool, const EntryId &entry, const Plan &entries, EntryCipher sealing)
-      : pool(std::move(inPool)), id(entry), plan(entries), layout(entries, pool->binding.party),
-        cipher(std::move(sealing)), part(entryFileName(entry, kPartSuffix)), ready(entryFileName(entry, kReadySuffix)),
+  State(std::shared_ptr<const PoolContext> inPool, const Plan &entries, EntryCipher sealing)
+      : pool(std::move(inPool)), plan(entries), layout(entries, pool->binding.party), cipher(std::move(sealing)),
         written(plan.entries.size()) {}
-  State(const State &) = delete;
-  ~State() {
-    if (file && !committed) ::unlinkat(pool->folder.get(), part.c_str(), 0);
-  }
 };
 
 EntryWriter::EntryWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -50,7 +24,8 @@ EntryWriter::EntryWriter(EntryWriter &&) noexcept = default;
 EntryWriter &EntryWriter::operator=(EntryWriter &&) noexcept = default;
 EntryWriter::~EntryWriter() = default;
 
-Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolFolder> pool, const EntryId &id, const Plan &plan) {
+Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolContext> pool, const EntryId &id,
+                                          const Plan &plan) {
   const StoredLayout layout(plan, pool->binding.party);
   EntryHeader header{
       .binding = pool->binding, .store = pool->store, .id = id, .pieces = layout.count, .bodyBytes = layout.bodyBytes};
@@ -59,19 +34,10 @@ Expected<EntryWriter> EntryWriter::create(std::shared_ptr<const PoolFolder> pool
   std::ranges::copy(seed.bytes(), header.salt.begin());
   std::ranges::copy(second.bytes(), header.salt.begin() + Seed::kBytes);
   SD_ASSIGN(EntryCipher cipher, EntryCipher::sealing(pool->key(), header));
-  auto state = std::make_unique<State>(std::move(pool), id, plan, std::move(cipher));
-  const int folder = state->pool->folder.get();
-  // Clearing up may take the new file for a dead process' before it is locked: then another try.
-  for (int tries = 0; tries < kTries; ++tries, std::this_thread::sleep_for(kPause)) {
-    FileHandle file(::openat(folder, state->part.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file && errno == EEXIST) continue;
-    if (!file) return failedCall(state->part, "can't create it");
-    if (!tryLock(file, LockKind::Shared) || !isLinked(file)) continue;
-    state->file = std::move(file);
-    SD_TRY(writeAt(state->file, 0, header.encode(), state->part));
-    return EntryWriter(std::move(state));
-  }
-  return failHere("{}: it is there already, or somebody else keeps removing it", state->part);
+  auto state = std::make_unique<State>(std::move(pool), plan, std::move(cipher));
+  SD_ASSIGN(state->sink, state->pool->backend->create(id, EntryHeader::kBytes + layout.bodyBytes));
+  SD_TRY(state->sink->write(0, header.encode()));
+  return EntryWriter(std::move(state));
 }
 
 Expected<void> EntryWriter::putPacked(std::size_t entry, SecretVector<std::uint8_t> packed) {
@@ -80,7 +46,7 @@ Expected<void> EntryWriter::putPacked(std::size_t entry, SecretVector<std::uint8
   if (state_->written[entry]) return fail("the correlation of entry {} has been made already", entry);
   packed.resize(piece.packedBytes + EntryHeader::kTagBytes);
   SD_TRY(state_->cipher.seal(static_cast<std::uint32_t>(entry), packed.span()));
-  SD_TRY(writeAt(state_->file, piece.offset, packed.span(), state_->part));
+  SD_TRY(state_->sink->write(piece.offset, packed.span()));
   state_->written[entry] = true;
   return {};
 }
@@ -101,47 +67,36 @@ Expected<void> EntryWriter::finish() {
   for (std::size_t i = 0; i < state_->written.size(); ++i)
     if (!state_->written[i] && state_->layout.pieces[i].packedBytes != 0)
       return fail("the offline phase left entry {} out", i);
-  return flush(state_->file, state_->part);
+  return state_->sink->finish();
 }
 
-Expected<void> EntryWriter::commit() {
-  const FileHandle &folder = state_->pool->folder;
-  if (::renameat(folder.get(), state_->part.c_str(), folder.get(), state_->ready.c_str()) != 0)
-    return failedCall(state_->part, "can't rename it");
-  state_->committed = true;
-  return flush(folder, state_->pool->name);
+Expected<void> EntryWriter::commit() { return state_->sink->commit(); }
+
+namespace {
+
+// The header alone: EntryCipher::opening() says whether it is authentic.
+Expected<EntryHeader> decodeHeader(EntrySource &source, std::uint64_t size) {
+  if (size < EntryHeader::kBytes) return fail("it is too short");
+  std::array<std::uint8_t, EntryHeader::kBytes> bytes;
+  SD_TRY(source.read(0, bytes));
+  return EntryHeader::decode(bytes);
 }
 
-Expected<std::optional<TakenEntry>> TakenEntry::take(std::shared_ptr<const PoolFolder> pool, const EntryId &id) {
-  const int folder = pool->folder.get();
-  const std::string ready = entryFileName(id, kReadySuffix), taken = entryFileName(id, kTakenSuffix);
-  for (int tries = 0; tries < kTries; ++tries, std::this_thread::sleep_for(kPause)) {
-    FileHandle file(::openat(folder, ready.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (!file && errno == ENOENT) return std::nullopt;
-    if (!file) return failedCall(ready, "can't open it");
-    // The lock keeps clearing up away, which holds its own but for a moment; of two that have it, one renames.
-    if (!tryLock(file, LockKind::Shared)) continue;
-    if (::renameat(folder, ready.c_str(), folder, taken.c_str()) == 0)
-      return TakenEntry(std::move(pool), id, std::move(file));
-    if (errno != ENOENT) return failedCall(ready, "can't rename it");
-    return std::nullopt;
-  }
-  return std::nullopt;
-}
+} // namespace
 
-TakenEntry::~TakenEntry() {
-  if (file_) ::unlinkat(pool_->folder.get(), entryFileName(id_, kTakenSuffix).c_str(), 0);
+Expected<EntryHeader> readHeader(EntrySource &source, const StoreKey &key) {
+  SD_ASSIGN(const std::uint64_t size, source.size());
+  SD_ASSIGN(const EntryHeader header, decodeHeader(source, size));
+  SD_TRY(EntryCipher::opening(key, header));
+  if (size != EntryHeader::kBytes + header.bodyBytes)
+    return fail("it has {} bytes instead of {}", size, EntryHeader::kBytes + header.bodyBytes);
+  return header;
 }
 
 template <class Material>
 Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
-  const std::string_view name = "the file";
-  SD_TRY(checkPrivateFile(file_, name));
-  SD_ASSIGN(const std::uint64_t size, fileSize(file_, name));
-  if (size < EntryHeader::kBytes) return fail("it is too short");
-  std::array<std::uint8_t, EntryHeader::kBytes> bytes;
-  SD_TRY(readAt(file_, 0, bytes, name));
-  SD_ASSIGN(const EntryHeader header, EntryHeader::decode(bytes));
+  SD_ASSIGN(const std::uint64_t size, source_->size());
+  SD_ASSIGN(const EntryHeader header, decodeHeader(*source_, size));
   SD_ASSIGN(EntryCipher cipher, EntryCipher::opening(pool_->key(), header));
   const EntryBinding &mine = pool_->binding;
   if (header.binding.program != mine.program) return fail("it was made for another program");
@@ -159,7 +114,7 @@ Expected<Bundle<Material>> TakenEntry::loadChecked(const Plan &plan) const {
     const StoredLayout::Piece &piece = layout.pieces[i];
     if (piece.packedBytes == 0) continue;
     SecretVector<std::uint8_t> sealed(piece.packedBytes + EntryHeader::kTagBytes);
-    SD_TRY(readAt(file_, piece.offset, sealed.span(), name));
+    SD_TRY(source_->read(piece.offset, sealed.span()));
     SD_TRY(cipher.open(static_cast<std::uint32_t>(i), sealed.span()));
     SD_ASSIGN(Material material, unpack<Material>(Bytes(sealed.span()).first(piece.packedBytes), plan.entries[i]));
     SD_TRY(bundle.put(i, std::move(material)));
@@ -174,13 +129,13 @@ Expected<Bundle<Material>> TakenEntry::load(const Plan &plan) const {
   return bundle;
 }
 
-#define SD_ENTRY_FILE(Material)                                                                                        \
+#define SD_ENTRY(Material)                                                                                             \
   template Expected<void> EntryWriter::put(std::size_t, const Material &);                                             \
   template Expected<Bundle<Material>> TakenEntry::load(const Plan &) const;
-SD_ENTRY_FILE(ServiceMaterial<Ring32>)
-SD_ENTRY_FILE(ClientMaterial<Ring32>)
-SD_ENTRY_FILE(ServiceMaterial<Ring64>)
-SD_ENTRY_FILE(ClientMaterial<Ring64>)
-#undef SD_ENTRY_FILE
+SD_ENTRY(ServiceMaterial<Ring32>)
+SD_ENTRY(ClientMaterial<Ring32>)
+SD_ENTRY(ServiceMaterial<Ring64>)
+SD_ENTRY(ClientMaterial<Ring64>)
+#undef SD_ENTRY
 
 } // namespace sd
