@@ -86,8 +86,8 @@ Expected<GridSampling> readSampling(Node &node) {
   return how;
 }
 
-// For each place the taps along each axis of x, whose spatial sizes are `sizes`. The grid's last axis has the coordinates,
-// the last axis of x first, from -1 to 1.
+// For each place the taps along each axis of x, whose spatial sizes are `sizes`. The grid's last axis has the
+// coordinates, the last axis of x first, from -1 to 1.
 Expected<std::vector<std::vector<Tap>>> readTaps(std::span<const float> grid, std::span<const std::int64_t> sizes,
                                                  const GridSampling &how) {
   std::vector<std::vector<Tap>> taps;
