@@ -200,6 +200,11 @@ double workOf(const Module &imported) {
       work += elements * static_cast<double>(elementCount(weights) / weights[0]);
     } else if (op.kind == OpKind::MatMul || op.kind == OpKind::VecDot) {
       work += elements * static_cast<double>(imported.type(op.operands[0]).shape.back());
+    } else if (op.kind == OpKind::MaxPool || op.kind == OpKind::AvgPool) {
+      double taps = 1;
+      for (const std::int64_t size : op.attrs.ints(Attr::Kernel))
+        taps *= static_cast<double>(size);
+      work += elements * taps;
     }
   }
   return work;

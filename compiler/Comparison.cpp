@@ -102,11 +102,16 @@ Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowe
   return outcomes;
 }
 
-// Of one output over all records: from its least to its largest value; few of them tell little, and 0 is then taken
+// Of one output over some records: from its least to its largest value; few of them tell little, and 0 is then taken
 // to be within.
 class Range {
 public:
   explicit Range(std::size_t records) : few_(records < 10) {}
+  void join(const Range &other) {
+    least_ = std::min(least_, other.least_);
+    most_ = std::max(most_, other.most_);
+    error_ = std::max(error_, other.error_);
+  }
   void add(double value, double error) {
     least_ = std::min(least_, value);
     most_ = std::max(most_, value);
@@ -125,21 +130,42 @@ private:
   double least_ = HUGE_VAL, most_ = -HUGE_VAL, error_ = 0;
 };
 
-void compareValues(const Module &imported, const std::vector<Outcome> &outcomes, Comparison &sum) {
+// What nine of ten groups stay below; of fewer than ten the largest.
+double relativeError(const std::vector<Range> &groups) {
+  std::vector<double> errors;
+  for (const Range &group : groups)
+    errors.push_back(group.relativeError());
+  const auto at = errors.end() - 1 - std::ssize(errors) / 10;
+  std::ranges::nth_element(errors, at);
+  return *at;
+}
+
+// The last group takes what is left.
+std::vector<Range> groupsOf(std::size_t records, std::size_t size) {
+  const std::size_t count = size == 0 ? 1 : std::max<std::size_t>(records / size, 1);
+  return std::vector<Range>(count, Range(count == 1 ? records : size));
+}
+
+void compareValues(const Module &imported, const std::vector<Outcome> &outcomes, std::size_t groupSize,
+                   Comparison &sum) {
   for (std::size_t o = 0; o < outcomes[0].exact.outputs.size(); ++o) {
-    Range range(outcomes.size());
-    for (auto &outcome : outcomes)
-      for (std::int64_t i = 0; i < outcome.exact.outputs[o].size(); ++i) {
-        const double value = outcome.exact.outputs[o].data[i];
-        const double error = std::abs(value - outcome.fixed.outputs[o].data[i]);
-        range.add(value, error);
+    std::vector<Range> groups = groupsOf(outcomes.size(), groupSize);
+    for (std::size_t r = 0; r < outcomes.size(); ++r)
+      for (std::int64_t i = 0; i < outcomes[r].exact.outputs[o].size(); ++i) {
+        const double value = outcomes[r].exact.outputs[o].data[i];
+        const double error = std::abs(value - outcomes[r].fixed.outputs[o].data[i]);
+        groups[std::min(groupSize == 0 ? 0 : r / groupSize, groups.size() - 1)].add(value, error);
         sum.errorSum += error;
         sum.errorMost = std::max(sum.errorMost, error);
         sum.outputMost = std::max(sum.outputMost, std::abs(value));
         ++sum.elements;
       }
-    if (namesClasses(opBehind(imported, o)) || range.relativeError() <= sum.rangeError) continue;
-    sum.rangeError = range.relativeError();
+    const double rangeError = relativeError(groups);
+    if (namesClasses(opBehind(imported, o)) || rangeError <= sum.rangeError) continue;
+    sum.rangeError = rangeError;
+    Range range = groups[0];
+    for (const Range &group : groups)
+      range.join(group);
     sum.worst = range.of(imported.ops.back().attrs.strings(Attr::Names)[o]);
   }
 }
@@ -246,7 +272,7 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
     SD_ASSIGN(sum.importMost, importError(imported, outcomes, *options.expected));
   }
   sum.compared = options.scores;
-  compareValues(imported, outcomes, sum);
+  compareValues(imported, outcomes, options.group, sum);
   sum.seen.assign(lowered.ops.size(), 0);
   for (auto &outcome : outcomes)
     for (auto &observation : outcome.fixed.observations)

@@ -20,6 +20,9 @@ struct CompareOptions {
   const std::map<std::string, Tensor<float>> *expected = nullptr;
   // PassOptions::thresholds: a record of findings is of the same class if each of them is decided alike.
   const std::map<std::string, std::vector<double>> *thresholds = nullptr;
+  // An output's range is that of so many records, one group after another, and rangeError that which nine of ten groups
+  // stay below: more records have more outliers, and against their range every error is small. 0: of all records.
+  std::size_t group = 0;
 };
 
 // The largest error of an output over all records, and its least and largest value.

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "compiler/Advice.h"
+#include "compiler/Compile.h"
 #include "compiler/ErrorSource.h"
-#include "compiler/RandomRecords.h"
+#include "compiler/Pipeline.h"
 
 namespace sd {
 
@@ -15,6 +16,8 @@ constexpr double kMostWorkOfOne = 1e9;                   // of a single one: sec
 constexpr double kManyRecords = 1000, kLittleWork = 2e7; // so that large errors which are rare are among them
 constexpr double kWorkOfOp = 2000;                       // as much time as so many multiply-adds
 constexpr double kMostWeights = 5e6;                     // both forms of the model are in memory
+constexpr std::size_t kGroup = 24;                       // records that an output's range is of
+constexpr std::size_t kUniformPerSmooth = 4;             // smooth ones are for what uniform ones never reach
 
 double weightsOf(const Module &imported) {
   double count = 0;
@@ -25,17 +28,6 @@ double weightsOf(const Module &imported) {
 
 double workOfRecord(const Module &imported, const Module &lowered) {
   return workOf(imported) + kWorkOfOp * static_cast<double>(lowered.ops.size());
-}
-
-// A class says nothing of errors: the same program with its scores.
-Expected<Comparison> compareScores(const Module &imported, const PassContext &context,
-                                   std::span<const Record> records) {
-  TrialOptions options{.passes = context.options, .records = records, .cost = false};
-  options.passes.revealClass = false;
-  options.passes.ranges = RangePolicy::Warn;
-  TrialResult trial = tryOut(imported, settingsOf(imported, options.passes), options);
-  if (!trial.comparison) return fail("{}", trial.refusal);
-  return *std::move(trial.comparison);
 }
 
 } // namespace
@@ -56,18 +48,35 @@ std::optional<ErrorEstimate> estimateError(const Module &imported, const Module 
   Declared declared = declareMissing(imported, {});
   ErrorEstimate estimate;
   estimate.assumed = std::move(declared.flags);
-  estimate.records = randomRecords(declared.module, context.options.columnRanges, count);
-  auto comparison = context.options.revealClass
-                        ? compareScores(imported, context, estimate.records)
-                        : compare(imported, lowered, estimate.records, {.thresholds = &context.options.thresholds});
-  if (!comparison) return std::nullopt; // such as records that are beyond the bound, which is said elsewhere
-  estimate.comparison = *std::move(comparison);
+  std::optional<Module> scores; // a class says nothing of errors: the same program with its scores
+  if (context.options.revealClass) {
+    PassContext opening;
+    opening.options = context.options;
+    opening.options.revealClass = false;
+    opening.options.ranges = RangePolicy::Warn;
+    auto module = lower(imported, {defaultPipeline(), {}}, opening);
+    if (!module) return std::nullopt;
+    scores = *std::move(module);
+  }
+  for (const RecordKind kind : {RecordKind::Uniform, RecordKind::Smooth}) {
+    const std::size_t own = kind == RecordKind::Uniform ? count : (count + kUniformPerSmooth - 1) / kUniformPerSmooth;
+    auto records = randomRecords(declared.module, context.options.columnRanges, own, kind);
+    auto comparison = compare(imported, scores ? *scores : lowered, records,
+                              {.thresholds = &context.options.thresholds, .group = kGroup});
+    if (!comparison && kind == RecordKind::Uniform) return std::nullopt; // such as beyond the bound: said elsewhere
+    if (!comparison || (kind != RecordKind::Uniform && comparison->rangeError <= estimate.comparison.rangeError))
+      continue;
+    estimate.records = std::move(records);
+    estimate.kind = kind;
+    estimate.comparison = *std::move(comparison);
+  }
   return estimate;
 }
 
 std::string describeRecords(const ErrorEstimate &estimate) {
   const std::size_t count = estimate.records.size();
-  return fmt::format("on {} random record{} of {}", count, count == 1 ? "" : "s",
+  const std::string_view kind = estimate.kind == RecordKind::Smooth ? "smooth " : "";
+  return fmt::format("on {} {}random record{} of {}", count, kind, count == 1 ? "" : "s",
                      estimate.assumed.empty() ? "the declared range"
                                               : fmt::format("{} (none is declared)", fmt::join(estimate.assumed, " ")));
 }

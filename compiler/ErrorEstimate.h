@@ -2,14 +2,16 @@
 #pragma once
 
 #include "compiler/Comparison.h"
+#include "compiler/RandomRecords.h"
 #include "passes/Pass.h"
 
 namespace sd {
 
 struct ErrorEstimate {
-  std::vector<Record> records;      // uniform in the declared ranges; the same ones each time
-  std::vector<std::string> assumed; // input ranges that they lie in where none is declared, as flags
-  Comparison comparison;            // of scores, even if classes are revealed
+  std::vector<Record> records;           // in the declared ranges; the same ones each time
+  RecordKind kind = RecordKind::Uniform; // of them: that of the largest error
+  std::vector<std::string> assumed;      // input ranges that they lie in where none is declared, as flags
+  Comparison comparison;                 // of scores, even if classes are revealed
 
   // Whether a result may be off by more than 1 % of the output's range; and that with a margin, for other records than
   // these may be off by more.

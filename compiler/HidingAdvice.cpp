@@ -41,8 +41,10 @@ Hiding hidingOf(const Module &lowered) {
   Hiding hiding;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (transfers[i]) continue;
-    const auto &weights = makerOf[ops[i]->operands[1]]->attrs.int64s(Attr::Weights).data;
-    const double squares = replySquares<std::int64_t>(layers[i], choosePacking(layers[i]), weights);
+    const Integers &weights = makerOf[ops[i]->operands[1]]->attrs.integers(Attr::Weights);
+    const double squares = weights.visit([&]<class T>(const Tensor<T> &tensor) {
+      return replySquares<T>(layers[i], choosePacking(layers[i]), tensor.data);
+    });
     sum += squares;
     if (squares <= largest) continue;
     largest = squares;
@@ -66,7 +68,7 @@ std::string adviseOnHiding(const Compilation &now, const Module &lowered) {
   candidates.back().ringBits = kBitsOf<Ring64>;
   candidates.back().boundBits.reset();
   std::string tried = "tried: neither a smaller --weight-scale nor --ring 64 helps";
-  if (!hasConstants(now.imported)) // they went, since the model is large
+  if (!hasConstants(now.imported) || hasManyOps(now.imported)) // constants went, since the model is large
     tried = fmt::format("not tried, since the model is large: {}", flagsOf(candidates[0], settings)),
     candidates.clear();
   for (const Settings &each : candidates) {

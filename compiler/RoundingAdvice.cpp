@@ -76,7 +76,7 @@ std::optional<TrialResult> firstGood(const Compilation &now, const std::function
   return std::nullopt;
 }
 
-bool isLarge(const Compilation &now) { return weightsOf(now.imported) > kMostWeights; }
+bool isLarge(const Compilation &now) { return weightsOf(now.imported) > kMostWeights || hasManyOps(now.imported); }
 
 constexpr std::string_view kUntried = "settings were not tried out, since the model is large; sdc check tells what a "
                                       "larger --weight-scale, --scale or --ring 64 gives on records";

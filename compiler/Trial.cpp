@@ -38,6 +38,8 @@ std::string flagsOf(const Settings &settings, const Settings &from) {
 
 namespace {
 
+constexpr std::size_t kMostOps = 4000; // a trial of so many takes some tenths of a second, advice a dozen of them
+
 Expected<void> fill(const Module &imported, const TrialOptions &options, TrialResult &result) {
   Module module = imported;
   module.ringBits = result.settings.ringBits;
@@ -74,6 +76,8 @@ Expected<void> fill(const Module &imported, const TrialOptions &options, TrialRe
 }
 
 } // namespace
+
+bool hasManyOps(const Module &imported) { return imported.ops.size() > kMostOps; }
 
 TrialResult tryOut(const Module &imported, const Settings &settings, const TrialOptions &options) {
   TrialResult result;

@@ -47,6 +47,9 @@ struct TrialResult {
   bool compiled() const { return refusal.empty(); }
 };
 
+// Whether compiling a model takes too long to do it again and again, by its number of ops.
+bool hasManyOps(const Module &imported);
+
 // Compiles `imported` anew with these settings. Nothing is printed and `options` stays as it is.
 TrialResult tryOut(const Module &imported, const Settings &settings, const TrialOptions &options);
 

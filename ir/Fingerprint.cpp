@@ -79,35 +79,58 @@ std::vector<std::size_t> broadcastPositions(const Shape &from, const Shape &to) 
 class Walk {
 public:
   Walk(const Module &module, const std::map<std::string, Fingerprints> &inputs)
-      : module_(module), inputs_(inputs), values_(module.types.size()) {}
+      : module_(module), inputs_(inputs), values_(module.types.size()), constants_(module.types.size()) {}
 
   bool step(const Op &op); // false: of another level
-  const Fingerprints &value(ValueId id) const { return values_[id]; }
+  const Fingerprints &value(ValueId id);
   void drop(ValueId id) { values_[id] = {}; }
 
 private:
-  const Fingerprints &operand(const Op &op, std::size_t i) const { return values_[op.operands[i]]; }
+  // Of a linear op. A constant's are looked at where they are: a copy might be as large as the model.
+  struct Weights {
+    const Shape &shape;
+    const Tensor<float> *constant;
+    const Fingerprints *computed;
+    std::int64_t size() const { return elementCount(shape); }
+    std::uint32_t operator[](std::size_t i) const { return constant ? of(constant->data[i]) : computed->data[i]; }
+  };
+  Weights weights(const Op &op, std::size_t i) {
+    const ValueId id = op.operands[i];
+    return {module_.type(id).shape, constants_[id], constants_[id] ? nullptr : &values_[id]};
+  }
+
+  const Fingerprints &operand(const Op &op, std::size_t i) { return value(op.operands[i]); }
   Fingerprints empty(const Op &op) const { return Fingerprints(module_.type(op.result).shape, 0); }
 
-  Fingerprints elementwise(const Op &op) const;
-  Fingerprints vecDot(const Op &op) const;
-  Fingerprints matMul(const Op &op) const;
-  Fingerprints conv(const Op &op) const;
-  Fingerprints batchNorm(const Op &op) const;
+  Fingerprints elementwise(const Op &op);
+  Fingerprints vecDot(const Op &op);
+  Fingerprints matMul(const Op &op);
+  Fingerprints conv(const Op &op);
+  Fingerprints batchNorm(const Op &op);
   Fingerprints windows(const Op &op, const Fingerprints &x, std::span<const std::int64_t> kernel) const;
-  Fingerprints pool(const Op &op) const;
-  Fingerprints transpose(const Op &op) const;
-  Fingerprints concat(const Op &op) const;
-  Fingerprints pad(const Op &op) const;
-  Fingerprints gather(const Op &op) const;
-  Fingerprints along(const Op &op) const;
+  Fingerprints pool(const Op &op);
+  Fingerprints transpose(const Op &op);
+  Fingerprints concat(const Op &op);
+  Fingerprints pad(const Op &op);
+  Fingerprints gather(const Op &op);
+  Fingerprints along(const Op &op);
 
   const Module &module_;
   const std::map<std::string, Fingerprints> &inputs_;
   std::vector<Fingerprints> values_;
+  std::vector<const Tensor<float> *> constants_; // by value; null: no constant
 };
 
-Fingerprints Walk::elementwise(const Op &op) const {
+const Fingerprints &Walk::value(ValueId id) {
+  Fingerprints &known = values_[id];
+  if (constants_[id] && known.data.empty()) {
+    known = Fingerprints(constants_[id]->shape, 0);
+    std::ranges::transform(constants_[id]->data, known.data.begin(), [](float v) { return of(v); });
+  }
+  return known;
+}
+
+Fingerprints Walk::elementwise(const Op &op) {
   Fingerprints out = empty(op);
   const std::uint32_t salt = saltOf(op);
   if (op.operands.size() == 1) {
@@ -123,7 +146,7 @@ Fingerprints Walk::elementwise(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::vecDot(const Op &op) const {
+Fingerprints Walk::vecDot(const Op &op) {
   Fingerprints out = empty(op);
   const auto &a = operand(op, 0), &b = operand(op, 1);
   Shape whole = out.shape;
@@ -135,15 +158,16 @@ Fingerprints Walk::vecDot(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::matMul(const Op &op) const {
+Fingerprints Walk::matMul(const Op &op) {
   Fingerprints out = empty(op);
-  const std::size_t weights = op.kind == OpKind::AtMost ? 2 : 1, summand = 3 - weights;
-  const auto &x = operand(op, 0), &w = operand(op, weights);
+  const std::size_t factor = op.kind == OpKind::AtMost ? 2 : 1, summand = 3 - factor;
+  const auto &x = operand(op, 0);
+  const Weights w = weights(op, factor);
   const auto from = static_cast<std::size_t>(w.shape[0]), to = static_cast<std::size_t>(w.shape[1]);
   std::vector<std::uint32_t> columns(to, saltOf(op));
   for (std::size_t k = 0; k < from; ++k)
     for (std::size_t m = 0; m < to; ++m)
-      columns[m] = mixed(columns[m], w.data[k * to + m]);
+      columns[m] = mixed(columns[m], w[k * to + m]);
   for (std::size_t m = 0; m < to && op.operands.size() > 2; ++m)
     columns[m] = mixed(columns[m], operand(op, summand).data[m]);
   for (std::size_t row = 0; row < x.data.size() / from; ++row) {
@@ -180,9 +204,10 @@ Fingerprints Walk::windows(const Op &op, const Fingerprints &x, std::span<const 
   return sums;
 }
 
-Fingerprints Walk::conv(const Op &op) const {
+Fingerprints Walk::conv(const Op &op) {
   Fingerprints out = empty(op);
-  const auto &x = operand(op, 0), &w = operand(op, 1);
+  const auto &x = operand(op, 0);
+  const Weights w = weights(op, 1);
   const std::int64_t group = op.attrs.i(Attr::Group), channels = w.shape[1];
   Shape summed = x.shape;
   summed[1] = group;
@@ -200,7 +225,7 @@ Fingerprints Walk::conv(const Op &op) const {
   for (std::int64_t m = 0; m < result.length; ++m) {
     std::uint32_t filter = saltOf(op);
     for (std::int64_t i = 0; i < each; ++i)
-      filter = mixed(filter, w.data[static_cast<std::size_t>(m * each + i)]);
+      filter = mixed(filter, w[static_cast<std::size_t>(m * each + i)]);
     if (op.operands.size() > 2) filter = mixed(filter, operand(op, 2).data[static_cast<std::size_t>(m)]);
     for (std::int64_t n = 0; n < result.outer; ++n)
       for (std::int64_t i = 0; i < result.inner; ++i)
@@ -209,7 +234,7 @@ Fingerprints Walk::conv(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::batchNorm(const Op &op) const {
+Fingerprints Walk::batchNorm(const Op &op) {
   Fingerprints out = empty(op);
   const auto &x = operand(op, 0);
   const AxisView view(x.shape, 1);
@@ -224,7 +249,7 @@ Fingerprints Walk::batchNorm(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::pool(const Op &op) const {
+Fingerprints Walk::pool(const Op &op) {
   const auto &x = operand(op, 0);
   const auto &kernel = op.attrs.ints(Attr::Kernel);
   Fingerprints out = windows(op, x, kernel);
@@ -247,7 +272,7 @@ Fingerprints Walk::pool(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::transpose(const Op &op) const {
+Fingerprints Walk::transpose(const Op &op) {
   Fingerprints out = empty(op);
   const auto &x = operand(op, 0);
   const auto &perm = op.attrs.ints(Attr::Perm);
@@ -266,7 +291,7 @@ Fingerprints Walk::transpose(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::concat(const Op &op) const {
+Fingerprints Walk::concat(const Op &op) {
   Fingerprints out = empty(op);
   const AxisView whole(out.shape, op.attrs.i(Attr::Axis));
   std::int64_t first = 0;
@@ -281,7 +306,7 @@ Fingerprints Walk::concat(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::pad(const Op &op) const {
+Fingerprints Walk::pad(const Op &op) {
   Fingerprints out = empty(op);
   std::ranges::fill(out.data, of(static_cast<float>(op.attrs.f(Attr::Fill))));
   const auto &x = operand(op, 0);
@@ -301,7 +326,7 @@ Fingerprints Walk::pad(const Op &op) const {
   return out;
 }
 
-Fingerprints Walk::gather(const Op &op) const {
+Fingerprints Walk::gather(const Op &op) {
   Fingerprints out = empty(op);
   const auto &x = operand(op, 0);
   const auto &indices = op.attrs.ints(Attr::Indices);
@@ -314,7 +339,7 @@ Fingerprints Walk::gather(const Op &op) const {
 }
 
 // Softmax, ArgMax and the like: each result depends on all elements along an axis.
-Fingerprints Walk::along(const Op &op) const {
+Fingerprints Walk::along(const Op &op) {
   Fingerprints out = empty(op);
   const auto &x = operand(op, 0);
   const AxisView view(x.shape, op.attrs.i(Attr::Axis, std::ssize(x.shape) - 1)); // a norm's is the last
@@ -341,12 +366,9 @@ bool Walk::step(const Op &op) {
   case OpKind::Input:
     result = inputs_.at(op.attrs.str(Attr::Name));
     break;
-  case OpKind::Constant: {
-    const Tensor<float> &value = op.attrs.floats(Attr::Value);
-    result = Fingerprints(value.shape, 0);
-    std::ranges::transform(value.data, result.data.begin(), [](float v) { return of(v); });
+  case OpKind::Constant:
+    constants_[op.result] = &op.attrs.floats(Attr::Value);
     break;
-  }
   case OpKind::Identity:
     result = operand(op, 0);
     break;
@@ -420,7 +442,7 @@ fingerprints(const Module &module, const std::map<std::string, Fingerprints> &in
     const Op &op = module.ops[i];
     if (!walk.step(op)) return std::nullopt;
     if (op.kind == OpKind::Return) continue;
-    if (seen) seen(op, walk.value(op.result));
+    if (seen && op.kind != OpKind::Constant) seen(op, walk.value(op.result));
     for (const ValueId id : op.operands)
       if (lastUse[id] == i) walk.drop(id);
   }

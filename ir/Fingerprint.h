@@ -14,7 +14,7 @@ namespace sd {
 using Fingerprints = Tensor<std::uint32_t>;
 
 // Of each output of a module at nn level, given those of its inputs; none if an op is of another level. `seen`, if any,
-// is shown each op with its result.
+// is shown each op but the constants, with its result.
 std::optional<std::vector<Fingerprints>>
 fingerprints(const Module &module, const std::map<std::string, Fingerprints> &inputs,
              const std::function<void(const Op &, const Fingerprints &)> &seen = {});

@@ -58,9 +58,9 @@ ValueId Builder::constant(Tensor<float> value, std::string source) {
   return create(OpKind::Constant, {}, {{Attr::Value, std::move(shared)}}, std::move(source));
 }
 
-ValueId Builder::weights(Tensor<std::int64_t> value, int scale, std::string source) {
-  auto shared = std::make_shared<const Tensor<std::int64_t>>(std::move(value));
-  const Type type = Type::weight(shared->shape, scale);
+ValueId Builder::weights(Integers value, int scale, std::string source) {
+  auto shared = std::make_shared<const Integers>(std::move(value));
+  const Type type = Type::weight(shared->shape(), scale);
   return mustHold(add({OpKind::ShareConstant, {}, kNoValue, {{Attr::Weights, shared}}, std::move(source)}, &type));
 }
 

@@ -43,8 +43,8 @@ public:
 
   // The same where the rule holds by construction: asserts.
   ValueId create(OpKind kind, std::vector<ValueId> operands, Attrs attrs = {}, std::string source = {});
-  ValueId constant(Tensor<float> value, std::string source = {});                  // nn.constant
-  ValueId weights(Tensor<std::int64_t> value, int scale, std::string source = {}); // share.constant
+  ValueId constant(Tensor<float> value, std::string source = {});      // nn.constant
+  ValueId weights(Integers value, int scale, std::string source = {}); // share.constant
 
   const Type &type(ValueId value) const { return module_.types[value]; }
   const Module &module() const { return module_; }

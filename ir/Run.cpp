@@ -6,10 +6,12 @@ ProgramView viewOf(const Module &module) {
   ProgramView view;
   view.types = module.types;
   view.ringBits = module.ringBits;
-  for (auto &op : module.ops)
-    view.ops.push_back({op.kind, op.operands, op.result, &op.attrs,
-                        op.kind == OpKind::ShareConstant ? WeightsView(&op.attrs.int64s(Attr::Weights)) : WeightsView(),
-                        op.source});
+  for (auto &op : module.ops) {
+    WeightsView weights;
+    if (op.kind == OpKind::ShareConstant)
+      op.attrs.integers(Attr::Weights).visit([&](const auto &tensor) { weights = &tensor; });
+    view.ops.push_back({op.kind, op.operands, op.result, &op.attrs, weights, op.source});
+  }
   return view;
 }
 

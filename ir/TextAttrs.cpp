@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <type_traits>
 
 namespace sd {
@@ -12,18 +13,10 @@ namespace {
 constexpr std::int64_t kMaxSplat = std::int64_t{1} << 26;
 
 std::string element(float value) { return printNumber(value); }
-std::string element(std::int64_t value) { return fmt::format("{}", value); }
+std::string element(std::integral auto value) { return fmt::format("{}", value); }
 
 template <class T>
 using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-
-// Hexadecimal digits of each element: integers that all fit into 32 bits take 8.
-template <class T>
-std::size_t digitsOf(const Tensor<T> &tensor) {
-  if constexpr (std::is_same_v<T, std::int64_t>)
-    if (!std::ranges::all_of(tensor.data, [](T v) { return v == static_cast<std::int32_t>(v); })) return 16;
-  return 8;
-}
 
 template <class T>
 std::string printTensor(std::string_view keyword, const Tensor<T> &tensor, bool elide) {
@@ -40,7 +33,7 @@ std::string printTensor(std::string_view keyword, const Tensor<T> &tensor, bool 
     return text + "splat " + element(tensor.data[0]);
   if (elide) return text + "elided";
   text += "hex \"";
-  const std::size_t digits = digitsOf(tensor);
+  constexpr std::size_t digits = 2 * sizeof(T);
   text.reserve(text.size() + digits * tensor.data.size() + 1);
   for (T v : tensor.data)
     for (std::size_t digit = digits; digit-- > 0;)
@@ -130,7 +123,8 @@ std::optional<AttrValue> parseTensor(TextCursor &cursor, std::string_view keywor
     values = parseList<T>(cursor, count);
   }
   if (!values) return std::nullopt;
-  return AttrValue(std::make_shared<const Tensor<T>>(*std::move(shape), *std::move(values)));
+  using Held = std::conditional_t<std::is_same_v<T, float>, Tensor<float>, Integers>;
+  return AttrValue(std::make_shared<const Held>(*std::move(shape), *std::move(values)));
 }
 
 template <class T>
@@ -163,7 +157,7 @@ std::string printValue(const AttrValue &value, bool elide) {
   case AttrKind::Floats32:
     return printTensor("floats", *std::get<Floats32>(value), elide);
   case AttrKind::Ints64:
-    return printTensor("ints", *std::get<Ints64>(value), elide);
+    return std::get<Ints64>(value)->visit([&](const auto &tensor) { return printTensor("ints", tensor, elide); });
   }
   return {};
 }

@@ -4,16 +4,25 @@
 
 namespace sd {
 
-Expected<Tensor<std::int64_t>> toFixed(std::span<const float> values, Shape shape, int scale, int ringBits) {
-  std::vector<std::int64_t> data;
-  data.reserve(values.size());
-  for (const float value : values) {
-    const double q = std::round(std::ldexp(static_cast<double>(value), scale));
+namespace {
+
+template <class Integer>
+Expected<Integers> fixedIn(std::span<const float> values, Shape shape, int scale, int ringBits) {
+  Tensor<Integer> fixed(std::move(shape));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double q = std::round(std::ldexp(static_cast<double>(values[i]), scale));
     if (!(std::abs(q) < std::ldexp(1.0, ringBits - 1)))
-      return fail("a constant of {:g} does not fit into {} bits at scale 2^{}", value, ringBits, scale);
-    data.push_back(static_cast<std::int64_t>(q));
+      return fail("a constant of {:g} does not fit into {} bits at scale 2^{}", values[i], ringBits, scale);
+    fixed.data[i] = static_cast<Integer>(q);
   }
-  return Tensor<std::int64_t>(std::move(shape), std::move(data));
+  return fixed;
+}
+
+} // namespace
+
+Expected<Integers> toFixed(std::span<const float> values, Shape shape, int scale, int ringBits) {
+  return ringBits == kBitsOf<Ring32> ? fixedIn<std::int32_t>(values, std::move(shape), scale, ringBits)
+                                     : fixedIn<std::int64_t>(values, std::move(shape), scale, ringBits);
 }
 
 } // namespace sd

@@ -6,6 +6,6 @@
 namespace sd {
 
 // round(v 2^scale), half away from zero. Error naming an element that does not fit into the ring.
-Expected<Tensor<std::int64_t>> toFixed(std::span<const float> values, Shape shape, int scale, int ringBits);
+Expected<Integers> toFixed(std::span<const float> values, Shape shape, int scale, int ringBits);
 
 } // namespace sd

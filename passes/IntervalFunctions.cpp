@@ -45,8 +45,10 @@ std::optional<Functions::Function> Functions::resultOf(const Case &c) const {
     return x;
   }
   case OpKind::ShareAddW: {
-    const auto &weights = c.weights[0]->data;
-    if (c.weightsUnknown || std::ranges::count(weights, weights[0]) != std::ssize(weights)) return std::nullopt;
+    const Integers &weights = *c.weights[0];
+    const bool uniform = weights.visit(
+        [](const auto &tensor) { return std::ranges::count(tensor.data, tensor.data[0]) == tensor.size(); });
+    if (c.weightsUnknown || !uniform) return std::nullopt;
     auto x = functionOf(c, 0);
     x->f = x->f + static_cast<double>(weights[0]);
     return x;

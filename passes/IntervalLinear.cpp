@@ -16,6 +16,7 @@ struct Sum {
     high += w * (w > 0 ? most : least);
     size += std::abs(w) * std::max(std::abs(least), std::abs(most));
   }
+  void add(std::int64_t summand) { add(1, static_cast<double>(summand), static_cast<double>(summand)); }
   double slack() const { return size < 0x1p52 ? 0 : size * 1e-9; }
 };
 
@@ -25,7 +26,7 @@ void store(Interval &result, std::int64_t i, const Sum &sum) {
 }
 
 Interval conv(const Case &c) {
-  const Tensor<std::int64_t> &w = *c.weights[0]; // [M,C/group,...]
+  const Integers &w = *c.weights[0]; // [M,C/group,...]
   const Shape &shape = c.module.type(c.op.operands[0]).shape;
   Interval x = expanded(perChannel(*c.in[0], shape), [&] {
     Shape channels(shape.size(), 1);
@@ -37,7 +38,7 @@ Interval conv(const Case &c) {
       x.low.data[i] = std::min(x.low.data[i], 0.0);
       x.high.data[i] = std::max(x.high.data[i], 0.0);
     }
-  const std::int64_t outputs = w.shape[0], inputs = w.shape[1], taps = w.size() / (outputs * inputs);
+  const std::int64_t outputs = w.shape()[0], inputs = w.shape()[1], taps = w.size() / (outputs * inputs);
   const std::int64_t perGroup = outputs / c.op.attrs.i(Attr::Group);
   Shape resultShape(shape.size(), 1);
   resultShape[1] = outputs;
@@ -47,9 +48,9 @@ Interval conv(const Case &c) {
     for (std::int64_t k = 0; k < inputs; ++k)
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         const std::int64_t channel = m / perGroup * inputs + k;
-        sum.add(w.data[(m * inputs + k) * taps + tap], x.low.data[channel], x.high.data[channel]);
+        sum.add(static_cast<double>(w[(m * inputs + k) * taps + tap]), x.low.data[channel], x.high.data[channel]);
       }
-    if (c.weights.size() > 1) sum.add(1, c.weights[1]->data[m], c.weights[1]->data[m]);
+    if (c.weights.size() > 1) sum.add((*c.weights[1])[m]);
     store(result, m, sum);
   }
   return result;
@@ -70,23 +71,25 @@ Interval lastAxis(const Interval &x, std::int64_t size) {
 }
 
 Interval matMul(const Case &c) {
-  const Tensor<std::int64_t> &w = *c.weights[0]; // [K,M]
-  const std::int64_t inputs = w.shape[0], outputs = w.shape[1];
+  const Integers &w = *c.weights[0]; // [K,M]
+  const std::int64_t inputs = w.shape()[0], outputs = w.shape()[1];
   const Interval x = lastAxis(*c.in[0], inputs);
   std::vector<Sum> sums(outputs);
   for (std::int64_t k = 0; k < inputs; ++k)
     for (std::int64_t m = 0; m < outputs; ++m)
-      sums[m].add(w.data[k * outputs + m], x.low.data[k], x.high.data[k]);
+      sums[m].add(static_cast<double>(w[k * outputs + m]), x.low.data[k], x.high.data[k]);
   Interval result{Tensor<double>(Shape{outputs}), Tensor<double>(Shape{outputs})};
   for (std::int64_t m = 0; m < outputs; ++m) {
-    if (c.weights.size() > 1) sums[m].add(1, c.weights[1]->data[m], c.weights[1]->data[m]);
+    if (c.weights.size() > 1) sums[m].add((*c.weights[1])[m]);
     store(result, m, sums[m]);
   }
   return result;
 }
 
-Interval exactly(const Tensor<std::int64_t> &weights) {
-  const Tensor<double> bounds(weights.shape, {weights.data.begin(), weights.data.end()});
+Interval exactly(const Integers &weights) {
+  const auto bounds = weights.visit([](const auto &tensor) {
+    return Tensor<double>(tensor.shape, {tensor.data.begin(), tensor.data.end()});
+  });
   return {bounds, bounds};
 }
 

@@ -18,8 +18,8 @@ inline double slackOf(double value) { return std::abs(value) < 0x1p52 ? 0 : std:
 struct Case {
   const Module &module;
   const Op &op;
-  std::span<const Interval *const> in;                  // of the share operands, in order
-  std::span<const Tensor<std::int64_t> *const> weights; // the weight operands, in order
+  std::span<const Interval *const> in;      // of the share operands, in order
+  std::span<const Integers *const> weights; // the weight operands, in order
   bool weightsUnknown;
 };
 

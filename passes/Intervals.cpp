@@ -75,16 +75,16 @@ void walkIntervals(const Module &module, Knowledge knowledge, const LimitVisitor
     for (auto operand : module.ops[i].operands)
       lastUse[operand] = i;
 
-  std::vector<const Tensor<std::int64_t> *> weights(module.types.size(), nullptr);
+  std::vector<const Integers *> weights(module.types.size(), nullptr);
   for (std::size_t i = 0; i < module.ops.size(); ++i) {
     const Op &op = module.ops[i];
     if (op.kind == OpKind::ShareConstant) {
-      weights[op.result] = &op.attrs.int64s(Attr::Weights);
+      weights[op.result] = &op.attrs.integers(Attr::Weights);
       continue;
     }
     if (op.kind == OpKind::Return) break;
     std::vector<const Interval *> in;
-    std::vector<const Tensor<std::int64_t> *> constants;
+    std::vector<const Integers *> constants;
     bool known = true;
     std::vector<Interval> bounded; // operands, within the op's limit
     bounded.reserve(op.operands.size());

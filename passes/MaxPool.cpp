@@ -70,7 +70,10 @@ Cover coverWith(const WindowAxis &axis, std::int64_t outputs, int j) {
   return cover;
 }
 
-// All covers of an axis, by j.
+// Of a window along an axis. More are hardly ever better, and each is an op.
+constexpr std::int64_t kMostPieces = 64;
+
+// The covers of an axis, by j.
 std::vector<Cover> coversOf(const WindowAxis &axis, std::int64_t outputs) {
   std::int64_t fewest = axis.kernel; // taps of a window
   for (std::int64_t output = 0; output < outputs; ++output) {
@@ -79,7 +82,7 @@ std::vector<Cover> coversOf(const WindowAxis &axis, std::int64_t outputs) {
   }
   std::vector<Cover> covers;
   for (int j = 0; std::int64_t{1} << j <= fewest; ++j)
-    covers.push_back(coverWith(axis, outputs, j));
+    if (axis.kernel >> j <= kMostPieces || std::int64_t{2} << j > fewest) covers.push_back(coverWith(axis, outputs, j));
   return covers;
 }
 

@@ -126,8 +126,9 @@ private:
   void addWeight(const Op &op) {
     const ValueId x = op.operands[0];
     const Op &definition = module_.ops[definitions_[op.operands[1]]];
-    const Tensor<std::int64_t> &weights = definition.attrs.int64s(Attr::Weights);
-    Tensor<std::int64_t> shifted = weights;
+    auto shifted = definition.attrs.integers(Attr::Weights).visit([](const auto &tensor) {
+      return Tensor<std::int64_t>(tensor.shape, {tensor.data.begin(), tensor.data.end()});
+    });
     const std::int64_t most = std::int64_t{1} << (module_.ringBits - 1 - pending_[x]);
     for (auto &w : shifted.data) {
       if (w >= most || w < -most) { // landing here instead would tell of the weights

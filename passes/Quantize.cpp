@@ -80,15 +80,15 @@ ValueId Quantizer::weights(const Op &op, const Tensor<float> &tensor, int scale,
   return rewriter_.builder.weights(fixed(op, tensor, scale, factor), scale, op.source);
 }
 
-Tensor<std::int64_t> Quantizer::fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
+Integers Quantizer::fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor) {
   Shape shape = tensor.shape;
   auto fixed = toFixed(tensor.data, shape, scale, module_.ringBits);
   if (!fixed) complaints_.add(op, "{}", fixed.error().message);
   // Summands may vanish; without its factors the layer would do nothing.
   const auto isZero = [](auto v) { return v == 0; };
-  if (fixed && factor && std::ranges::all_of(fixed->data, isZero) && !std::ranges::all_of(tensor.data, isZero))
-    noteZeros(op, tensor.data, scale);
-  return fixed ? *std::move(fixed) : Tensor<std::int64_t>(std::move(shape));
+  const auto allZero = [&](const auto &values) { return std::ranges::all_of(values.data, isZero); };
+  if (fixed && factor && fixed->visit(allZero) && !allZero(tensor)) noteZeros(op, tensor.data, scale);
+  return fixed ? *std::move(fixed) : Integers(Tensor<std::int32_t>(std::move(shape)));
 }
 
 ValueId Quantizer::sharedWeights(const Op &op, ValueId constant, int scale, bool factor) {

@@ -162,11 +162,11 @@ void Quantizer::lowerDecided(const Op &op, ValueId x) {
   const Tensor<float> &w = *graph_.constant(op.operands[1]);
   const int scale = std::min(weightScaleFor(op, 0), k_ - kSumBits), low = scale / 2;
   noteRounding(op, w, scale, 1);
-  const Tensor<std::int64_t> whole = fixed(op, w, scale, true);
+  const Integers whole = fixed(op, w, scale, true);
   const std::int64_t outputs = w.shape[1];
   Tensor<std::int64_t> parts({w.shape[0], 2 * outputs});
   for (std::int64_t i = 0; i < whole.size(); ++i) {
-    const std::int64_t v = whole.data[i], high = (v + (std::int64_t{1} << low >> 1)) >> low;
+    const std::int64_t v = whole[i], high = (v + (std::int64_t{1} << low >> 1)) >> low;
     std::int64_t *to = parts.data.data() + i / outputs * 2 * outputs + i % outputs;
     to[0] = high;
     to[outputs] = v - (high << low);

@@ -69,7 +69,7 @@ private:
   }
   // Weights at a scale; on overflow complains and goes on with zeros. As a factor they may not vanish (noteZeros).
   ValueId weights(const Op &op, const Tensor<float> &tensor, int scale, bool factor = false);
-  Tensor<std::int64_t> fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor);
+  Integers fixed(const Op &op, const Tensor<float> &tensor, int scale, bool factor);
   // A constant of the nn module, once for all linear layers that take it: the steps of a recurrent one do.
   ValueId sharedWeights(const Op &op, ValueId constant, int scale, bool factor = false);
   int weightScaleFor(const Op &op, int xScale) const;

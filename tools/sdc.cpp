@@ -1,9 +1,16 @@
 // The compiler's command line.
+#include <malloc.h>
+
 #include "tools/Console.h"
 #include "tools/sdc/Common.h"
 
+// Larger blocks go back to the system when they are freed: else the tensors that a pass drops stay as holes between
+// those that it makes.
+constexpr int kReturnedBytes = 8 << 20;
+
 int main(int argc, char **argv) {
   sd::prepareStreams();
+  mallopt(M_MMAP_THRESHOLD, kReturnedBytes);
   CLI::App app("Compiles ONNX models to secure two-party inference programs.", "sdc");
   app.set_version_flag("--version", "sdc " SD_VERSION);
   app.require_subcommand(0, 1); // none is reported below, so that an unknown one is named

@@ -186,8 +186,9 @@ private:
     WeightSet<R> set{program, {}};
     for (const std::size_t index : weights_) {
       Attrs &attrs = module_.ops[index].attrs;
-      const Tensor<std::int64_t> &tensor = attrs.int64s(Attr::Weights);
-      set.tensors.push_back({tensor.shape, {tensor.data.begin(), tensor.data.end()}});
+      attrs.integers(Attr::Weights).visit([&](const auto &tensor) {
+        set.tensors.push_back({tensor.shape, {tensor.data.begin(), tensor.data.end()}});
+      });
       attrs.erase(Attr::Weights);
     }
     return set;

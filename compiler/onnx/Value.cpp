@@ -9,7 +9,7 @@ Value Value::of(Floats32 floats, std::string name) {
   return value;
 }
 
-Value Value::of(Ints64 ints, std::string name) {
+Value Value::of(WholeNumbers ints, std::string name) {
   Value value;
   value.ints_ = std::move(ints);
   value.name_ = std::move(name);

@@ -9,6 +9,7 @@
 
 namespace sd {
 
+using WholeNumbers = std::shared_ptr<const Tensor<std::int64_t>>;
 using Strings = std::shared_ptr<const Tensor<std::string>>; // names of classes alone
 
 // Of a computed value that stands for the integers value / scale + zero, not rounded.
@@ -24,7 +25,7 @@ public:
 
   Value() = default; // no value: an optional input left out
   static Value of(Floats32 floats, std::string name = {});
-  static Value of(Ints64 ints, std::string name = {});
+  static Value of(WholeNumbers ints, std::string name = {});
   static Value of(Strings strings);
   static Value of(Tensor<float> floats) { return of(std::make_shared<const Tensor<float>>(std::move(floats))); }
   static Value of(Tensor<std::int64_t> ints) {
@@ -48,7 +49,7 @@ public:
 
   // For constants of that kind, and for computed values; assert otherwise.
   const Floats32 &floats() const { return assert(floats_), floats_; }
-  const Ints64 &ints() const { return assert(ints_), ints_; }
+  const WholeNumbers &ints() const { return assert(ints_), ints_; }
   const Strings &strings() const { return assert(strings_), strings_; }
   ValueId id() const { return assert(id_ != kNoValue), id_; }
 
@@ -66,7 +67,7 @@ public:
 
 private:
   Floats32 floats_;
-  Ints64 ints_;
+  WholeNumbers ints_;
   Strings strings_;
   ValueId id_ = kNoValue;
   Shape shape_; // of a computed value

@@ -34,7 +34,7 @@ struct AttrJson {
     return fmt::format("{}", value);
   }
   Json operator()(const Floats32 &value) const { return {{"shape", value->shape}}; }
-  Json operator()(const Ints64 &value) const { return {{"shape", value->shape}}; }
+  Json operator()(const Ints64 &value) const { return {{"shape", value->shape()}}; }
 };
 
 std::string_view name(Holder holder) {

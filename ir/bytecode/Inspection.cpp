@@ -46,7 +46,7 @@ std::string toString(const AttrValue &value) {
     std::string operator()(const Floats32 &v) const {
       return fmt::format("<{}> {}", toString(v->shape), shorten(v->data));
     }
-    std::string operator()(const Ints64 &v) const { return fmt::format("<{}>", toString(v->shape)); }
+    std::string operator()(const Ints64 &v) const { return fmt::format("<{}>", toString(v->shape())); }
   };
   return std::visit(Visitor{}, value);
 }

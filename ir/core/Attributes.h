@@ -9,7 +9,7 @@
 #include <string_view>
 #include <variant>
 
-#include "ir/core/Tensor.h"
+#include "ir/core/Integers.h"
 
 namespace sd {
 
@@ -33,7 +33,7 @@ const AttrInfo *findAttr(Attr attr);  // null for an unknown id
 const AttrInfo *findAttr(std::string_view text);
 
 using Floats32 = std::shared_ptr<const Tensor<float>>;
-using Ints64 = std::shared_ptr<const Tensor<std::int64_t>>;
+using Ints64 = std::shared_ptr<const Integers>;
 // Alternatives in the order of AttrKind.
 using AttrValue = std::variant<std::int64_t, std::vector<std::int64_t>, double, std::string, std::vector<std::string>,
                                Floats32, Ints64>;
@@ -57,7 +57,7 @@ public:
   const std::string &str(Attr attr) const { return get<std::string>(attr); }
   const std::vector<std::string> &strings(Attr attr) const { return get<std::vector<std::string>>(attr); }
   const Tensor<float> &floats(Attr attr) const { return *get<Floats32>(attr); }
-  const Tensor<std::int64_t> &int64s(Attr attr) const { return *get<Ints64>(attr); }
+  const Integers &integers(Attr attr) const { return *get<Ints64>(attr); }
   std::int64_t i(Attr attr, std::int64_t otherwise) const { return has(attr) ? i(attr) : otherwise; }
 
   auto begin() const { return values_.begin(); }

@@ -9,7 +9,7 @@
 
 namespace sd {
 
-// Weights as they stand: a module's are 64 bits wide, a program's as wide as its ring.
+// Weights as they are held: a program's are as wide as its ring, a module's as they need to be.
 using WeightsView = std::variant<std::monostate, const Tensor<std::int32_t> *, const Tensor<std::int64_t> *>;
 
 // What the interpreter needs of an op list; a module and a program both give one (ir/Run.h, ir/bytecode/ProgramView.h).

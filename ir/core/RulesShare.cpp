@@ -81,12 +81,13 @@ Expected<Type> ruleShareConstant(const Case &c) {
   if (!c.declared) return fail("G7: needs a type");
   if (c.declared->holder != Holder::Weight) return broken(1, "the type is {}, not a weight's", toString(*c.declared));
   if (c.attrs.has(Attr::Weights)) {
-    auto &weights = c.attrs.int64s(Attr::Weights);
-    if (weights.shape != c.declared->shape || weights.size() != elementCount(c.declared->shape))
-      return broken(1, "{} weights of shape {} for {}", weights.size(), toString(weights.shape), toString(*c.declared));
-    for (auto w : weights.data)
-      if (!within(w, -c.mostInteger() - 1, c.mostInteger()))
-        return broken(2, "the weight {} does not fit into the ring of {} bits", w, c.ringBits);
+    const Integers &weights = c.attrs.integers(Attr::Weights);
+    if (weights.shape() != c.declared->shape || weights.size() != elementCount(c.declared->shape))
+      return broken(1, "{} weights of shape {} for {}", weights.size(), toString(weights.shape()),
+                    toString(*c.declared));
+    for (std::int64_t i = 0; i < weights.size(); ++i)
+      if (!within(weights[i], -c.mostInteger() - 1, c.mostInteger()))
+        return broken(2, "the weight {} does not fit into the ring of {} bits", weights[i], c.ringBits);
   }
   return *c.declared;
 }

@@ -22,7 +22,7 @@ double weightsOf(const Module &imported) {
 bool hasManyWeights(const Module &imported) { return weightsOf(imported) > kMostWeights; }
 
 std::string adviceOn(const ModelFlags &flags, const Job &job) {
-  if (workOf(job.imported) > kMostWork || hasManyWeights(job.imported))
+  if (workOf(job.imported) > kMostWork || hasManyWeights(job.imported) || hasManyOps(job.imported))
     return fmt::format("other settings take long to try; this does: {}\n",
                        commandLine(*flags.command, {.subcommand = "tune",
                                                     .left = {"--output", "--ranges", "--min-records"},

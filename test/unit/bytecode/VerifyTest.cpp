@@ -75,7 +75,7 @@ const Broken kBroken[] = {
     {"B2ResultOfReturn", [](Program &p) { p.instructions[12].result = 1; }, "B2: it has no result"},
     {"B2WeightsInside",
      [](Program &p) {
-       p.instructions[3].attrs.set(Attr::Weights, std::make_shared<const Tensor<std::int64_t>>(Shape{2, 3}, 0));
+       p.instructions[3].attrs.set(Attr::Weights, std::make_shared<const Integers>(Tensor<std::int32_t>(Shape{2, 3})));
      },
      "B2: attribute 'weights'"},
     {"B2Round", [](Program &p) { p.instructions[8].attrs.set(Attr::Round, std::int64_t{0}); }, "B2: attribute 'round'"},

@@ -99,8 +99,7 @@ TEST(CodegenTest, ProgramDoesNotDependOnTheWeights) {
   Module other = twoBranches(0);
   for (Op &op : other.ops) {
     if (op.kind == OpKind::ShareConstant)
-      op.attrs.set(Attr::Weights,
-                   std::make_shared<const Tensor<std::int64_t>>(Shape{2}, std::vector<std::int64_t>{-7, 1 << 30}));
+      op.attrs.set(Attr::Weights, std::make_shared<const Integers>(Shape{2}, std::vector<std::int64_t>{-7, 1 << 30}));
   }
   EXPECT_EQ(weightsOf(*generate(other)).program, weightsOf(*generate(twoBranches(0))).program);
 }

@@ -114,7 +114,7 @@ private:
       for (auto &v : tensor.data)
         v = wide ? static_cast<std::int64_t>(std::uint64_t{random_()} << 32 | random_())
                  : static_cast<std::int32_t>(random_());
-      return std::make_shared<const Tensor<std::int64_t>>(std::move(tensor));
+      return std::make_shared<const Integers>(std::move(tensor));
     }
     }
     return {};
@@ -131,7 +131,7 @@ private:
       next.attrs.set(attr, value(attr, findAttr(attr)->kind, x));
     if (kind == OpKind::Input) next.attrs.set(Attr::Name, "input_" + std::to_string(builder_.module().ops.size()));
     if (kind == OpKind::ShareConstant) {
-      const Type type = Type::weight(next.attrs.int64s(Attr::Weights).shape, static_cast<int>(below(20)) - 4);
+      const Type type = Type::weight(next.attrs.integers(Attr::Weights).shape(), static_cast<int>(below(20)) - 4);
       return *builder_.add(std::move(next), &type);
     }
     auto added = builder_.add(std::move(next));

@@ -69,7 +69,7 @@ TEST(Text, IntegersTakeEightDigitsOrSixteen) {
     Diagnostics diagnostics;
     auto again = parse(text, "t", diagnostics);
     ASSERT_TRUE(again) << diagnostics.render();
-    EXPECT_EQ(again->ops[0].attrs.int64s(Attr::Weights), value);
+    EXPECT_EQ(again->ops[0].attrs.integers(Attr::Weights), Integers(value));
   }
 }
 
