@@ -1,4 +1,5 @@
-// The integers of a quantised constant. Each takes 32 bits where all of them fit, which halves what a compilation holds.
+// The integers of a quantised constant. Each takes 32 bits where all of them fit, which halves what a compilation
+// holds.
 #pragma once
 
 #include <variant>
