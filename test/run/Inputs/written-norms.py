@@ -9,7 +9,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 SDC, SD_RUN, DIR = sys.argv[1:]
 N, RECORDS, LOW, HIGH = 16, 8, -2, 2
-SHAPE = (1, 6, N)
 random = np.random.default_rng(1)
 BEFORE = (random.normal(size=(N, N)) / 4).astype("f")
 BEHIND = (random.normal(size=(N, 5)) / 4).astype("f")
@@ -20,8 +19,8 @@ BIAS = (random.normal(size=N) * 0.3).astype("f")
 class Graph:
     """Nodes in order; op() and constant() give names."""
 
-    def __init__(self):
-        self.nodes, self.initializers = [], []
+    def __init__(self, shape):
+        self.shape, self.nodes, self.initializers = shape, [], []
 
     def constant(self, value):
         name = f"c{len(self.initializers)}"
@@ -42,18 +41,19 @@ class Graph:
     def model(self, y, shape):
         self.nodes.append(helper.make_node("Identity", [y], ["y"]))
         info = helper.make_tensor_value_info
-        graph = helper.make_graph(self.nodes, "norm", [info("x", TensorProto.FLOAT, SHAPE)],
+        graph = helper.make_graph(self.nodes, "norm", [info("x", TensorProto.FLOAT, self.shape)],
                                   [info("y", TensorProto.FLOAT, shape)], self.initializers)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def check(name, body, meaning, inside=True):
-    g = Graph()
+def check(name, body, meaning, inside=True, rows=6):
+    shape = (1, rows, N)
+    g = Graph(shape)
     x = g.op("MatMul", "x", g.constant(BEFORE)) if inside else "x"
     y = body(g, x)
     if inside:
         y = g.op("MatMul", y, g.constant(BEHIND))
-    records = random.uniform(LOW, HIGH, (RECORDS,) + SHAPE[1:]).astype("f")
+    records = random.uniform(LOW, HIGH, (RECORDS,) + shape[1:]).astype("f")
     entered = records.astype("d") @ BEFORE if inside else records.astype("d")
     wanted = meaning(entered) if meaning else entered
     wanted = wanted @ BEHIND if inside else wanted
@@ -184,6 +184,35 @@ def length(x):
     return np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def rows_along_columns(g, x):
+    """Means without their axis are broadcast along the last one: each column is divided by what is of a row."""
+    return affine(g, g.op("Div", x, square_root(g, g.mean(g.op("Mul", x, x), keepdims=0))))
+
+
+def centred_along_columns(g, x):
+    centred = g.op("Sub", x, g.mean(x, keepdims=0))
+    return affine(g, g.op("Div", centred, square_root(g, g.mean(g.op("Mul", centred, centred)))))
+
+
+def centred_along_columns_meaning(x):
+    centred = x - x.mean(-1)[:, None, :]
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * SCALE + BIAS
+
+
+def moved_axes(g, x):
+    """The same rows under another axis."""
+    by = g.op("Reshape", square_root(g, g.mean(g.op("Mul", x, x))), g.constant(np.array([1, 1, N])))
+    return affine(g, g.op("Div", x, by))
+
+
+def shifted_by_moved_mean(g, x):
+    mean = g.mean(x)
+    centred = g.op("Sub", x, mean)
+    by = g.op("Reciprocal", square_root(g, g.mean(g.op("Mul", centred, centred))))
+    moved = g.op("Reshape", g.op("Mul", mean, by), g.constant(np.array([1, 1, N])))
+    return affine(g, g.op("Sub", g.op("Mul", x, by), moved))
+
+
 def another_value(g, x):
     return affine(g, g.op("Div", g.op("Relu", x), square_root(g, g.mean(g.op("Mul", x, x)))))
 
@@ -215,5 +244,11 @@ for inside in (True, False):
 check("greater length", by_greater_length, lambda x: x / length(x))
 check("as a feature", lambda g, x: g.op("Mul", g.op("ReduceL2", x, axes=[-1]), g.constant(SCALE)),
       lambda x: length(x) * SCALE)
+# As many rows as columns, so that either could be meant.
+check("rows along columns", rows_along_columns, None, rows=N)
+check("centred along columns", centred_along_columns, centred_along_columns_meaning, rows=N)
+check("moved axes", moved_axes, None, rows=N)
+check("shifted by a moved mean", shifted_by_moved_mean, None, rows=N)
+check("as many rows as columns", quotient, affine_layer_norm, rows=N)
 check("another value", another_value, None)
 check("mean added", mean_added, None)
