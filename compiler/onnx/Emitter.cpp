@@ -1,4 +1,5 @@
 #include "compiler/onnx/Emitter.h"
+#include "compiler/onnx/MaskedSoftmax.h"
 
 #include <algorithm>
 #include <cmath>
@@ -389,6 +390,10 @@ Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
     if (!opened.isOpened() || other.isOpened() || (other.isConstant() && other.size() == 1)) continue;
     SD_ASSIGN(const auto secret, secretForm(*this, opened));
     if (secret) return swapped ? arithmetic(op, a, *secret) : arithmetic(op, *secret, b);
+  }
+  if (op == OpKind::Add) {
+    if (const auto mask = maskFor(b, a)) return arithmetic(op, *mask, b);
+    if (const auto mask = maskFor(a, b)) return arithmetic(op, a, *mask);
   }
   SD_TRY(checkPair(*this, op, a, b));
   SD_ASSIGN(const Shape shape, broadcastShapes(a.shape(), b.shape()));

@@ -1,16 +1,14 @@
 // Attention by its parts, and the rotation of positions that goes with it.
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "compiler/onnx/Handlers.h"
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/MaskedSoftmax.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
 namespace {
-
-constexpr double kOff = 1e4; // exp(-1e4) is 0 in floats: a score so far below the others takes no part
 
 // [B,L,H*D] as [B,H,L,D]; what has that rank already stays.
 Expected<Value> inHeads(Emitter &emitter, const Value &x, std::int64_t heads) {
@@ -52,52 +50,6 @@ Expected<Tensor<float>> maskOf(const Node &node, Emitter &emitter, const Shape &
   for (std::int64_t i = 0; causal && i < mask.size(); ++i)
     if (i % columns > i / columns % rows) mask.data[static_cast<std::size_t>(i)] = -INFINITY;
   return mask;
-}
-
-// The positions of a row of scores that take part, with what is added to them.
-using Part = std::vector<std::pair<std::int64_t, float>>;
-
-Expected<Part> partOf(std::span<const float> mask) {
-  const float most = std::ranges::max(mask);
-  if (!(most > -INFINITY) || std::isinf(most)) return fail("its mask leaves a query no position");
-  Part part;
-  for (std::size_t i = 0; i < mask.size(); ++i)
-    if (mask[i] > most - kOff) part.emplace_back(static_cast<std::int64_t>(i), mask[i] - most); // softmax shifts freely
-  return part;
-}
-
-// Softmax along the last axis of scores + mask. Rows with the same mask are one op over the positions that take part.
-Expected<Value> maskedSoftmax(Emitter &emitter, const Value &scores, const Tensor<float> &mask) {
-  const std::int64_t length = scores.shape().back(), rows = scores.size() / length;
-  std::map<Part, std::vector<std::int64_t>> groups;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    SD_ASSIGN(Part part, partOf(std::span(mask.data).subspan(static_cast<std::size_t>(row * length),
-                                                             static_cast<std::size_t>(length))));
-    groups[std::move(part)].push_back(row);
-  }
-  std::vector<Value> results;
-  std::vector<std::int64_t> places(static_cast<std::size_t>(scores.size()), kZero);
-  std::int64_t next = 0;
-  for (const auto &[part, members] : groups) {
-    const auto width = static_cast<std::int64_t>(part.size()), count = static_cast<std::int64_t>(members.size());
-    std::vector<std::int64_t> indices;
-    for (const std::int64_t row : members)
-      for (const auto &[position, added] : part) {
-        indices.push_back(row * length + position);
-        places[static_cast<std::size_t>(row * length + position)] = next++;
-      }
-    SD_ASSIGN(Value picked, gatherElements(emitter, scores, std::move(indices), {count, width}));
-    Tensor<float> added({1, width});
-    std::ranges::transform(part, added.data.begin(), [](const auto &entry) { return entry.second; });
-    if (std::ranges::any_of(added.data, [](float v) { return v != 0; })) {
-      SD_ASSIGN(picked, emitter.arithmetic(OpKind::Add, picked, Value::of(std::move(added))));
-    }
-    SD_ASSIGN(const Value soft, emitter.openAnd(OpKind::Softmax, picked, {{Attr::Axis, std::int64_t{1}}}));
-    SD_ASSIGN(Value flat, emitter.reshape(soft, {count * width}));
-    results.push_back(std::move(flat));
-  }
-  SD_ASSIGN(const Value all, emitter.concat(std::move(results), 0));
-  return gatherElements(emitter, all, std::move(places), scores.shape());
 }
 
 Expected<Value> capped(Emitter &emitter, const Value &scores, double cap) { // cap tanh(scores / cap)

@@ -7,6 +7,7 @@
 
 #include "compiler/onnx/Fold.h"
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/MaskedSoftmax.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
@@ -272,7 +273,7 @@ Expected<void> importWhere(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Value yes, emitter.broadcast(a, shape));
   SD_ASSIGN(const Value no, emitter.broadcast(b, shape));
   if (!a.isConstant() || !b.isConstant()) {
-    SD_ASSIGN(Value result, picked(emitter, choose, yes, no));
+    SD_ASSIGN(Value result, picked(emitter, choose, maskFor(no, yes).value_or(yes), maskFor(yes, no).value_or(no)));
     node.setOutput(0, std::move(result));
     return {};
   }

@@ -1,6 +1,7 @@
 // What the hospital does in the clear, after the outputs are opened.
 #include "compiler/onnx/Handlers.h"
 
+#include "compiler/onnx/MaskedSoftmax.h"
 #include "compiler/onnx/OpTable.h"
 
 namespace sd {
@@ -19,8 +20,14 @@ Expected<void> importSoftmax(Node &node, Emitter &emitter) {
     SD_ASSIGN(operand, emitter.reshape(x, matrix));
     axis = 1;
   }
-  SD_ASSIGN(const Value result, emitter.openAnd(op, operand, {{Attr::Axis, axis}}));
-  SD_ASSIGN(Value shaped, emitter.reshape(result, x.shape()));
+  std::optional<Value> result;
+  if (op == OpKind::Softmax) {
+    SD_ASSIGN(result, softmaxBehindMask(emitter, operand, axis));
+  }
+  if (!result) {
+    SD_ASSIGN(result, emitter.openAnd(op, operand, {{Attr::Axis, axis}}));
+  }
+  SD_ASSIGN(Value shaped, emitter.reshape(*result, x.shape()));
   node.setOutput(0, std::move(shaped));
   return {};
 }
