@@ -119,7 +119,7 @@ void ServiceCompare<R>::writeOpening(std::span<std::uint8_t> out) {
       for (std::size_t w = begin; w < end; ++w)
         wraps[j][w] ^= ~top[0][w] & (j ? run_.ends()[0][w] : ~std::uint64_t{0});
   });
-  std::memcpy(out.data(), word.data(), word.size() * sizeof(R));
+  if (selects) std::memcpy(out.data(), word.data(), word.size() * sizeof(R));
   BitWriter writer(out.subspan(word.size() * sizeof(R)));
   for (int j = 0; j < bits; ++j)
     writer.plane(digits[j], n);
@@ -199,7 +199,7 @@ template <RingWord R>
 Expected<void> ClientCompare<R>::readOpening(std::span<const std::uint8_t> in) {
   const std::size_t n = this->elements();
   word_ = SecretVector<R>(shape_.selects ? n : 0);
-  std::memcpy(word_.data(), in.data(), word_.size() * sizeof(R));
+  if (shape_.selects) std::memcpy(word_.data(), in.data(), word_.size() * sizeof(R));
   BitReader reader(in.subspan(word_.size() * sizeof(R)));
   SecretPlanes digits(n, run_.tree().bits), sign(n, shape_.selects ? 1 : 0);
   wraps_ = SecretPlanes(n, shape_.wraps());
