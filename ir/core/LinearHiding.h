@@ -27,12 +27,16 @@ inline constexpr double kFloodInformation = 4.5621;
 // so in each coefficient of a reply all weights of its output block meet, and d^2 is kUploadVariance times the sum of
 // their squares on average. H^2 adds up over all coefficients of an inference, and the statistical distance is at most
 // sqrt(2 H^2). docs/protocols.md has the proof, scripts/flood-estimate.py the figures.
-constexpr int floodBits(int ringBits) { return ringBits == kBitsOf<Ring64> ? 80 : 65; }
+constexpr int floodBits(int ringBits, RlweUse use = RlweUse::Weights) {
+  const bool wide = ringBits == kBitsOf<Ring64>;
+  if (use == RlweUse::Masks) return wide ? 126 : 114;
+  return wide ? 80 : 65;
+}
 
 // What a sum over the coefficients sent in an inference, each with the squares of the weights that meet in it, may be.
-constexpr double maxReplySquares(int ringBits) {
+constexpr double maxReplySquares(int ringBits, RlweUse use = RlweUse::Weights) {
   double most = 4 / (kFloodInformation * kUploadVariance);
-  for (int i = 0; i < floodBits(ringBits) - kHidingBits; ++i)
+  for (int i = 0; i < floodBits(ringBits, use) - kHidingBits; ++i)
     most *= 4;
   return most;
 }

@@ -17,14 +17,21 @@ namespace sd {
 // Sizes of a ring's polynomials (runtime/he/RlweParameters.h).
 struct RlweSizes {
   std::int64_t degree; // N, coefficients of a polynomial
-  int uploadBits;      // an uploaded coefficient: two or three residues of 50 bits
+  int uploadBits;      // an uploaded coefficient: two to four residues of 50 bits
   int replyBits;       // the reply modulus is 2^replyBits
   int wantedBits;      // bits kept of a wanted coefficient of c0
   constexpr std::int64_t uploadBytes() const { return degree * uploadBits / 8; }
   constexpr std::int64_t replyBytes() const { return degree * replyBits / 8; }
 };
-constexpr RlweSizes rlweSizes(int ringBits) {
-  return ringBits == kBitsOf<Ring64> ? RlweSizes{8192, 150, 73, 67} : RlweSizes{4096, 100, 41, 35};
+// What is multiplied with the hospital's masks. Its size decides how much room an encryption needs.
+enum class RlweUse : std::uint8_t {
+  Weights, // a layer's
+  Masks,   // the service's, uniform in the ring: of products of two secret matrices (DotPacking.h)
+};
+constexpr RlweSizes rlweSizes(int ringBits, RlweUse use = RlweUse::Weights) {
+  const bool wide = ringBits == kBitsOf<Ring64>;
+  if (use == RlweUse::Masks) return wide ? RlweSizes{8192, 200, 73, 68} : RlweSizes{8192, 150, 41, 36};
+  return wide ? RlweSizes{8192, 150, 73, 67} : RlweSizes{4096, 100, 41, 35};
 }
 inline constexpr std::int64_t kUploadsPerMessage = 16;
 

@@ -137,6 +137,15 @@ ProtocolCost productCost(int ringBits) {
   return cost;
 }
 
+ProtocolCost dotCost(const DotShape &shape) {
+  const auto word = static_cast<std::uint32_t>(shape.ringBits);
+  ProtocolCost cost;
+  cost.messageBits = {word, word};
+  cost.firstElements = static_cast<std::uint64_t>(shape.left() + shape.right());
+  cost.dealerBits = word;
+  return cost;
+}
+
 double estimateSeconds(const ProtocolCost &cost, std::uint64_t elements, const NetworkProfile &network,
                        const MachineProfile &machine) {
   constexpr double kNano = 1e-9;

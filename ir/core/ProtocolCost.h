@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ir/core/CompareTree.h"
+#include "ir/core/DotPacking.h"
 #include "ir/core/Error.h"
 #include "ir/core/MachineProfile.h"
 
@@ -19,6 +20,7 @@ struct ProtocolCost {
   // Bits an element of message k; the service P0 sends the even ones, the hospital P1 the odd ones. 0: not sent.
   // An op's part of a message is padded to whole bytes once, behind its last element.
   std::vector<std::uint32_t> messageBits;
+  std::uint64_t firstElements = 0; // of message 0, if not the result's
 
   // Offline, two parties, per element: bits beside those of the OT extension itself, and the correlated OTs.
   std::uint32_t offlineBitsToP0 = 0, offlineBitsToP1 = 0;
@@ -34,7 +36,9 @@ struct ProtocolCost {
 
   int messages() const { return static_cast<int>(messageBits.size()); }
   int roundTrips() const { return (messages() + 1) / 2; }
-  std::uint64_t messageBytes(int k, std::uint64_t elements) const { return (messageBits[k] * elements + 7) / 8; }
+  std::uint64_t messageBytes(int k, std::uint64_t elements) const {
+    return (messageBits[k] * (k == 0 && firstElements > 0 ? firstElements : elements) + 7) / 8;
+  }
   std::uint64_t onlineBytes(int sender, std::uint64_t elements) const;
   std::uint64_t onlineBytes(std::uint64_t elements) const {
     return onlineBytes(0, elements) + onlineBytes(1, elements);
@@ -68,6 +72,7 @@ ProtocolCost inputCost(int ringBits);
 ProtocolCost outputCost(int ringBits);
 ProtocolCost compareCost(int ringBits, const CompareShape &shape);
 ProtocolCost productCost(int ringBits);
+ProtocolCost dotCost(const DotShape &shape); // beside what its replies and uploads take: dotPackingCost()
 
 // What a schedule is chosen for, and times are predicted for.
 struct NetworkProfile {

@@ -1,6 +1,7 @@
 #include "ir/core/ReferenceLinear.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "ir/core/Ring.h"
 #include "ir/core/Windows.h"
@@ -278,6 +279,23 @@ Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, 
   }
 }
 
+namespace {
+
+// x [B,M,K] times y [B,N,K], transposed.
+template <class T>
+Tensor<T> dot(const Tensor<T> &x, const Tensor<T> &y, const Shape &shape) {
+  Tensor<T> out(shape);
+  const std::int64_t length = x.shape[2], rows = shape[1], columns = shape[2];
+  for (std::int64_t i = 0; i < out.size(); ++i) {
+    const T *a = x.data.data() + i / columns * length;
+    const T *b = y.data.data() + (i / (rows * columns) * columns + i % columns) * length;
+    out.data[static_cast<std::size_t>(i)] = std::inner_product(a, a + length, b, T{});
+  }
+  return out;
+}
+
+} // namespace
+
 bool isLinear(OpKind kind) {
   switch (kind) {
   case OpKind::Conv:
@@ -292,6 +310,7 @@ bool isLinear(OpKind kind) {
   case OpKind::ShareAdd:
   case OpKind::ShareSub:
   case OpKind::ShareMul:
+  case OpKind::ShareDot:
   case OpKind::ShareMulC:
   case OpKind::ShareAddC:
   case OpKind::ShareRescale:
@@ -326,6 +345,8 @@ Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, 
   case OpKind::Mul:
   case OpKind::ShareMul:
     return elementwise(x, *operands[1], shape, times);
+  case OpKind::ShareDot:
+    return dot(x, *operands[1], shape);
   case OpKind::ShareScale: {
     auto product = elementwise(x, *operands[1], shape, times);
     return operands.size() > 2 ? elementwise(product, *operands[2], shape, plus) : product;

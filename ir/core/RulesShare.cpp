@@ -193,6 +193,14 @@ Expected<Type> ruleShareMul(const Case &c) {
   return Type::share(c.in[0].shape, c.in[0].scale + c.in[1].scale);
 }
 
+Expected<Type> ruleShareDot(const Case &c) {
+  const Shape &x = c.in[0].shape, &y = c.in[1].shape;
+  if (x.size() != 3 || y.size() != 3 || x[0] != y[0] || x[2] != y[2])
+    return broken(1, "x is {} and y {}", toString(x), toString(y));
+  SD_TRY(checkRound(c, 2));
+  return Type::share({x[0], x[1], y[1]}, c.in[0].scale + c.in[1].scale);
+}
+
 Expected<Type> ruleShareOutput(const Case &c) {
   if (c.attrs.has(Attr::Count) && (c.attrs.i(Attr::Count) < 1 || c.in[0].scale != 0))
     return broken(1, "count is {} at scale 2^{}; it must be at least 1, at 2^0", c.attrs.i(Attr::Count), c.in[0].scale);

@@ -16,23 +16,17 @@ namespace {
 // One sparse transform makes the weights of one batch of products.
 static_assert(kTermsAtOnce == kInterleaved && kSparseStep % kInterleaved == 0);
 
-constexpr std::uint16_t kTagSetup = 0x300, kTagUpload = 0x301, kTagReply = 0x302;
-
-template <RingWord R>
-inline constexpr std::size_t kUploadBytes = RlweParameters<R>::kSizes.uploadBytes();
-template <RingWord R>
-inline constexpr std::size_t kReplyBytes = RlweParameters<R>::kSizes.replyBytes();
-
 std::int64_t uploadCount(const LinearLayer &layer) { return layer.packing.tileCount() * layer.packing.inBlocks(); }
 
-std::size_t wantedBytes(const LinearLayer &layer, std::int64_t outBlock, std::int64_t tile) {
-  return packedBytes(layer.packing.wanted(layer.geometry, outBlock, tile), layer.geometry.sizes().wantedBits);
+std::size_t tileBytes(const LinearLayer &layer, std::int64_t outBlock, std::int64_t tile) {
+  return replyBytes(layer.geometry.sizes(),
+                    static_cast<std::size_t>(layer.packing.wanted(layer.geometry, outBlock, tile)));
 }
 
-std::size_t replyBytes(const LinearLayer &layer, std::int64_t outBlock) {
+std::size_t blockBytes(const LinearLayer &layer, std::int64_t outBlock) {
   std::size_t bytes = 0;
   for (std::int64_t t = 0; t < layer.packing.tileCount(); ++t)
-    bytes += layer.geometry.sizes().replyBytes() + wantedBytes(layer, outBlock, t);
+    bytes += tileBytes(layer, outBlock, t);
   return bytes;
 }
 
@@ -54,71 +48,36 @@ std::size_t keptPolynomials(const LinearLayer &layer) {
 }
 
 template <RingWord R>
-LinearHospital<R>::LinearHospital(Channel &channel, const Seed &seed)
-    : channel_(&channel), seed_(seed), publicStream_(seed.derive("rlwe public")), secret_([&] {
-        Prg randomness(seed.derive("rlwe secret"));
-        return RlweSecretKey<R>(randomness);
-      }()) {}
-
-template <RingWord R>
 Expected<LinearHospital<R>> LinearHospital<R>::setUp(Channel &channel, const Seed &seed) {
-  LinearHospital<R> hospital(channel, seed);
-  RlwePoly k1 = makeRlwePoly<R>(), k0 = makeRlwePoly<R>();
-  uniformPoly<R>(hospital.publicStream_, k1);
-  Prg randomness(seed.derive("rlwe public key errors"));
-  hospital.secret_.makePublicKey(k1, randomness, k0);
-  std::vector<std::uint8_t> message(kLinearSetupBytes<R>);
-  const Seed publicSeed = seed.derive("rlwe public");
-  std::ranges::copy(publicSeed.bytes(), message.begin());
-  packPoly(k0, std::span(message).subspan(Seed::kBytes));
-  SD_TRY(channel.send(kTagSetup, message));
-  return hospital;
+  SD_ASSIGN(auto uploader, (RlweUploader<R, RlweUse::Weights>::setUp(channel, seed)));
+  return LinearHospital(channel, std::move(uploader));
 }
 
 template <RingWord R>
 Expected<void> LinearHospital<R>::upload(const LinearLayer &layer, std::span<const R> r, ThreadPool &threads) {
-  const std::int64_t count = uploadCount(layer), blocks = layer.packing.inBlocks();
-  for (std::int64_t first = 0; first < count; first += kUploadsPerMessage) {
-    const std::int64_t batch = std::min(kUploadsPerMessage, count - first);
-    std::vector<RlwePoly> c1;
-    for (std::int64_t i = 0; i < batch; ++i) {
-      c1.push_back(makeRlwePoly<R>());
-      uniformPoly<R>(publicStream_, c1.back());
-    }
-    std::vector<std::uint8_t> message(batch * kUploadBytes<R>);
-    const std::uint64_t number = uploads_;
-    threads.parallelFor(batch, [&](std::int64_t i) {
-      Prg randomness(seed_.derive(fmt::format("rlwe upload {}", number + i)));
-      SecretVector<R> coefficients(RlweParameters<R>::kDegree);
-      packInput<R>(layer.geometry, layer.packing, (first + i) / blocks, (first + i) % blocks, r, coefficients.span());
-      RlwePoly c0 = makeRlwePoly<R>();
-      secret_.encrypt(coefficients.span(), c1[i], randomness, c0);
-      packPoly(c0, std::span(message).subspan(i * kUploadBytes<R>, kUploadBytes<R>));
-    });
-    uploads_ += batch;
-    SD_TRY(channel_->send(kTagUpload, message));
-  }
-  return {};
+  const std::int64_t blocks = layer.packing.inBlocks();
+  return uploader_.send(
+      uploadCount(layer),
+      [&](std::int64_t i, std::span<R> coefficients) {
+        packInput<R>(layer.geometry, layer.packing, i / blocks, i % blocks, r, coefficients);
+      },
+      threads);
 }
 
 template <RingWord R>
 Expected<void> LinearHospital<R>::collect(const LinearLayer &layer, std::span<R> v, ThreadPool &threads) const {
   const std::int64_t tiles = layer.packing.tileCount();
   for (std::int64_t o = 0; o < layer.packing.outBlocks(layer.geometry); ++o) {
-    std::vector<std::uint8_t> message(replyBytes(layer, o));
-    SD_TRY(channel_->receive(kTagReply, message));
+    std::vector<std::uint8_t> message(blockBytes(layer, o));
+    SD_TRY(channel_->receive(kRlweReplyTag, message));
     threads.parallelFor(tiles, [&](std::int64_t t) {
       std::size_t at = 0;
       for (std::int64_t before = 0; before < t; ++before)
-        at += kReplyBytes<R> + wantedBytes(layer, o, before);
+        at += tileBytes(layer, o, before);
       const WantedOutputs outputs = wantedOutputs(layer.geometry, layer.packing, o, t);
-      std::vector<ReplyWord<R>> c1(RlweParameters<R>::kDegree), wanted(outputs.positions.size());
-      unpackBits(std::span(message).subspan(at, kReplyBytes<R>), RlweParameters<R>::kReplyBits, std::span(c1));
-      unpackBits(std::span(message).subspan(at + kReplyBytes<R>, wantedBytes(layer, o, t)),
-                 RlweParameters<R>::kWantedBits, std::span(wanted));
-      SecretVector<R> opened(wanted.size());
-      secret_.decrypt(c1, wanted, outputs.positions, opened.span());
-      for (std::size_t i = 0; i < wanted.size(); ++i)
+      SecretVector<R> opened(outputs.positions.size());
+      uploader_.open(std::span(message).subspan(at, tileBytes(layer, o, t)), outputs.positions, opened.span());
+      for (std::size_t i = 0; i < opened.size(); ++i)
         v[outputs.elements[i]] = opened[i];
     });
   }
@@ -126,35 +85,9 @@ Expected<void> LinearHospital<R>::collect(const LinearLayer &layer, std::span<R>
 }
 
 template <RingWord R>
-LinearService<R>::LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed)
-    : channel_(&channel), seed_(seed), publicStream_(publicSeed), key_{makeRlwePoly<R>(), makeRlwePoly<R>()} {}
-
-template <RingWord R>
 Expected<LinearService<R>> LinearService<R>::setUp(Channel &channel, const Seed &seed) {
-  std::vector<std::uint8_t> message(kLinearSetupBytes<R>);
-  SD_TRY(channel.receive(kTagSetup, message));
-  LinearService<R> service(channel, seed, Seed(std::span(message).template first<Seed::kBytes>()));
-  uniformPoly<R>(service.publicStream_, service.key_.k1);
-  SD_TRY(unpackPoly<R>(std::span(message).subspan(Seed::kBytes), service.key_.k0));
-  return service;
-}
-
-template <RingWord R>
-Expected<typename LinearService<R>::Uploads> LinearService<R>::receive(const LinearLayer &layer) {
-  const std::int64_t count = uploadCount(layer);
-  Uploads uploads{std::vector<RlwePoly>(count), std::vector<RlwePoly>(count)};
-  std::vector<std::uint8_t> message;
-  for (std::int64_t first = 0; first < count; first += kUploadsPerMessage) {
-    const std::int64_t batch = std::min(kUploadsPerMessage, count - first);
-    message.resize(batch * kUploadBytes<R>);
-    SD_TRY(channel_->receive(kTagUpload, message));
-    for (std::int64_t i = 0; i < batch; ++i) {
-      RlwePoly &c0 = uploads.c0[first + i] = makeRlwePoly<R>(), &c1 = uploads.c1[first + i] = makeRlwePoly<R>();
-      SD_TRY(unpackPoly<R>(std::span(message).subspan(i * kUploadBytes<R>, kUploadBytes<R>), c0));
-      uniformPoly<R>(publicStream_, c1);
-    }
-  }
-  return uploads;
+  SD_ASSIGN(auto replier, (RlweReplier<R, RlweUse::Weights>::setUp(channel)));
+  return LinearService(channel, seed, std::move(replier));
 }
 
 // The product sums of output block `o`, one a tile.
@@ -220,22 +153,16 @@ std::vector<std::uint8_t> LinearService<R>::reply(const ServiceLayer &own, std::
   const LinearLayer &layer = own.layer;
   const std::vector<ReplySums<R>> sums = multiply(own, o);
   Prg randomness(seed_.derive(fmt::format("rlwe reply {} {}", layers_, o)));
-  std::vector<std::uint8_t> message(replyBytes(layer, o));
+  std::vector<std::uint8_t> message(blockBytes(layer, o));
   std::span<std::uint8_t> left(message);
-  const auto pack = [&](std::span<const ReplyWord<R>> values, int bits) {
-    const std::size_t bytes = packedBytes(values.size(), bits);
-    packBits(values, bits, left.first(bytes));
-    left = left.subspan(bytes);
-  };
   for (std::size_t t = 0; t < sums.size(); ++t) {
     const WantedOutputs outputs = wantedOutputs(layer.geometry, layer.packing, o, static_cast<std::int64_t>(t));
     SecretVector<R> mask(outputs.elements.size());
     for (std::size_t j = 0; j < mask.size(); ++j)
       mask[j] = u[outputs.elements[j]];
-    std::vector<ReplyWord<R>> reply1(RlweParameters<R>::kDegree), wanted(mask.size());
-    makeReply<R>(sums[t], key_, {outputs.positions, mask.span()}, randomness, reply1, wanted);
-    pack(reply1, RlweParameters<R>::kReplyBits);
-    pack(wanted, RlweParameters<R>::kWantedBits);
+    const std::size_t bytes = tileBytes(layer, o, static_cast<std::int64_t>(t));
+    replier_.write(sums[t], {outputs.positions, mask.span()}, randomness, left.first(bytes));
+    left = left.subspan(bytes);
   }
   return message;
 }
@@ -247,7 +174,7 @@ Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<cons
   if (packing.inBlocks() > kMaxProducts)
     return fail("a linear layer has more input than the linear protocol takes: {} polynomials, at most {}",
                 packing.inBlocks(), kMaxProducts);
-  SD_ASSIGN(const Uploads uploads, receive(layer));
+  SD_ASSIGN(const RlweUploads uploads, replier_.receive(uploadCount(layer)));
   Prg masks(seed_.derive(fmt::format("rlwe masks {}", layers_)));
   masks.fill(u);
   const ServiceLayer own{layer, weights, uploads, kept, firstPolynomials(layer)};
@@ -258,7 +185,7 @@ Expected<void> LinearService<R>::answer(const LinearLayer &layer, std::span<cons
     const std::int64_t batch = std::min(width, outBlocks - first);
     threads.parallelFor(batch, [&](std::int64_t i) { replies[i] = reply(own, first + i, u); });
     for (std::int64_t i = 0; i < batch; ++i)
-      SD_TRY(channel_->send(kTagReply, replies[i]));
+      SD_TRY(channel_->send(kRlweReplyTag, replies[i]));
   }
   ++layers_;
   return {};

@@ -1,21 +1,18 @@
 // The linear correlation u + v = W r mod 2^32 or 2^64 of one layer, from RLWE, with no third party.
 //
 //   hospital (P1, holds r)                                        service (P0, holds W)
-//   once a session:    public seed, k0                     ->
-//   each layer:        c0 of Enc(r), block by block        ->     (c1 from the seed)
+//   each layer:        Enc(r), block by block              ->
 //                                                          <-     for each output block: sum of W * Enc(r),
-//                                                          re-randomised,
-//                                                                 - u, flooded, switched to 2^41 or 2^73: c1 and the
-//                                                                 wanted of c0
+//                                                                 re-randomised, - u, flooded, switched to 2^41 or 2^73
 //   v = what they open to                                         u uniform
 //
-// One round trip for any number of layers: the hospital may upload all before it collects. Both sides must name the
-// same layers in the same order. Packing: ir/core/LinearPacking.h. Privacy of W: docs/protocols.md.
+// RlweExchange.h has the messages. One round trip for any number of layers: the hospital may upload all before it
+// collects. Both sides must name the same layers in the same order. Packing: ir/core/LinearPacking.h. Privacy of W:
+// docs/protocols.md.
 #pragma once
 
+#include "runtime/he/RlweExchange.h"
 #include "runtime/he/WeightTransforms.h"
-#include "runtime/kernels/ThreadPool.h"
-#include "runtime/net/Channel.h"
 
 namespace sd {
 
@@ -34,10 +31,6 @@ std::size_t keptPolynomials(const LinearLayer &layer);
 template <RingWord R>
 Expected<void> checkHidden(double squares);
 
-// One message, P1 to P0.
-template <RingWord R>
-inline constexpr std::size_t kLinearSetupBytes = Seed::kBytes + RlweParameters<R>::kSizes.uploadBytes();
-
 // The layers' geometries are of the same ring.
 template <RingWord R>
 class LinearHospital {
@@ -53,12 +46,10 @@ public:
   Expected<void> collect(const LinearLayer &layer, std::span<R> v, ThreadPool &threads) const;
 
 private:
-  LinearHospital(Channel &channel, const Seed &seed);
+  LinearHospital(Channel &channel, RlweUploader<R, RlweUse::Weights> uploader)
+      : channel_(&channel), uploader_(std::move(uploader)) {}
   Channel *channel_;
-  Seed seed_;
-  Prg publicStream_;
-  RlweSecretKey<R> secret_;
-  std::uint64_t uploads_ = 0;
+  RlweUploader<R, RlweUse::Weights> uploader_;
 };
 
 template <RingWord R>
@@ -72,25 +63,21 @@ public:
                         ThreadPool &threads, LayerTransforms *kept = nullptr);
 
 private:
-  struct Uploads {
-    std::vector<RlwePoly> c0, c1; // by tile, then input block
-  };
   struct ServiceLayer {
     const LinearLayer &layer;
     std::span<const SignedOf<R>> weights;
-    const Uploads &uploads;
+    const RlweUploads &uploads; // by tile, then input block
     LayerTransforms *kept;
     std::vector<std::size_t> firstPolynomial; // by output block
   };
-  Expected<Uploads> receive(const LinearLayer &layer);
   std::vector<ReplySums<R>> multiply(const ServiceLayer &own, std::int64_t outBlock) const;
   std::vector<std::uint8_t> reply(const ServiceLayer &own, std::int64_t outBlock, std::span<const R> u) const;
 
-  LinearService(Channel &channel, const Seed &seed, const Seed &publicSeed);
+  LinearService(Channel &channel, const Seed &seed, RlweReplier<R, RlweUse::Weights> replier)
+      : channel_(&channel), seed_(seed), replier_(std::move(replier)) {}
   Channel *channel_;
   Seed seed_;
-  Prg publicStream_;
-  RlwePublicKey key_;
+  RlweReplier<R, RlweUse::Weights> replier_;
   std::uint64_t layers_ = 0;
 };
 

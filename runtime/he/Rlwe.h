@@ -15,36 +15,36 @@
 namespace sd {
 
 // Z_p[X] / (X^N + 1) for prime number `prime` of the ring's parameters.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 const PolyRing &polyRing(int prime);
 
 // Transforms modulo kPrimes[0], then kPrimes[1], ...
 using RlwePoly = SecretVector<std::uint64_t>;
 
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 RlwePoly makeRlwePoly() {
-  return RlwePoly(RlweParameters<R>::kPolyWords);
+  return RlwePoly(RlweParameters<R, U>::kPolyWords);
 }
 
 // A uniform polynomial, as transforms: c1 of a fresh ciphertext, expanded from a public seed by both parties.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 void uniformPoly(Prg &stream, RlwePoly &out);
 
-// Signed coefficients, below the primes, as transforms modulo each of them.
-template <RingWord R>
+// Signed coefficients, as transforms modulo each prime; below the primes but for masks.
+template <RingWord R, RlweUse U = RlweUse::Weights>
 void transformSigned(std::span<const SignedOf<R>> coefficients, RlwePoly &out);
 
 // The same of kInterleaved polynomials in X^kInterleaved: coefficient i of number j stands at i + j.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 void transformSparse(std::span<const SignedOf<R>> coefficients, std::span<RlwePoly, kInterleaved> out);
 
 // The same for the constant polynomial `value`: every residue of its transform is the value.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 void transformConstant(SignedOf<R> value, RlwePoly &out);
 
 // 50-bit residues to bytes and back. unpack refuses residues that are not below their prime.
 void packPoly(const RlwePoly &poly, std::span<std::uint8_t> out);
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 Expected<void> unpackPoly(std::span<const std::uint8_t> bytes, RlwePoly &out);
 
 struct RlwePublicKey {
@@ -52,7 +52,7 @@ struct RlwePublicKey {
 };
 
 // P1's side.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 class RlweSecretKey {
 public:
   // A ternary secret.
@@ -80,7 +80,7 @@ struct RlweTerm {
 };
 
 // P0's side: a reply made of the product sums (one for each prime) of both ciphertext polynomials.
-template <RingWord R>
+template <RingWord R, RlweUse U = RlweUse::Weights>
 struct ReplySums {
   std::vector<ProductSum> c0, c1;
   ReplySums();
@@ -96,8 +96,8 @@ struct ReplyRequest {
 
 // Re-randomises under the public key, subtracts the mask, floods, switches to the reply modulus, drops bits. c1: N
 // values below 2^kReplyBits; wanted: one value below 2^kWantedBits a position.
-template <RingWord R>
-void makeReply(const ReplySums<R> &sums, const RlwePublicKey &key, const ReplyRequest<R> &request, Prg &randomness,
+template <RingWord R, RlweUse U = RlweUse::Weights>
+void makeReply(const ReplySums<R, U> &sums, const RlwePublicKey &key, const ReplyRequest<R> &request, Prg &randomness,
                std::span<ReplyWord<R>> c1, std::span<ReplyWord<R>> wanted);
 
 } // namespace sd
