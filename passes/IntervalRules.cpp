@@ -130,6 +130,31 @@ Interval sumPool(const Case &c) {
                    [&](double v, bool high) { return v * ((v > 0) == high ? most : least); });
 }
 
+// Of each result, the sum of what its products lie between.
+Interval dot(const Case &c) {
+  const Shape &shape = c.module.type(c.op.result).shape;
+  const Interval x = expanded(*c.in[0], c.module.type(c.op.operands[0]).shape),
+                 y = expanded(*c.in[1], c.module.type(c.op.operands[1]).shape);
+  const std::int64_t length = x.low.shape[2], rows = shape[1], columns = shape[2];
+  Interval result{Tensor<double>(shape), Tensor<double>(shape)};
+  for (std::int64_t i = 0; i < elementCount(shape); ++i) {
+    const std::int64_t a = i / columns * length, b = (i / (rows * columns) * columns + i % columns) * length;
+    double low = 0, high = 0, most = 0;
+    for (std::int64_t k = 0; k < length; ++k) {
+      const double xLow = x.low.data[a + k], xHigh = x.high.data[a + k], yLow = y.low.data[b + k],
+                   yHigh = y.high.data[b + k];
+      low += std::min(std::min(xLow * yLow, xHigh * yHigh), std::min(xLow * yHigh, xHigh * yLow));
+      high += std::max(std::max(xLow * yLow, xHigh * yHigh), std::max(xLow * yHigh, xHigh * yLow));
+      most += std::max(std::abs(xLow), std::abs(xHigh)) * std::max(std::abs(yLow), std::abs(yHigh));
+    }
+    // Sums of integers are exact in doubles up to 2^53; above, each step may be off by half a unit of the last place.
+    const double slack = most < 0x1p53 ? 0 : 2 * static_cast<double>(length) * 0x1p-53 * most;
+    result.low.data[i] = low - slack;
+    result.high.data[i] = high + slack;
+  }
+  return result;
+}
+
 Interval product(const Interval &a, const Interval &b) {
   const Interval any = combine(a, b, [](double, double) { return 0.0; });
   Interval result = any;
@@ -224,6 +249,8 @@ Interval inDoubles(const Case &c) {
   case OpKind::ShareMul:
     if (c.op.operands[0] == c.op.operands[1]) return maximum(product(*c.in[0], *c.in[1]), Interval::uniform(0, 0));
     return product(*c.in[0], *c.in[1]);
+  case OpKind::ShareDot:
+    return dot(c);
   default:
     return layoutOp(c);
   }

@@ -222,9 +222,10 @@ private:
       if (const ValueId value = module_.ops[i].result; value != kNoValue)
         alone[value] = std::ranges::all_of(users_[value], [&](std::size_t user) {
           const Op &op = module_.ops[user];
-          return moves(op) ? alone[op.result]
-                           : op.kind == OpKind::ShareMul || op.kind == OpKind::ShareScale ||
-                                 op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
+          return moves(op)
+                     ? alone[op.result]
+                     : op.kind == OpKind::ShareMul || op.kind == OpKind::ShareDot || op.kind == OpKind::ShareScale ||
+                           op.kind == OpKind::ShareConv || op.kind == OpKind::ShareMatMul;
         });
     return alone;
   }

@@ -270,24 +270,6 @@ void Quantizer::lowerMatMul(const Op &op) {
   define(op, truncated(op, append(op, OpKind::ShareTranspose, {y}, swap), s_));
 }
 
-// The products are summed before the truncation, as in a linear op: one rounding, and one message, for each sum.
-void Quantizer::lowerVecDot(const Op &op) {
-  const Shape &result = module_.type(op.result).shape;
-  const Shape shape = *broadcastShapes(module_.type(op.operands[0]).shape, module_.type(op.operands[1]).shape);
-  const ValueId a = broadcast(op, share(op.operands[0]), shape), b = broadcast(op, share(op.operands[1]), shape);
-  const std::int64_t length = shape.back();
-  ValueId y = append(op, OpKind::ShareMul, {a, b});
-  y = append(op, OpKind::ShareReshape, {y}, {{Attr::Dims, Shape{1, elementCount(result), length}}});
-  y = append(op, OpKind::ShareSumPool, {y},
-             {{Attr::Kernel, std::vector<std::int64_t>{length}},
-              {Attr::Strides, std::vector<std::int64_t>{1}},
-              {Attr::Pads, std::vector<std::int64_t>{0, 0}},
-              {Attr::Dilations, std::vector<std::int64_t>{1}},
-              {Attr::CeilMode, std::int64_t{0}}});
-  y = append(op, OpKind::ShareReshape, {y}, {{Attr::Dims, result}});
-  define(op, truncated(op, y, s_));
-}
-
 void Quantizer::lowerBatchNorm(const Op &op) {
   const ValueId x = op.operands[0];
   const Tensor<float> *parameters[4]; // scale, bias, mean, var

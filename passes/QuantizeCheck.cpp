@@ -10,7 +10,8 @@ namespace sd {
 namespace {
 constexpr std::int64_t kMaxWindowTaps = std::int64_t{1} << 24; // of a maximum: the program lists them
 constexpr std::int64_t kMostProducts = std::int64_t{1} << 24;  // of two values, each 132 bytes ahead at least
-constexpr std::int64_t kMostSummed = std::int64_t{1} << 20;    // of these in one sum: the window of a pool
+constexpr std::int64_t kMostMatrixProducts = std::int64_t{1} << 34, kMostInMatrix = std::int64_t{1} << 26;
+constexpr std::int64_t kMostSummed = std::int64_t{1} << 20; // of these in one sum: the window of a pool
 } // namespace
 
 void Quantizer::check(const Op &op, Place place) {
@@ -79,9 +80,18 @@ void Quantizer::checkPrivate(const Op &op) {
     return;
   case OpKind::VecDot: {
     if (constant(0) || constant(1)) return complaints_.add(op, "has a constant factor; multiply by nn.matmul");
-    const Shape factors =
-        *broadcastShapes(module_.type(op.operands[0]).shape, module_.type(op.operands[1]).shape); // by its rule
-    const std::int64_t products = elementCount(result) * factors.back();                          // each at most 2^31
+    const Shape &left = module_.type(op.operands[0]).shape, &right = module_.type(op.operands[1]).shape;
+    if (const auto axes = dotAxes(left, right, module_.ringBits)) {
+      if (const std::int64_t most = std::max({axes->shape.left(), axes->shape.right(), axes->shape.result()});
+          most > kMostInMatrix || axes->shape.multiplyAdds() > kMostMatrixProducts)
+        complaints_.add(op,
+                        "multiplies matrices of {} elements and {} products, where at most {} and {} are possible; use "
+                        "smaller matrices",
+                        most, axes->shape.multiplyAdds(), kMostInMatrix, kMostMatrixProducts);
+      return;
+    }
+    const Shape factors = *broadcastShapes(left, right);                 // by its rule
+    const std::int64_t products = elementCount(result) * factors.back(); // each at most 2^31
     if (products > kMostProducts || factors.back() > kMostSummed)
       complaints_.add(op,
                       "takes {} products of two values, {} for each result, where at most {} and {} are possible; use "

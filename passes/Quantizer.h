@@ -6,6 +6,7 @@
 #include "passes/Magnitudes.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
+#include "passes/QuantizeDot.h"
 #include "passes/Scales.h"
 
 namespace sd {
@@ -43,6 +44,10 @@ private:
   ValueId rescaled(const Op &op, ValueId x, int shift);
   ValueId dropped(const Op &op, ValueId x, int bits);
   void lowerVecDot(const Op &op);
+  ValueId productOfMatrices(const Op &op, const DotAxes &axes);
+  // One operand as [batch, its own axes, length]; `shape`: the operand's, of full rank.
+  ValueId matrixOf(const Op &op, ValueId value, const Shape &shape, std::span<const std::int64_t> own,
+                   const DotAxes &axes);
   void lowerSum(const Op &op);
   void lowerSumWithConstant(const Op &op, ValueId x, const Tensor<float> &constant);
   void lowerProduct(const Op &op);

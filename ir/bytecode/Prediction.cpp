@@ -40,9 +40,6 @@ public:
   Predictor(const Program &program, const ProgramCost &cost, const NetworkProfile &network,
             const MachineProfile &machine)
       : program_(program), cost_(cost), network_(network), machine_(machine) {
-    for (double *each : {&machine_.encrypt, &machine_.accept, &machine_.weights, &machine_.sparseWeights,
-                         &machine_.product, &machine_.reply, &machine_.decrypt})
-      *each *= polynomialWork(program.ringBits);
     out_.instructions.resize(program.instructions.size());
   }
 
@@ -93,13 +90,15 @@ private:
     double count = 0;
     for (auto i = group.begin; i < group.end; ++i) {
       const Instruction &it = program_.instructions[i];
-      const ProtocolCost unit = protocolOf(program_.ringBits, it);
+      const ProtocolCost unit = protocolOf(program_, it);
       const double own = elements(it.result);
       messages.resize(std::max<std::size_t>(messages.size(), unit.messageBits.size()));
       for (int k = 0; k < unit.messages(); ++k)
         messages[k] += asDouble(unit.messageBytes(k, static_cast<std::uint64_t>(own)));
       weights.push_back(asDouble(unit.onlineBytes(static_cast<std::uint64_t>(own))));
       count += own;
+      for (const int party : {0, 1}) // of a product of matrices: one by the service, two by the hospital
+        clock_[party] += onAllCores(machine_.multiplyAdd * asDouble(cost_.instructions[i].multiplyAdds) * (1 + party));
     }
     for (const int party : {0, 1})
       clock_[party] += onAllCores(machine_.element * count);
@@ -122,12 +121,12 @@ private:
   void linearPhase() {
     Stages<5> stages;
     double work = 0, end = 0; // of all cores together
-    int depth = 0;
     bool transfers = false;
     const std::vector<int> depths = linearDepths();
+    int depth = dotDepth_;
     for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
       const InstructionCost &cost = cost_.instructions[i];
-      if (!isPacked(program_.instructions[i].op)) continue;
+      if (cost.packing.replies == 0 && !cost.transfers) continue;
       depth = std::max(depth, depths[program_.instructions[i].result]);
       double layerEnd = end;
       if (cost.transfers) {
@@ -138,7 +137,8 @@ private:
         layerEnd = stages.pass(
             0, {alone(own) / 2, link(up), alone(own), link(asDouble(cost.transfers.bytesDown())), alone(own) / 2});
       } else {
-        layerEnd = rlweLayer(stages, cost.packing, work);
+        const bool dot = program_.instructions[i].op == OpKind::ShareDot;
+        layerEnd = rlweLayer(stages, cost.packing, dot ? RlweUse::Masks : RlweUse::Weights, work);
       }
       out_.instructions[i].offline = std::max(layerEnd - end, 0.0);
       end = std::max(end, layerEnd);
@@ -151,15 +151,16 @@ private:
     if (!transfers) besideSetUp_ = end + depth * network_.roundTripSeconds;
   }
 
-  double rlweLayer(Stages<5> &stages, const PackingCost &packing, double &work) {
-    const std::int64_t kept = std::min(packing.denseWeights, keptWeights_);
+  double rlweLayer(Stages<5> &stages, const PackingCost &packing, RlweUse use, double &work) {
+    const std::int64_t kept = use == RlweUse::Weights ? std::min(packing.denseWeights, keptWeights_) : 0;
     keptWeights_ -= kept;
-    out_.setUp += onAllCores(machine_.weights * asDouble(kept));
-    const double uploads = asDouble(packing.uploads), replies = asDouble(packing.replies);
+    const double each = polynomialWork(program_.ringBits, use);
+    out_.setUp += onAllCores(each * machine_.weights * asDouble(kept));
+    const double uploads = each * asDouble(packing.uploads), replies = each * asDouble(packing.replies);
     const double up = asDouble(packing.messagesUp), down = asDouble(packing.messagesDown);
-    const double multiply = machine_.weights * asDouble(packing.denseWeights - kept) +
-                            machine_.sparseWeights * asDouble(packing.otherWeights) +
-                            machine_.product * asDouble(packing.products) + machine_.reply * replies;
+    const double multiply = each * machine_.weights * asDouble(packing.denseWeights - kept) +
+                            each * machine_.sparseWeights * asDouble(packing.otherWeights) +
+                            each * machine_.product * asDouble(packing.products) + machine_.reply * replies;
     work += (machine_.encrypt + machine_.accept) * uploads + multiply + machine_.decrypt * replies;
     for (std::int64_t k = 0; k < packing.messagesUp; ++k)
       stages.pass(0, {onAllCores(machine_.encrypt * uploads / up), link(asDouble(packing.bytesUp) / up),
@@ -177,10 +178,16 @@ private:
 
   // How many linear layers stand one behind the other without an interactive op between: each waits a round trip for
   // the mask of the one before it.
-  std::vector<int> linearDepths() const {
+  std::vector<int> linearDepths() {
     std::vector<int> depths(program_.slots.size());
     for (const Instruction &it : program_.instructions) {
-      if (!info(it.op).hasResult() || info(it.op).isInteractive()) continue;
+      if (!info(it.op).hasResult() || info(it.op).isInteractive()) {
+        // A product of matrices has a free mask, but waits for those of its operands.
+        if (it.op == OpKind::ShareDot)
+          for (const SlotId slot : it.operands)
+            dotDepth_ = std::max(dotDepth_, depths[slot] + 1);
+        continue;
+      }
       for (const SlotId slot : it.operands)
         depths[it.result] = std::max(depths[it.result], depths[slot]);
       if (isPacked(it.op)) ++depths[it.result];
@@ -201,7 +208,7 @@ private:
       const Instruction &it = program_.instructions[i];
       const OfflineCost &offline = cost_.instructions[i].offline;
       if (!info(it.op).isInteractive() || offline.ots == 0) continue;
-      messages = std::max(messages, protocolOf(program_.ringBits, it).offlineMessages);
+      messages = std::max(messages, protocolOf(program_, it).offlineMessages);
       const double count = elements(it.result), pieces = std::ceil(count / kBatchElements);
       const double ots = asDouble(offline.ots), reverse = asDouble(offline.reverseOts),
                    bytes = asDouble(offline.bytes[1]);
@@ -217,9 +224,18 @@ private:
     out_.sharedOffline += (windows * messages + 1) / 2 * network_.roundTripSeconds; // then P0 says that it is ready
   }
 
+  bool usesRlwe(RlweUse use) const {
+    for (std::size_t i = 0; i < program_.instructions.size(); ++i) {
+      const bool dot = program_.instructions[i].op == OpKind::ShareDot;
+      if (cost_.instructions[i].packing.replies > 0 && dot == (use == RlweUse::Masks)) return true;
+    }
+    return false;
+  }
+
   void setUp() {
-    const bool rlwe = cost_.offline.linearProducts > 0, ots = cost_.offline.ots + cost_.offline.reverseOts > 0;
-    if (rlwe) out_.setUp += link(asDouble(rlweKeyBytes(program_.ringBits)));
+    const bool ots = cost_.offline.ots + cost_.offline.reverseOts > 0;
+    for (const RlweUse use : {RlweUse::Weights, RlweUse::Masks})
+      if (usesRlwe(use)) out_.setUp += link(asDouble(rlweKeyBytes(program_.ringBits, use)));
     if (ots) out_.setUp += alone(machine_.setUp) + std::max(2 * network_.roundTripSeconds - besideSetUp_, 0.0);
   }
 
@@ -232,6 +248,7 @@ private:
   MachineProfile machine_; // of the program's ring
   Prediction out_;
   std::int64_t keptWeights_ = keptWeights(program_.ringBits); // that are left
+  int dotDepth_ = 0;
   double besideSetUp_ = 0; // what of the linear phase the transfers' set-up hides its round trips in
   std::array<double, 2> clock_{}, linkFree_{};
 };

@@ -11,6 +11,10 @@ namespace {
 constexpr std::uint64_t kFrameBytes = 8; // of each message: length, stream, tag
 constexpr std::int64_t kMaxLinearElements = std::int64_t{1} << 27;
 
+DotShape dotShapeOf(const Program &program, const Instruction &it) {
+  return dotShape(program.slots[it.operands[0]], program.slots[it.operands[1]], program.ringBits);
+}
+
 class Costing {
 public:
   explicit Costing(const Program &program) : program_(program) {}
@@ -57,7 +61,7 @@ private:
   std::uint64_t wordBytes() const { return static_cast<std::uint64_t>(program_.ringBits) / 8; }
 
   InstructionCost interactive(const Instruction &it) {
-    const ProtocolCost unit = protocolOf(program_.ringBits, it);
+    const ProtocolCost unit = protocolOf(program_, it);
     const std::uint64_t count = elements(it.result);
     InstructionCost cost;
     for (int party : {0, 1})
@@ -68,7 +72,18 @@ private:
     cost.offline.reverseOts = unit.reverseOts * count;
     cost.offline.dealerBytes = bytes(unit.dealerBits);
     if (it.op == OpKind::ShareRelu || it.op == OpKind::ShareMax) cost_.comparisons += count;
+    if (it.op == OpKind::ShareDot) {
+      const DotShape shape = dotShapeOf(program_, it);
+      setPacking(cost, dotPackingCost(chooseDotPacking(shape)));
+      cost.multiplyAdds = static_cast<std::uint64_t>(shape.multiplyAdds());
+    }
     return cost;
+  }
+
+  static void setPacking(InstructionCost &cost, const PackingCost &packed) {
+    cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
+    cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
+    cost.packing = packed;
   }
 
   Expected<LinearGeometry> geometry(const Instruction &it) const {
@@ -91,10 +106,7 @@ private:
       cost.offline.reverseOts = transfers.ots();
       cost.transfers = transfers;
     } else {
-      const PackingCost packed = packingCost(geometry, choosePacking(geometry));
-      cost.offline.bytes = {static_cast<std::uint64_t>(packed.bytesDown), static_cast<std::uint64_t>(packed.bytesUp)};
-      cost.offline.linearProducts = static_cast<std::uint64_t>(packed.products);
-      cost.packing = packed;
+      setPacking(cost, packingCost(geometry, choosePacking(geometry)));
     }
     cost.offline.dealerBytes = wordBytes() * elements(it.result);
     std::uint64_t taps = 1; // products of one output
@@ -110,7 +122,7 @@ private:
     std::vector<std::uint64_t> payloads;
     for (auto i = group.begin; i < group.end; ++i) {
       const Instruction &it = program_.instructions[i];
-      const ProtocolCost unit = protocolOf(program_.ringBits, it);
+      const ProtocolCost unit = protocolOf(program_, it);
       payloads.resize(std::max<std::size_t>(payloads.size(), unit.messageBits.size()));
       for (int k = 0; k < unit.messages(); ++k)
         payloads[k] += unit.messageBytes(k, elements(it.result));
@@ -140,7 +152,8 @@ OfflineCost &OfflineCost::operator+=(const OfflineCost &other) {
   return *this;
 }
 
-ProtocolCost protocolOf(int ringBits, const Instruction &it) {
+ProtocolCost protocolOf(const Program &program, const Instruction &it) {
+  const int ringBits = program.ringBits;
   switch (it.op) {
   case OpKind::ShareInput:
     return inputCost(ringBits);
@@ -152,6 +165,8 @@ ProtocolCost protocolOf(int ringBits, const Instruction &it) {
     return compareCost(ringBits, compareShape(it.op, it.attrs));
   case OpKind::ShareMul:
     return productCost(ringBits);
+  case OpKind::ShareDot:
+    return dotCost(dotShapeOf(program, it));
   default:
     assert(false && "an interactive op without a protocol");
     return {};

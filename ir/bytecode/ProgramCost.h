@@ -26,7 +26,7 @@ struct InstructionCost {
   ByParty onlineBytes{}; // payload
   OfflineCost offline;
   std::uint64_t multiplyAdds = 0; // P0's, online
-  // What `offline` is made of, in a linear layer: one of both.
+  // What `offline` is made of, in a linear layer: one of both; in a product of matrices: the packing.
   PackingCost packing;
   TransferCost transfers;
 };
@@ -54,7 +54,7 @@ struct ProgramCost {
 };
 
 // Of one element of an interactive instruction.
-ProtocolCost protocolOf(int ringBits, const Instruction &instruction);
+ProtocolCost protocolOf(const Program &program, const Instruction &instruction);
 
 // `program` obeys verifyProgram(). Errors for layers too large to plan (a tensor above 2^27 elements).
 Expected<ProgramCost> costOf(const Program &program);

@@ -31,6 +31,8 @@ std::array<Material, 2> materialOf(const Instruction &it, std::uint64_t word) {
     return {Material{}, Material{word, 0}};
   case OpKind::ShareMul:
     return {Material{3 * word, 0}, Material{4 * word, 0}};
+  case OpKind::ShareDot: // of the result; the operands' masks are counted beside it
+    return {Material{word, 0}, Material{2 * word, 0}};
   case OpKind::ShareTruncate:
   case OpKind::ShareRelu:
   case OpKind::ShareMax:
@@ -114,6 +116,17 @@ private:
     for (int party : {0, 1})
       parties_[party].correlations += count * own[party].kept / 8;
     if (compares || it.op == OpKind::ShareMul) addToWindow(count, own);
+    if (it.op == OpKind::ShareDot) {
+      parties_[1].fresh += count * word_;
+      const std::uint64_t operandBytes = (elements(it.operands[0]) + elements(it.operands[1])) * word_;
+      for (PartyMemory &party : parties_)
+        party.correlations += operandBytes;
+      // One of the batch after another.
+      const auto batch = static_cast<std::uint64_t>(program_.slots[it.result].shape[0]);
+      dotUploads_ = std::max(dotUploads_, static_cast<std::uint64_t>(cost.packing.uploads) / batch);
+      bytesUp_ += static_cast<std::uint64_t>(cost.packing.bytesUp);
+      return;
+    }
     if (!isPacked(it.op)) {
       if (info(it.op).isInteractive()) parties_[1].fresh += count * word_;
       return;
@@ -139,17 +152,29 @@ private:
   }
 
   void linear() {
-    const RlweSizes sizes = rlweSizes(program_.ringBits);
-    const auto primes = static_cast<std::uint64_t>(sizes.uploadBits / 50);
-    const std::uint64_t polynomial = primes * static_cast<std::uint64_t>(sizes.degree) * 8;
     for (PartyMemory &party : parties_)
       party.linear = taps_;
-    if (uploads_ == 0) return;
+    // Layers and products of matrices follow each other, and what is there for one is given back before the next.
+    const ByParty layers = polynomials(RlweUse::Weights, uploads_, 2),
+                  dots = polynomials(RlweUse::Masks, dotUploads_, 3);
+    parties_[0].cache = std::min(kept_ * polynomialBytes(rlweSizes(program_.ringBits)), options_.weightCache);
+    parties_[0].linear += std::max(layers[0], dots[0]) + std::min(bytesUp_, kUnread);
+    parties_[1].linear += std::max(layers[1], dots[1]);
+  }
+
+  static std::uint64_t polynomialBytes(const RlweSizes &sizes) {
+    return static_cast<std::uint64_t>(sizes.uploadBits / 50) * static_cast<std::uint64_t>(sizes.degree) * 8;
+  }
+
+  // `each`: polynomials that the service has for an upload.
+  ByParty polynomials(RlweUse use, std::uint64_t uploads, std::uint64_t each) const {
+    if (uploads == 0) return {};
+    const RlweSizes sizes = rlweSizes(program_.ringBits, use);
+    const std::uint64_t polynomial = polynomialBytes(sizes);
     const std::uint64_t atWork = kPolynomialsPerThread * static_cast<std::uint64_t>(options_.threads) * polynomial;
-    parties_[0].cache = std::min(kept_ * polynomial, options_.weightCache);
-    parties_[0].linear += 2 * uploads_ * polynomial + atWork + std::min(bytesUp_, kUnread);
-    const std::uint64_t batch = std::min<std::uint64_t>(uploads_, kUploadsPerMessage);
-    parties_[1].linear += batch * (polynomial + static_cast<std::uint64_t>(sizes.uploadBytes())) + atWork;
+    const std::uint64_t batch = std::min<std::uint64_t>(uploads, kUploadsPerMessage);
+    return {each * uploads * polynomial + atWork,
+            batch * (polynomial + static_cast<std::uint64_t>(sizes.uploadBytes())) + atWork};
   }
 
   // Values live to the end of their last user's group. The service has shares, the hospital what is clear; messages of
@@ -188,7 +213,7 @@ private:
   const MemoryOptions &options_;
   const std::uint64_t word_;
   std::array<PartyMemory, 2> parties_;
-  std::uint64_t maskBytes_ = 0, taps_ = 0, uploads_ = 0, kept_ = 0, bytesUp_ = 0;
+  std::uint64_t maskBytes_ = 0, taps_ = 0, uploads_ = 0, dotUploads_ = 0, kept_ = 0, bytesUp_ = 0;
   std::uint64_t windowElements_ = 0;
   std::array<std::uint64_t, 2> window_{}, largestWindow_{};
 };

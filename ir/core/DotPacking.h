@@ -1,6 +1,6 @@
 // How the correlation behind share.dot is cut into RLWE polynomials (docs/protocols.md, products of matrices): of each
-// pair of a batch, c0 + c1 = alpha s^T + r beta^T, where P1 knows r [rows, length] and s [columns, length], and P0 draws
-// alpha and beta of the same shapes. Public sizes only.
+// pair of a batch, c0 + c1 = alpha s^T + r beta^T, where P1 knows r [rows, length] and s [columns, length], and P0
+// draws alpha and beta of the same shapes. Public sizes only.
 //
 // Coefficient packing after Cheetah (Huang, Lu, Hong, Ding; USENIX Security 2022, section 4.1), with one place for both
 // products, so that one reply carries their sum: element (m, n) of a block stands at (m columnBlock + n + 1)
@@ -18,9 +18,9 @@ struct DotShape {
   std::int64_t batch = 1, rows = 1, columns = 1, length = 1;
   int ringBits = kBitsOf<Ring32>;
 
-  std::int64_t left() const { return batch * rows * length; }      // elements of the first operand
-  std::int64_t right() const { return batch * columns * length; }  // of the second
-  std::int64_t result() const { return batch * rows * columns; }   // of the result
+  std::int64_t left() const { return batch * rows * length; }     // elements of the first operand
+  std::int64_t right() const { return batch * columns * length; } // of the second
+  std::int64_t result() const { return batch * rows * columns; }  // of the result
   std::int64_t multiplyAdds() const { return result() * length; }
   RlweSizes sizes() const { return rlweSizes(ringBits, RlweUse::Masks); }
   bool operator==(const DotShape &) const = default;

@@ -15,9 +15,9 @@ constexpr std::int64_t keptWeights(int ringBits) {
   return 256'000'000 / (sizes.degree * (sizes.uploadBits / 50) * 8); // residues of 50 bits, in words
 }
 
-// What the work on a polynomial grows by from Z_2^32 to this ring: with its residues.
-constexpr double polynomialWork(int ringBits) {
-  return static_cast<double>(rlweSizes(ringBits).uploadBytes()) /
+// What the work on a polynomial grows by from that of weights in Z_2^32: with its residues.
+constexpr double polynomialWork(int ringBits, RlweUse use = RlweUse::Weights) {
+  return static_cast<double>(rlweSizes(ringBits, use).uploadBytes()) /
          static_cast<double>(rlweSizes(kBitsOf<Ring32>).uploadBytes());
 }
 

@@ -41,8 +41,8 @@ struct TransferCost {
 
 inline constexpr std::uint64_t kMaxTransferTaps = 100'000;
 // What the first RLWE layer of a session costs beside itself: seed and public key.
-constexpr std::uint64_t rlweKeyBytes(int ringBits) {
-  return 16 + static_cast<std::uint64_t>(rlweSizes(ringBits).uploadBytes());
+constexpr std::uint64_t rlweKeyBytes(int ringBits, RlweUse use = RlweUse::Weights) {
+  return 16 + static_cast<std::uint64_t>(rlweSizes(ringBits, use).uploadBytes());
 }
 
 TransferCost transferCost(const LinearGeometry &geometry);

@@ -83,9 +83,7 @@ Expected<void> DotHospital<R>::upload(const DotPacking &packing, std::span<const
   return forBatch(packing.shape, r, s, std::span<R>(), [&](auto left, auto right, std::span<R>) {
     return uploader_.send(
         partsOf(packing),
-        [&](std::int64_t i, std::span<R> coefficients) {
-          packPart<R>(packing, i, left, right, false, coefficients);
-        },
+        [&](std::int64_t i, std::span<R> coefficients) { packPart<R>(packing, i, left, right, false, coefficients); },
         threads);
   });
 }

@@ -38,8 +38,7 @@ Expected<RlweUploader<R, U>> RlweUploader<R, U>::setUp(Channel &channel, const S
 }
 
 template <RingWord R, RlweUse U>
-Expected<void> RlweUploader<R, U>::send(std::int64_t count,
-                                        const std::function<void(std::int64_t, std::span<R>)> &pack,
+Expected<void> RlweUploader<R, U>::send(std::int64_t count, const std::function<void(std::int64_t, std::span<R>)> &pack,
                                         ThreadPool &threads) {
   std::vector<RlwePoly> c1(std::min(kUploadsPerMessage, count));
   std::ranges::generate(c1, makeRlwePoly<R, U>);

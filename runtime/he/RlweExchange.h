@@ -66,8 +66,7 @@ private:
 
 // Of a reply with `wanted` coefficients.
 constexpr std::size_t replyBytes(const RlweSizes &sizes, std::size_t wanted) {
-  return static_cast<std::size_t>(sizes.replyBytes()) +
-         (wanted * static_cast<std::size_t>(sizes.wantedBits) + 7) / 8;
+  return static_cast<std::size_t>(sizes.replyBytes()) + (wanted * static_cast<std::size_t>(sizes.wantedBits) + 7) / 8;
 }
 
 } // namespace sd

@@ -109,6 +109,17 @@ void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const std::typ
 }
 
 template <RingWord R>
+void multiplyDot(ThreadPool &pool, const DotShape &shape, std::span<const std::type_identity_t<R>> a,
+                 std::span<const std::type_identity_t<R>> b, std::span<R> y) {
+  const auto part = [&](auto words, std::int64_t i, std::int64_t size) {
+    return words.subspan(static_cast<std::size_t>(i * size), static_cast<std::size_t>(size));
+  };
+  for (std::int64_t i = 0; i < shape.batch; ++i)
+    matMul<R>(pool, {shape.rows, shape.columns, shape.length, false, true}, part(a, i, shape.rows * shape.length),
+              part(b, i, shape.columns * shape.length), part(y, i, shape.rows * shape.columns));
+}
+
+template <RingWord R>
 void addToRows(std::span<const std::type_identity_t<R>> bias, std::span<R> y) {
   assert(!bias.empty() && y.size() % bias.size() == 0);
   for (std::size_t start = 0; start < y.size(); start += bias.size())
@@ -120,6 +131,10 @@ template void matMul(ThreadPool &, const MatMulShape &, std::span<const Ring32>,
                      std::span<Ring32>);
 template void matMul(ThreadPool &, const MatMulShape &, std::span<const Ring64>, std::span<const Ring64>,
                      std::span<Ring64>);
+template void multiplyDot(ThreadPool &, const DotShape &, std::span<const Ring32>, std::span<const Ring32>,
+                          std::span<Ring32>);
+template void multiplyDot(ThreadPool &, const DotShape &, std::span<const Ring64>, std::span<const Ring64>,
+                          std::span<Ring64>);
 template void addToRows(std::span<const Ring32>, std::span<Ring32>);
 template void addToRows(std::span<const Ring64>, std::span<Ring64>);
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <type_traits>
 
+#include "ir/core/DotPacking.h"
 #include "ir/core/Ring.h"
 #include "runtime/kernels/ThreadPool.h"
 
@@ -19,6 +20,11 @@ struct MatMulShape {
 template <RingWord R>
 void matMul(ThreadPool &pool, const MatMulShape &shape, std::span<const std::type_identity_t<R>> a,
             std::span<const std::type_identity_t<R>> b, std::span<R> y);
+
+// y [batch, rows, columns] = a b^T, for each of the batch.
+template <RingWord R>
+void multiplyDot(ThreadPool &pool, const DotShape &shape, std::span<const std::type_identity_t<R>> a,
+                 std::span<const std::type_identity_t<R>> b, std::span<R> y);
 
 // y[i][j] += bias[j], y of [rows, bias.size()].
 template <RingWord R>

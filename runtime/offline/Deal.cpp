@@ -1,5 +1,6 @@
 #include "runtime/offline/Deal.h"
 
+#include "runtime/kernels/MatMul.h"
 #include "runtime/offline/LeafTable.h"
 
 namespace sd {
@@ -156,10 +157,11 @@ ServiceMaterial<R> dealtServiceParts(const PlanEntry &entry, Prg &prg) {
   case EntryKind::Compare:
   case EntryKind::Maximum:
     return compareServiceParts<R>(entry, prg);
-  case EntryKind::Product: {
+  case EntryKind::Product:
+  case EntryKind::Dot: {
     ProductService<R> m;
-    m.alpha = randomRing<R>(n, prg);
-    m.beta = randomRing<R>(n, prg);
+    m.alpha = randomRing<R>(entry.left(), prg);
+    m.beta = randomRing<R>(entry.right(), prg);
     m.product = randomRing<R>(n, prg);
     return m;
   }
@@ -178,6 +180,7 @@ ClientMaterial<R> dealtClientParts(const PlanEntry &entry, Prg &prg) {
   case EntryKind::Output:
     return OutputMaterial<R>{};
   case EntryKind::Product:
+  case EntryKind::Dot:
     return ProductClient<R>{};
   case EntryKind::Truncate:
   case EntryKind::Compare:
@@ -211,8 +214,8 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk<R> &walk, 
   const PlanEntry &entry = plan.entries[index];
   const auto operand = [&](int which) -> Expected<SecretVector<R>> {
     SD_ASSIGN(SecretVector<R> r, walk.operand(index, which));
-    if (r.size() != entry.elements)
-      return fail("entry {}: a mask of {} elements for {}", index, r.size(), entry.elements);
+    if (const std::uint64_t wanted = which ? entry.right() : entry.left(); r.size() != wanted)
+      return fail("entry {}: a mask of {} elements for {}", index, r.size(), wanted);
     return r;
   };
   if (auto *input = std::get_if<InputMaterial<R>>(&material)) input->mask = std::move(mask);
@@ -237,7 +240,8 @@ Expected<void> setMasks(const Plan &plan, std::size_t index, MaskWalk<R> &walk, 
 }
 
 template <RingWord R>
-void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client) {
+void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client,
+                    ThreadPool *pool) {
   const std::size_t n = entry.elements;
   if (auto *compare = std::get_if<CompareClient<R>>(&client)) {
     const auto &s = std::get<CompareService<R>>(service);
@@ -250,6 +254,16 @@ void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, C
   if (auto *product = std::get_if<ProductClient<R>>(&client)) {
     const auto &s = std::get<ProductService<R>>(service);
     product->product = SecretVector<R>(n);
+    if (entry.kind == EntryKind::Dot) {
+      ThreadPool single(1);
+      ThreadPool &threads = pool ? *pool : single;
+      SecretVector<R> other(n);
+      multiplyDot<R>(threads, entry.dot, s.alpha.span(), product->s.span(), product->product.span());
+      multiplyDot<R>(threads, entry.dot, product->r.span(), s.beta.span(), other.span());
+      for (std::size_t i = 0; i < n; ++i)
+        product->product[i] += other[i] - s.product[i];
+      return;
+    }
     for (std::size_t i = 0; i < n; ++i)
       product->product[i] = s.alpha[i] * product->s[i] + s.beta[i] * product->r[i] - s.product[i];
   }
@@ -279,7 +293,7 @@ Expected<void> readCorrections(const PlanEntry &entry, std::span<const std::uint
   template ClientMaterial<R> dealtClientParts<R>(const PlanEntry &, Prg &);                                            \
   template Expected<std::vector<SecretVector<R>>> dealtMasks(const Plan &, const Seed &, MaskWalk<R> &);               \
   template Expected<void> setMasks(const Plan &, std::size_t, MaskWalk<R> &, SecretVector<R>, ClientMaterial<R> &);    \
-  template void completeClient<R>(const PlanEntry &, const ServiceMaterial<R> &, ClientMaterial<R> &);                 \
+  template void completeClient<R>(const PlanEntry &, const ServiceMaterial<R> &, ClientMaterial<R> &, ThreadPool *);   \
   template void writeCorrections<R>(const PlanEntry &, const ClientMaterial<R> &, std::span<std::uint8_t>);            \
   template Expected<void> readCorrections<R>(const PlanEntry &, std::span<const std::uint8_t>, ClientMaterial<R> &);
 SD_DEAL(Ring32)

@@ -26,7 +26,8 @@ Expected<void> setMasks(const Plan &plan, std::size_t entry, MaskWalk<R> &walk, 
 
 // Computes the fields of P1's material that are functions of r and of P0's.
 template <RingWord R>
-void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client);
+void completeClient(const PlanEntry &entry, const ServiceMaterial<R> &service, ClientMaterial<R> &client,
+                    ThreadPool *pool = nullptr);
 
 // Those fields as a message of correctionBytes, and back.
 std::size_t correctionBytes(const PlanEntry &entry, int ringBits);

@@ -189,7 +189,7 @@ Expected<void> Dealer::dealEntries(Session<R> &session, const Seed &serviceSeed,
     const ServiceMaterial<R> service = dealtServiceParts<R>(entry, servicePrg);
     ClientMaterial<R> client = dealtClientParts<R>(entry, clientPrg);
     SD_TRY(setMasks(session.plan, i, *walk, std::move(masks[i]), client));
-    completeClient(entry, service, client);
+    completeClient(entry, service, client, &pool_);
     SecretVector<std::uint8_t> corrections(bytes);
     writeCorrections(entry, client, corrections.span());
     SD_TRY(session.client.send(tag::kDealerCorrections, corrections.span()));

@@ -18,6 +18,7 @@ std::vector<LinearEntry> linearEntries(const Program &program, const Plan &plan)
   std::vector<LinearEntry> entries;
   for (std::size_t i = 0; i < plan.entries.size(); ++i) {
     const PlanEntry &entry = plan.entries[i];
+    if (entry.kind == EntryKind::Dot) entries.push_back({i, chooseDotPacking(entry.dot)});
     if (entry.kind != EntryKind::Linear) continue;
     LinearGeometry geometry = geometryOf(program, entry);
     if (entry.transfers)
@@ -28,10 +29,13 @@ std::vector<LinearEntry> linearEntries(const Program &program, const Plan &plan)
   return entries;
 }
 
-bool needRlwe(const std::vector<LinearEntry> &entries) {
-  return std::ranges::any_of(entries,
-                             [](const LinearEntry &e) { return std::holds_alternative<LinearLayer>(e.method); });
+template <class Method>
+bool any(const std::vector<LinearEntry> &entries) {
+  return std::ranges::any_of(entries, [](const LinearEntry &e) { return std::holds_alternative<Method>(e.method); });
 }
+
+// Of the parties' seeds: the keys of linear layers and of products of matrices are not one.
+Seed dotSeed(const Seed &seed) { return seed.derive("products of matrices"); }
 
 // Before anything is answered, since replies add up over an inference.
 template <RingWord R>
@@ -39,7 +43,10 @@ Expected<void> checkHiddenInAll(const OfflineJob &job, const WeightSet<R> &weigh
                                 const std::vector<LinearEntry> &entries) {
   double sum = 0, largest = 0;
   const Instruction *most = nullptr;
+  constexpr int kBits = kBitsOf<R>;
   for (const LinearEntry &own : entries) {
+    if (const auto *dot = std::get_if<DotPacking>(&own.method))
+      sum += dotSquares(*dot) * (maxReplySquares(kBits) / maxReplySquares(kBits, RlweUse::Masks));
     const auto *layer = std::get_if<LinearLayer>(&own.method);
     if (!layer) continue;
     const PlanEntry &entry = job.plan.entries[own.index];
@@ -51,10 +58,11 @@ Expected<void> checkHiddenInAll(const OfflineJob &job, const WeightSet<R> &weigh
       most = &job.program.instructions[entry.instruction];
     }
   }
-  if (auto hidden = checkHidden<R>(sum); !hidden)
+  if (auto hidden = checkHidden<R>(sum); !hidden && most)
     return failAs(hidden.error(), "{} (the most of it by {} {})", hidden.error().message, info(most->op).mnemonic,
                   most->source);
-  return {};
+  else
+    return hidden;
 }
 
 // The walk, shared by the uploading and the collecting thread.
@@ -63,11 +71,11 @@ class SharedWalk {
 public:
   explicit SharedWalk(MaskWalk<R> &walk) : walk_(walk) {}
 
-  Expected<SecretVector<R>> waitForOperand(std::size_t entry) {
+  Expected<SecretVector<R>> waitForOperand(std::size_t entry, int which) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return cause_ || walk_.ready(entry); });
     if (cause_) return tl::unexpected(*cause_);
-    return walk_.operand(entry, 0);
+    return walk_.operand(entry, which);
   }
 
   Expected<void> announce(std::size_t entry, std::span<const R> mask) {
@@ -117,9 +125,13 @@ Expected<void> ServiceLinear<R>::run(const OfflineJob &job, const WeightSet<R> &
     entries_ = linearEntries(job.program, job.plan);
     SD_TRY(checkHiddenInAll<R>(job, weights, entries_));
   }
-  if (!rlwe_ && needRlwe(entries_)) {
+  if (!rlwe_ && any<LinearLayer>(entries_)) {
     SD_ASSIGN(rlwe_, LinearService<R>::setUp(channel_, seed_));
   }
+  if (!dots_ && any<DotPacking>(entries_)) {
+    SD_ASSIGN(dots_, DotService<R>::setUp(channel_, dotSeed(seed_)));
+  }
+  Prg factors(job.seed.derive("factors of matrices"));
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
   auto nextSeeds = seeds.begin();
@@ -130,26 +142,42 @@ Expected<void> ServiceLinear<R>::run(const OfflineJob &job, const WeightSet<R> &
                     : nullptr;
     return rlwe_->answer(layer, matrix, u, threads, kept);
   };
+  const auto named = [&](const PlanEntry &entry, Error error) {
+    const Instruction &instruction = job.program.instructions[entry.instruction];
+    return failAs(error, "{} ({}): {}", info(instruction.op).mnemonic, instruction.source, error.message);
+  };
   for (const LinearEntry &own : entries_) {
     const PlanEntry &entry = job.plan.entries[own.index];
+    if (const auto *dot = std::get_if<DotPacking>(&own.method)) {
+      ProductService<R> material{randomRing<R>(entry.left(), factors), randomRing<R>(entry.right(), factors),
+                                 SecretVector<R>(entry.elements)};
+      if (auto done =
+              dots_->answer(*dot, material.alpha.span(), material.beta.span(), material.product.span(), threads);
+          !done)
+        return named(entry, done.error());
+      SD_TRY(sink(own.index, std::move(material)));
+      continue;
+    }
     const auto &matrix = weights.tensors[entry.weights].data;
     SecretVector<R> u(entry.elements);
     const auto *taps = std::get_if<LinearTaps>(&own.method);
     auto done = taps ? answerTransfers<R>(channel_, *taps, matrix, std::move(*nextSeeds++), u.span())
                      : answer(std::get<LinearLayer>(own.method), matrix, u.span());
-    if (!done)
-      return failAs(done.error(), "{} ({}): {}", info(job.program.instructions[entry.instruction].op).mnemonic,
-                    job.program.instructions[entry.instruction].source, done.error().message);
+    if (!done) return named(entry, done.error());
     SD_TRY(sink(own.index, LinearMaterial<R>{std::move(u)}));
   }
   return {};
 }
 
 template <RingWord R>
-Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, std::vector<ReceiverSeeds<R>> seeds) {
+Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, std::vector<ReceiverSeeds<R>> seeds,
+                                    const std::function<Expected<void>(std::size_t, SecretVector<R>)> &products) {
   if (entries_.empty()) entries_ = linearEntries(job.program, job.plan);
-  if (!rlwe_ && needRlwe(entries_)) {
+  if (!rlwe_ && any<LinearLayer>(entries_)) {
     SD_ASSIGN(rlwe_, LinearHospital<R>::setUp(channel_, seed_));
+  }
+  if (!dots_ && any<DotPacking>(entries_)) {
+    SD_ASSIGN(dots_, DotHospital<R>::setUp(channel_, dotSeed(seed_)));
   }
   ThreadPool single(1);
   ThreadPool &threads = job.pool ? *job.pool : single;
@@ -159,6 +187,11 @@ Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, st
     collected = guarded([&]() -> Expected<void> {
       for (const LinearEntry &own : entries_) {
         SecretVector<R> v(job.plan.entries[own.index].elements);
+        if (const auto *dot = std::get_if<DotPacking>(&own.method)) {
+          SD_TRY(dots_->collect(*dot, v.span(), threads));
+          SD_TRY(products(own.index, std::move(v)));
+          continue;
+        }
         if (const auto *taps = std::get_if<LinearTaps>(&own.method)) {
           SD_ASSIGN(const ReceiverSeeds<R> said, shared.waitForSaid());
           SD_TRY(collectTransfers<R>(channel_, *taps, said, v.span()));
@@ -174,7 +207,12 @@ Expected<void> ClientLinear<R>::run(const OfflineJob &job, MaskWalk<R> &walk, st
   const auto uploaded = guarded([&]() -> Expected<void> {
     auto nextSeeds = seeds.begin();
     for (const LinearEntry &own : entries_) {
-      SD_ASSIGN(const SecretVector<R> r, shared.waitForOperand(own.index));
+      SD_ASSIGN(const SecretVector<R> r, shared.waitForOperand(own.index, 0));
+      if (const auto *dot = std::get_if<DotPacking>(&own.method)) {
+        SD_ASSIGN(const SecretVector<R> s, shared.waitForOperand(own.index, 1));
+        SD_TRY(dots_->upload(*dot, r.span(), s.span(), threads));
+        continue;
+      }
       if (const auto *layer = std::get_if<LinearLayer>(&own.method)) {
         SD_TRY(rlwe_->upload(*layer, r.span(), threads));
         continue;

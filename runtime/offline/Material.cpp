@@ -17,7 +17,8 @@ concept Is = requires(const M m) {
 
 // Elements, and how many planes and bits a word they have; 0 words where a field is not there.
 struct Sizes {
-  Sizes(const PlanEntry &entry, int ringBits) : n(entry.elements), word(ringBits), t(entry.compare.truncation) {
+  Sizes(const PlanEntry &entry, int ringBits)
+      : n(entry.elements), left(entry.left()), right(entry.right()), word(ringBits), t(entry.compare.truncation) {
     if (!compares(entry.kind)) return;
     const CompareTree tree = entry.compare.tree();
     bits = tree.bits;
@@ -31,7 +32,7 @@ struct Sizes {
     both = std::min(selected, truncated);
     addend = entry.kind == EntryKind::Maximum ? n : 0;
   }
-  std::size_t n;
+  std::size_t n, left, right;
   int word, t, bits = 0, tables = 0, wires = 0, products = 0, ends = 0, wraps = 0;
   std::size_t selected = 0, truncated = 0, both = 0, addend = 0;
 };
@@ -78,14 +79,14 @@ void visit(M &m, const Sizes &s, Visitor &v) {
 }
 template <Is<ProductService> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.alpha, s.n, s.word);
-  v.words(m.beta, s.n, s.word);
+  v.words(m.alpha, s.left, s.word);
+  v.words(m.beta, s.right, s.word);
   v.words(m.product, s.n, s.word);
 }
 template <Is<ProductClient> M, class Visitor>
 void visit(M &m, const Sizes &s, Visitor &v) {
-  v.words(m.r, s.n, s.word);
-  v.words(m.s, s.n, s.word);
+  v.words(m.r, s.left, s.word);
+  v.words(m.s, s.right, s.word);
   v.words(m.product, s.n, s.word);
   v.words(m.mask, s.n, s.word);
 }
@@ -148,6 +149,7 @@ ServiceMaterial<R> emptyFor(EntryKind kind, std::type_identity<ServiceMaterial<R
   case EntryKind::Maximum:
     return CompareService<R>{};
   case EntryKind::Product:
+  case EntryKind::Dot:
     return ProductService<R>{};
   case EntryKind::Input:
   case EntryKind::Output:
@@ -168,6 +170,7 @@ ClientMaterial<R> emptyFor(EntryKind kind, std::type_identity<ClientMaterial<R>>
   case EntryKind::Maximum:
     return CompareClient<R>{};
   case EntryKind::Product:
+  case EntryKind::Dot:
     return ProductClient<R>{};
   case EntryKind::Linear:
     break;

@@ -83,8 +83,9 @@ struct CompareClient {
   SecretVector<R> mask;   // random: the result's
 };
 
-// ---------------------------------------------------------------------------------------------------- Product
-// r, s: masks of x, y. product0 + product1 = alpha s + beta r mod 2^B.
+// ---------------------------------------------------------------------------------------------------- Product, Dot
+// r, s: masks of x, y. product0 + product1 = alpha s + beta r mod 2^B; of a Dot, whose matrices these then are,
+// alpha s^T + r beta^T.
 template <RingWord R>
 struct ProductService {
   SecretVector<R> alpha, beta; // random

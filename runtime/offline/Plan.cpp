@@ -25,6 +25,8 @@ std::optional<EntryKind> kindOf(OpKind op) {
     return EntryKind::Maximum;
   case OpKind::ShareMul:
     return EntryKind::Product;
+  case OpKind::ShareDot:
+    return EntryKind::Dot;
   case OpKind::ShareOutput:
     return EntryKind::Output;
   default:
@@ -46,6 +48,8 @@ ProtocolCost PlanEntry::cost(int ringBits) const {
     return compareCost(ringBits, compare);
   case EntryKind::Product:
     return productCost(ringBits);
+  case EntryKind::Dot:
+    return dotCost(dot);
   case EntryKind::Linear:
     break;
   }
@@ -67,6 +71,7 @@ Plan::Totals Plan::totals() const {
     }
     totals.dealerBytes += (cost.dealerBits * entry.elements + 7) / 8;
     if (entry.kind == EntryKind::Linear) totals.linearElements += entry.elements;
+    if (entry.kind == EntryKind::Dot) totals.dotElements += entry.elements;
   }
   return totals;
 }
@@ -109,6 +114,9 @@ Expected<Plan> makePlan(const Program &program) {
       if (auto ok = check(program.ringBits, entry.compare); !ok)
         return fail("instruction {} ({}): {}", i, info(instruction.op).mnemonic, ok.error().message);
     }
+    if (kind == EntryKind::Dot)
+      entry.dot =
+          dotShape(program.slots[instruction.operands[0]], program.slots[instruction.operands[1]], program.ringBits);
     if (kind == EntryKind::Linear) {
       const auto weights = weightOf.find(instruction.operands[1]);
       if (weights == weightOf.end())

@@ -15,6 +15,7 @@ enum class EntryKind : std::uint8_t {
   Compare,  // max(y / 2^t, 0), rounded
   Maximum,  // b + relu(a - b): a Compare of a - b at t = 0, its result re-masked together with b
   Product,  // x y
+  Dot,      // x y^T of matrices
   Output,   // nothing to prepare: P1 keeps the mask that opens the result
 };
 
@@ -27,13 +28,18 @@ struct PlanEntry {
   std::uint32_t instruction = 0; // in Program::instructions: shapes and geometry stand there
   std::uint64_t elements = 0;    // of the result
   CompareShape compare;          // if it compares()
+  DotShape dot;                  // Dot
   std::uint32_t weights = 0;     // Linear: the index of its matrix in WeightSet::tensors
   TransferCost transfers;        // Linear, two parties: none if by RLWE
 
-  // Masks that the entry is a function of: of operand 0, and for Maximum and Product also operand 1.
+  // Masks that the entry is a function of: of operand 0, and for Maximum, Product and Dot also operand 1.
   int operands() const {
-    return kind == EntryKind::Maximum || kind == EntryKind::Product ? 2 : kind != EntryKind::Input;
+    const bool two = kind == EntryKind::Maximum || kind == EntryKind::Product || kind == EntryKind::Dot;
+    return two ? 2 : kind != EntryKind::Input;
   }
+  // Of a Product's or a Dot's operands.
+  std::uint64_t left() const { return kind == EntryKind::Dot ? static_cast<std::uint64_t>(dot.left()) : elements; }
+  std::uint64_t right() const { return kind == EntryKind::Dot ? static_cast<std::uint64_t>(dot.right()) : elements; }
   // Whether P1 (or, for Linear, the provider) gives its result a new mask.
   bool newMask() const { return kind != EntryKind::Output; }
   ProtocolCost cost(int ringBits) const; // per element; all zero for Linear
@@ -47,7 +53,7 @@ struct Plan {
     std::uint64_t onlineBytesFromP0 = 0, onlineBytesFromP1 = 0; // payloads, without frames
     std::uint64_t offlineBits = 0, ots = 0, reverseOts = 0;     // two parties, all that is made of OTs
     std::uint64_t dealerBytes = 0;                              // corrections from the dealer, without seeds and frames
-    std::uint64_t linearElements = 0;                           // results of linear entries
+    std::uint64_t linearElements = 0, dotElements = 0;          // results of such entries
   };
   Totals totals() const;
 

@@ -152,10 +152,14 @@ Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &wa
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
   const auto linear = [&](std::vector<ReceiverSeeds<R>> seeds) -> Expected<void> {
-    if (job.plan.totals().linearElements == 0) return {};
+    if (const Plan::Totals totals = job.plan.totals(); totals.linearElements + totals.dotElements == 0) return {};
     if (!linear_)
       linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
-    return linear_->run(job, walk, std::move(seeds));
+    return linear_->run(job, walk, std::move(seeds), [&](std::size_t i, SecretVector<R> share) -> Expected<void> {
+      SD_ASSIGN(SecretVector<R> r, walk.operand(i, 0));
+      SD_ASSIGN(SecretVector<R> s, walk.operand(i, 1));
+      return sink(i, ProductClient<R>{std::move(r), std::move(s), std::move(share), std::move(masks[i])});
+    });
   };
   if (layout.transfers.empty()) {
     SD_TRY(runBoth(

@@ -138,7 +138,7 @@ Expected<void> TwoPartyService<R>::prepare(const OfflineJob &job, const WeightSe
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
   const auto linear = [&](std::vector<SenderSeeds> seeds) -> Expected<void> {
-    if (job.plan.totals().linearElements == 0) return {};
+    if (const Plan::Totals totals = job.plan.totals(); totals.linearElements + totals.dotElements == 0) return {};
     if (!linear_)
       linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"),
                       options_.transforms);

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "runtime/protocol/Compare.h"
+#include "runtime/protocol/Dot.h"
 #include "runtime/protocol/InputOutput.h"
 #include "runtime/protocol/Product.h"
 
@@ -35,6 +36,10 @@ Expected<std::unique_ptr<ServiceOp<R>>> makeServiceOp(const Plan &plan, std::siz
     SD_ASSIGN(ProductService<R> material, bundle.template take<ProductService<R>>(index));
     return ServiceProduct<R>::make(entry, std::move(material), *operands[0], *operands[1]);
   }
+  case EntryKind::Dot: {
+    SD_ASSIGN(ProductService<R> material, bundle.template take<ProductService<R>>(index));
+    return ServiceDot<R>::make(entry, std::move(material), *operands[0], *operands[1], pool);
+  }
   case EntryKind::Linear:
     break;
   }
@@ -63,6 +68,10 @@ Expected<std::unique_ptr<ClientOp<R>>> makeClientOp(const Plan &plan, std::size_
   case EntryKind::Product: {
     SD_ASSIGN(ProductClient<R> material, bundle.template take<ProductClient<R>>(index));
     return ClientProduct<R>::make(entry, std::move(material));
+  }
+  case EntryKind::Dot: {
+    SD_ASSIGN(ProductClient<R> material, bundle.template take<ProductClient<R>>(index));
+    return ClientDot<R>::make(entry, std::move(material), pool);
   }
   case EntryKind::Linear:
     break;

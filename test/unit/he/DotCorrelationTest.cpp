@@ -43,7 +43,8 @@ std::vector<R> schoolbook(const Job<R> &job) {
   const DotShape &shape = job.packing.shape;
   std::vector<R> out(shape.result());
   for (std::int64_t i = 0; i < shape.result(); ++i) {
-    const std::int64_t row = i / shape.columns, column = i / (shape.rows * shape.columns) * shape.columns + i % shape.columns;
+    const std::int64_t row = i / shape.columns,
+                       column = i / (shape.rows * shape.columns) * shape.columns + i % shape.columns;
     for (std::int64_t k = 0; k < shape.length; ++k)
       out[i] += job.alpha[row * shape.length + k] * job.s[column * shape.length + k] +
                 job.r[row * shape.length + k] * job.beta[column * shape.length + k];
