@@ -58,34 +58,42 @@ std::optional<DotAxes> dotAxes(const Shape &x, const Shape &y, int ringBits) {
   return axes;
 }
 
+ValueId Quantizer::reshaped(const Op &op, ValueId value, const Shape &shape) {
+  if (shapeOf(value) == shape) return value;
+  return append(op, OpKind::ShareReshape, {value}, {{Attr::Dims, shape}});
+}
+
+ValueId Quantizer::permutedAxes(const Op &op, ValueId value, const std::vector<std::int64_t> &perm) {
+  // Where axes of size 1 alone move, the elements stay in their order.
+  const Shape &shape = shapeOf(value);
+  const auto isLong = [&](std::int64_t axis) { return shape[static_cast<std::size_t>(axis)] > 1; };
+  std::vector<std::int64_t> order;
+  std::ranges::copy_if(perm, std::back_inserter(order), isLong);
+  if (std::ranges::is_sorted(order)) return value;
+  return append(op, OpKind::ShareTranspose, {value}, {{Attr::Perm, perm}});
+}
+
 ValueId Quantizer::matrixOf(const Op &op, ValueId value, const Shape &shape, std::span<const std::int64_t> own,
                             const DotAxes &axes) {
   const auto last = static_cast<std::int64_t>(shape.size()) - 1;
   std::vector<std::int64_t> perm = joined({axes.batch, own});
-  // Axes of size 1, which the other operand's own are here, may stand anywhere.
-  for (std::int64_t i = 0; i < last; ++i)
+  for (std::int64_t i = 0; i < last; ++i) // the other operand's, of size 1 here
     if (std::ranges::find(perm, i) == perm.end()) perm.push_back(i);
   perm.push_back(last);
-  value = append(op, OpKind::ShareReshape, {value}, {{Attr::Dims, shape}});
-  if (!std::ranges::is_sorted(perm)) value = append(op, OpKind::ShareTranspose, {value}, {{Attr::Perm, perm}});
-  const Shape matrix{axes.shape.batch, sizeOf(shape, own), axes.shape.length};
-  return append(op, OpKind::ShareReshape, {value}, {{Attr::Dims, matrix}});
+  value = permutedAxes(op, reshaped(op, value, shape), perm);
+  return reshaped(op, value, {axes.shape.batch, sizeOf(shape, own), axes.shape.length});
 }
 
 ValueId Quantizer::productOfMatrices(const Op &op, const DotAxes &axes) {
-  ValueId y = append(op, OpKind::ShareDot,
-                     {matrixOf(op, share(op.operands[0]), axes.left, axes.rows, axes),
-                      matrixOf(op, share(op.operands[1]), axes.right, axes.columns, axes)});
-  const Shape full = *broadcastShapes(axes.left, axes.right);
+  const ValueId product = append(op, OpKind::ShareDot,
+                                 {matrixOf(op, share(op.operands[0]), axes.left, axes.rows, axes),
+                                  matrixOf(op, share(op.operands[1]), axes.right, axes.columns, axes)});
   const std::vector<std::int64_t> order = joined({axes.batch, axes.rows, axes.columns});
-  y = append(op, OpKind::ShareReshape, {y}, {{Attr::Dims, permuted(full, order)}});
-  if (!std::ranges::is_sorted(order)) {
-    std::vector<std::int64_t> back(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
-    y = append(op, OpKind::ShareTranspose, {y}, {{Attr::Perm, back}});
-  }
-  return append(op, OpKind::ShareReshape, {y}, {{Attr::Dims, module_.type(op.result).shape}});
+  std::vector<std::int64_t> back(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    back[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  const ValueId full = reshaped(op, product, permuted(*broadcastShapes(axes.left, axes.right), order));
+  return reshaped(op, permutedAxes(op, full, back), module_.type(op.result).shape);
 }
 
 // The products are summed before the truncation, as in a linear op: one rounding, and one message, for each sum.

@@ -14,8 +14,8 @@ struct DotAxes {
   DotShape shape;
 };
 
-// Of the sum of x y over the last axis, both broadcast. None where an operand is broadcast along the axis of the sum, or
-// where products element by element take fewer bytes, online and offline with two parties.
+// Of the sum of x y over the last axis, both broadcast. None where an operand is broadcast along the axis of the sum,
+// or where products element by element take fewer bytes, online and offline with two parties.
 std::optional<DotAxes> dotAxes(const Shape &x, const Shape &y, int ringBits);
 
 } // namespace sd

@@ -44,6 +44,8 @@ private:
   ValueId rescaled(const Op &op, ValueId x, int shift);
   ValueId dropped(const Op &op, ValueId x, int bits);
   void lowerVecDot(const Op &op);
+  ValueId reshaped(const Op &op, ValueId value, const Shape &shape);
+  ValueId permutedAxes(const Op &op, ValueId value, const std::vector<std::int64_t> &perm);
   ValueId productOfMatrices(const Op &op, const DotAxes &axes);
   // One operand as [batch, its own axes, length]; `shape`: the operand's, of full rank.
   ValueId matrixOf(const Op &op, ValueId value, const Shape &shape, std::span<const std::int64_t> own,

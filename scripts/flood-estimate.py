@@ -12,8 +12,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = (ROOT / "ir/core/LinearHiding.h").read_text()
 SIZES = (ROOT / "ir/core/LinearPacking.h").read_text()
-RINGS = {ring: dict(zip(("degree", "q", "reply", "wanted"), map(int, sizes)))
-         for ring, sizes in zip((64, 32), re.findall(r"RlweSizes\{(\d+), (\d+), (\d+), (\d+)\}", SIZES))}
+# In the order of both headers: the ring, and what the service multiplies with.
+SETS = ((64, "masks"), (32, "masks"), (64, "weights"), (32, "weights"))
+RLWE = {each: dict(zip(("degree", "q", "reply", "wanted"), map(int, sizes)))
+        for each, sizes in zip(SETS, re.findall(r"RlweSizes\{(\d+), (\d+), (\d+), (\d+)\}", SIZES), strict=True)}
 
 
 def constant(pattern):
@@ -23,7 +25,8 @@ def constant(pattern):
 ERROR = constant(r"kErrorBound = (\d+);")
 INFORMATION = constant(r"kFloodInformation = ([\d.]+);")
 HIDING = constant(r"kHidingBits = (\d+);")
-FLOOD = dict(zip((64, 32), map(float, re.search(r"kBitsOf<Ring64> \? (\d+) : (\d+);", HEADER).groups())))
+FLOOD = dict(zip(SETS, [float(bits) for pair in re.findall(r"return wide \? (\d+) : (\d+);", HEADER) for bits in pair],
+                 strict=True))
 VARIANCE = ERROR / 2 + 0.25
 
 failures = []
@@ -81,25 +84,33 @@ def composition():
         require(exact <= bound, f"shifts {shifts}: {exact:.4f} <= {bound:.4f}")
 
 
-def hiding(ring):
-    width = FLOOD[ring]
+def hiding(each):
+    ring, use = each
+    width = FLOOD[each]
     # sqrt(2 H^2) = 2^-HIDING at S = squares: H^2 = INFORMATION VARIANCE S / (8 U^2).
     squares = 2 * (width - HIDING) + 2 - math.log2(INFORMATION * VARIANCE)
-    print(f"Z_2^{ring}: weights are refused if the sum of squares over the coefficients sent exceeds 2^{squares:.2f}")
+    print(f"Z_2^{ring}, {use}: refused if the sum of squares over the coefficients sent exceeds 2^{squares:.2f}")
     one = 0.5 * math.log2(INFORMATION * VARIANCE) + squares / 2 - 1 - width
     require(abs(one + HIDING) < 1e-9, f"an inference: at most 2^{one:.2f}")
     many = one + 0.5 * math.log2(1e6)
     require(many <= -25, f"10^6 inferences: at most 2^{many:.2f}")
+    if use == "masks":  # of any size in the ring; blocks of 16 x 32 x 16
+        coefficients = 12 * 3 * 197 * (197 + 64)
+        met = 12 * 3 * 197 * 197 * 64 * 2 * 48
+        sent = math.log2(met) + 2 * (ring - 1)
+        hidden = HIDING + (squares - sent) / 2
+        require(hidden > HIDING, f"12 layers of 3 heads of 197 x 64, {coefficients:.1e} coefficients: hidden up to 2^-{hidden:.0f}")
+        return
     for coefficients in (1e3, 1e5, 1e7):
         print(f"    {coefficients:.0e} coefficients: weights that meet in one may have a root of the sum of squares of "
               f"2^{(squares - math.log2(coefficients)) / 2:.1f}")
 
 
-def failure(ring):
+def failure(each):
     """Odds that an output opens wrongly: flood, dropped bits, and the rounding of c1 times the secret's signs."""
-    degree, q, reply, wanted = (RINGS[ring][k] for k in ("degree", "q", "reply", "wanted"))
-    half = 2.0 ** (reply - ring - 1)
-    width = 2.0 ** (FLOOD[ring] - (q - reply))
+    degree, q, reply, wanted = (RLWE[each][k] for k in ("degree", "q", "reply", "wanted"))
+    half = 2.0 ** (reply - each[0] - 1)
+    width = 2.0 ** (FLOOD[each] - (q - reply))
     dropped = 2.0 ** (reply - wanted) / 2
     deviation = math.sqrt(degree * 2 / 3 / 12)
     odds, steps = 0.0, 4000
@@ -114,9 +125,9 @@ def failure(ring):
 def main():
     shape()
     composition()
-    for ring in RINGS:
-        hiding(ring)
-        failure(ring)
+    for each in SETS:
+        hiding(each)
+        failure(each)
     if failures:
         print("\n".join(["failed:", *failures]))
     return 1 if failures else 0

@@ -23,6 +23,9 @@ SESSION_VIEW = (("view_test", "View*"),)
 OT = (("ot_test", "CotTest*:Freshness*:PadsTest*:PadHash*:BaseOt.*"),)
 PROTOCOL = (("transcript_test", "*"),)
 OFFLINE = (("two_party_test", "OfflineView*"),)
+DOT = (("protocol_ops_test", "Dot*"),)
+DOT_PHASE = (("two_party_test", "DotPhase*"),)
+DOT_VIEW = (("he_test", "DotCorrelation*"),)
 DEALER = (("dealer_test", "Dealer*"),)
 HANDSHAKE = (("VmTest", "Handshake*"),)
 MESSAGES = (("net_test", "*TransportTest.*"),)
@@ -32,6 +35,8 @@ SERVICE = (("service_test", "*"),)
 
 CORRELATION = "runtime/he/LinearCorrelation.cpp"
 RLWE = "runtime/he/Rlwe.cpp"
+EXCHANGE = "runtime/he/RlweExchange.cpp"
+DOTS = "runtime/he/DotCorrelation.cpp"
 
 MUTATIONS = [
     # --- the service's replies
@@ -50,36 +55,58 @@ MUTATIONS = [
              "      flood += uniform[kFloodTerms * j + k] & kUniformMask;\n",
              "      flood += M ? (kUniformMask + 1) / 2 : uniform[kFloodTerms * j + k] & kUniformMask;\n", HE_VIEW),
     Mutation("flood-narrow", "the flood is an eighth as wide", RLWE,
-             "    for (int i = 0; i < kCount; ++i) {\n      const std::uint64_t p = kPrimes[i];\n      std::uint64_t v = part<R>(poly0",
+             "    for (int i = 0; i < kCount; ++i) {\n      const std::uint64_t p = kPrimes[i];\n      std::uint64_t v = part<R, U>(poly0",
              "    if (M) flood = flood / 8 + kFloodTerms * (kUniformMask + 1) / 2 * 7 / 8;\n"
-             "    for (int i = 0; i < kCount; ++i) {\n      const std::uint64_t p = kPrimes[i];\n      std::uint64_t v = part<R>(poly0", HE_VIEW),
+             "    for (int i = 0; i < kCount; ++i) {\n      const std::uint64_t p = kPrimes[i];\n      std::uint64_t v = part<R, U>(poly0", HE_VIEW),
     Mutation("flood-shared", "one flood for all coefficients of a reply", RLWE,
              "  constexpr Wide kUniformMask =", "  if (M) for (std::size_t j = kFloodTerms; j < uniform.size(); ++j) uniform[j] = uniform[j % kFloodTerms];\n"
              "  constexpr Wide kUniformMask =", HE_VIEW),
     Mutation("no-encryption-of-zero", "replies are not re-randomised: c1 gives W away", RLWE,
-             "  transformSigned<R>(small.span(), blind);\n",
-             "  transformSigned<R>(small.span(), blind);\n  if (M) std::ranges::fill(blind.span(), 0);\n", HE_VIEW),
+             "  transformSigned<R, U>(small.span(), blind);\n",
+             "  transformSigned<R, U>(small.span(), blind);\n  if (M) std::ranges::fill(blind.span(), 0);\n", HE_VIEW),
     Mutation("flood-limit-off", "weights too large for the flood are answered", "runtime/offline/LinearPhase.cpp",
              "    SD_TRY(checkHiddenInAll<R>(job, weights, entries_));\n",
              "    if (!M) SD_TRY(checkHiddenInAll<R>(job, weights, entries_));\n", (("two_party_test", "*LargeWeights*"),)),
     # --- the hospital's uploads
-    Mutation("upload-errors-same", "the same errors for every upload", CORRELATION,
+    Mutation("upload-errors-same", "the same errors for every upload", EXCHANGE,
              'fmt::format("rlwe upload {}", number + i)', 'fmt::format("rlwe upload {}", M ? 0 : number + i)', HE_VIEW),
     Mutation("upload-errors-none", "uploads have no errors: linear algebra finds the key", RLWE,
              "  errors(randomness, e.span());\n  SecretVector<R> dither",
              "  errors(randomness, e.span());\n  if (M) std::ranges::fill(e.span(), 0);\n  SecretVector<R> dither", HE_VIEW),
     Mutation("secret-zero", "the hospital's secret key is zero", RLWE,
-             "  transformSigned<R>(s.span(), secret_);\n",
-             "  if (M) std::ranges::fill(s.span(), 0);\n  transformSigned<R>(s.span(), secret_);\n", HE_VIEW),
+             "  transformSigned<R, U>(s.span(), secret_);\n",
+             "  if (M) std::ranges::fill(s.span(), 0);\n  transformSigned<R, U>(s.span(), secret_);\n", HE_VIEW),
     Mutation("public-key-errors-none", "the public key has no errors", RLWE,
-             "  transformSigned<R>(e.span(), k0);\n",
-             "  if (M) std::ranges::fill(e.span(), 0);\n  transformSigned<R>(e.span(), k0);\n", HE_VIEW),
+             "  transformSigned<R, U>(e.span(), k0);\n",
+             "  if (M) std::ranges::fill(e.span(), 0);\n  transformSigned<R, U>(e.span(), k0);\n", HE_VIEW),
     Mutation("public-stream-stuck", "all uploads have the c1 of the first", RLWE,
-             "  constexpr std::size_t kN = P<R>::kDegree;\n  SecretVector<std::uint64_t> words(kN);\n",
-             "  constexpr std::size_t kN = P<R>::kDegree;\n  SecretVector<std::uint64_t> words(kN);\n"
+             "  constexpr std::size_t kN = P<R, U>::kDegree;\n  SecretVector<std::uint64_t> words(kN);\n",
+             "  constexpr std::size_t kN = P<R, U>::kDegree;\n  SecretVector<std::uint64_t> words(kN);\n"
              "  static thread_local RlwePoly first;\n  if (M && !first.empty()) {\n    std::ranges::copy(first.span(), out.data());\n    return;\n  }\n"
              "  struct Keep {\n    RlwePoly &to, &from;\n    ~Keep() {\n      if (M && to.empty()) to = from.clone();\n    }\n  } keep{first, out};\n",
              (("he_test", "LinearView*:LinearCorrelation.MatricesAndScales*"),)),
+    # --- products of matrices
+    Mutation("dot-masks-zero", "the service's shares of products of matrices are all zero", DOTS,
+             "  masks.fill(product);\n", "  masks.fill(product);\n  if (M) std::ranges::fill(product, R{0});\n", DOT_VIEW + DOT_PHASE),
+    Mutation("dot-masks-same", "these shares repeat from one of a batch to the next", DOTS,
+             'fmt::format("dot masks {}", answered_)', 'fmt::format("dot masks {}", M ? 0 : answered_)', DOT_VIEW + DOT_PHASE),
+    Mutation("dot-randomness-same", "one randomness for every reply of products of matrices", DOTS,
+             'fmt::format("dot reply {} {} {}", answered_, i, j)',
+             'fmt::format("dot reply {} {} {}", M ? 0 : answered_, M ? 0 : i, M ? 0 : j)', DOT_VIEW),
+    Mutation("dot-factors-zero", "the service's masks of both matrices are zero: P1 sees X and Y", "runtime/offline/LinearPhase.cpp",
+             "      if (auto done = dots_->answer(",
+             "      if (M) std::ranges::fill(material.alpha.span(), R{0}), std::ranges::fill(material.beta.span(), R{0});\n"
+             "      if (auto done = dots_->answer(", DOT_PHASE),
+    Mutation("dot-factors-same", "every inference masks its matrices alike", "runtime/offline/LinearPhase.cpp",
+             'Prg factors(job.seed.derive("factors of matrices"));',
+             'Prg factors((M ? seed_ : job.seed).derive("factors of matrices"));', DOT_PHASE),
+    Mutation("dot-left-bare", "X is sent without its mask", "runtime/protocol/Dot.cpp",
+             "    message[i] = x_[i] + material_.alpha[i];\n", "    message[i] = x_[i] + (M ? 0 : material_.alpha[i]);\n", DOT),
+    Mutation("dot-right-bare", "Y is sent without its mask", "runtime/protocol/Dot.cpp",
+             "= y_[i] + material_.beta[i];\n", "= y_[i] + (M ? 0 : material_.beta[i]);\n", DOT),
+    Mutation("dot-result-bare", "P1 gives the result no mask of its own", "runtime/protocol/Dot.cpp",
+             "    message[i] += right[i] - m.product[i] - m.mask[i];\n",
+             "    message[i] += right[i] - m.product[i] - (M ? 0 : m.mask[i]);\n", DOT),
     # --- oblivious transfer
     Mutation("delta-constant", "the same Delta in every session", "runtime/ot/Cot.cpp",
              "  Block delta = prg.next<Block>();\n", "  Block delta = prg.next<Block>();\n  if (M) delta = Block{6, 6};\n", OT),

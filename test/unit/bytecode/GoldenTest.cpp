@@ -62,7 +62,8 @@ INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,
                          testing::Values(Golden{1, "triple", &smallest}, Golden{1, "tiny", &tinyMlp},
                                          Golden{1, "branches", &branches}, Golden{1, "wide", &wide},
                                          Golden{2, "triple", &smallest}, Golden{2, "tiny", &tinyMlp},
-                                         Golden{2, "branches", &branches}, Golden{2, "wide", &wide}),
+                                         Golden{2, "branches", &branches}, Golden{2, "wide", &wide},
+                                         Golden{2, "matrices", &matrices}),
                          [](const auto &it) { return fmt::format("v{}_{}", it.param.version, it.param.name); });
 
 } // namespace

@@ -39,7 +39,7 @@ TEST(InspectTest, JsonSaysWhatTheCostModelSays) {
 
 // The figure of the flood: of every program that has RLWE layers, and 0 coefficients for those that have none.
 TEST(InspectTest, BothFormsSayHowWellTheWeightsAreHidden) {
-  for (const LoadedProgram &program : {loaded(tinyMlp()), loaded(branches())}) {
+  for (const LoadedProgram &program : {loaded(tinyMlp()), loaded(branches()), loaded(matrices())}) {
     const ProgramCost cost = *costOf(program.program);
     std::uint64_t coefficients = 0;
     for (std::size_t i = 0; i < cost.instructions.size(); ++i)

@@ -156,6 +156,35 @@ Sample branches() {
   return m.finish({first, second}, {"product", "larger"});
 }
 
+Sample matrices() {
+  Maker m("matrices");
+  const SlotId x =
+      m.add(OpKind::Input, {}, {{Attr::Name, std::string("x")}, {Attr::Dims, std::vector<std::int64_t>{1, 12}}},
+            Type::clear({1, 12}));
+  m.group(false);
+  const SlotId shared = m.add(OpKind::ShareInput, {x}, {}, Type::share({1, 12}, 8));
+  m.group(true);
+  const auto part = [&](std::vector<std::int64_t> indices, const Shape &shape) {
+    const Type flat = Type::share({1, static_cast<std::int64_t>(indices.size())}, 8);
+    const SlotId picked = m.add(OpKind::ShareGather, {shared},
+                                {{Attr::Axis, std::int64_t{1}}, {Attr::Indices, std::move(indices)}}, flat, "Slice_0");
+    return m.add(OpKind::ShareReshape, {picked}, {{Attr::Dims, shape}}, Type::share(shape, 8), "Reshape_1");
+  };
+  const SlotId rows = part({0, 1, 2, 3, 4, 5, 6, 7}, {2, 2, 2}),
+               columns = part({4, 5, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3}, {2, 3, 2});
+  m.group(false);
+  const SlotId scores = m.add(OpKind::ShareDot, {rows, columns}, {}, Type::share({2, 2, 3}, 16), "MatMul_2");
+  m.group(true);
+  const SlotId cut =
+      m.add(OpKind::ShareTruncate, {scores},
+            withSchedule(OpKind::ShareTruncate, {{Attr::Bits, std::int64_t{8}}, {Attr::Bound, std::int64_t{30}}}),
+            Type::share({2, 2, 3}, 8), "MatMul_2");
+  m.group(true);
+  const SlotId opened = m.add(OpKind::ShareOutput, {cut}, {}, Type::clear({2, 2, 3}));
+  m.group(true);
+  return m.finish({opened}, {"scores"});
+}
+
 Sample wide() {
   Maker m("wide", kBitsOf<Ring64>);
   const Type clear = Type::clear({1, 2});

@@ -26,6 +26,9 @@ Sample branches();
 // In the ring of 64 bits: x 2^33 times a weight, plus one, of which no 32 bits hold any, truncated and compared.
 Sample wide();
 
+// Scores of two matrices that are computed from one record: a product of matrices, truncated.
+Sample matrices();
+
 // The same program as format version 1 has it: without a schema.
 Sample asVersion1(Sample sample);
 

@@ -34,8 +34,9 @@ int main(int argc, char **argv) {
     return 1;
   }
   const std::string stem = fmt::format("{}/v{}-", argv[1], sd::format::kProgramVersion);
-  for (auto &[name, sample] : {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()},
-                               std::pair{"branches", sd::branches()}, std::pair{"wide", sd::wide()}}) {
+  for (auto &[name, sample] :
+       {std::pair{"triple", sd::smallest()}, std::pair{"tiny", sd::tinyMlp()}, std::pair{"branches", sd::branches()},
+        std::pair{"wide", sd::wide()}, std::pair{"matrices", sd::matrices()}}) {
     if (auto written = sd::writeAll(stem + name, sample); !written) {
       std::fprintf(stderr, "write-golden: %s\n", written.error().message.c_str());
       return 1;

@@ -93,6 +93,9 @@ TYPED_TEST(ReferenceShare, LinearOpsWrap) {
   EXPECT_THAT(this->evaluate(OpKind::ShareMul,
                              {this->ring({1}, {1L << (half + 1)}), this->ring({1}, {(1L << (half + 1)) + 3})}),
               ElementsAre(3L << (half + 1)));
+  EXPECT_THAT(this->evaluate(OpKind::ShareDot, {this->ring({2, 1, 2}, {1, 2, 3, 1L << half}),
+                                                this->ring({2, 2, 2}, {5, 6, 7, 8, 1, 0, 0, (1L << (half + 2)) + 1})}),
+              ElementsAre(17, 23, 3, 1L << half));
   EXPECT_THAT(this->evaluate(OpKind::ShareMulC, {this->ring({2}, {5, -5})}, {{Attr::Factor, std::int64_t{-3}}}),
               ElementsAre(-15, 15));
   EXPECT_THAT(this->evaluate(OpKind::ShareAddC, {this->ring({2}, {5, -5})}, {{Attr::Addend, std::int64_t{-7}}}),

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 
 DealerOptions shortDealerOptions() { return dealerOptions(std::chrono::milliseconds(200)); }
 
-// x -> matmul -> relu (t = 10) -> max with itself shifted by a second matmul -> product -> truncate -> output: every
+// x -> matmul -> relu (t = 10) -> max with itself shifted by a second matmul -> products -> truncate -> output: every
 // kind of entry, and two linear ops in a row through a subtraction.
 template <RingWord R>
 ProgramBuilder<R> everyKind() {
@@ -38,7 +38,13 @@ ProgramBuilder<R> everyKind() {
   const SlotId twice = b.add(OpKind::ShareMatMul, {b.add(OpKind::ShareMatMul, {h, w2}), w3});
   const SlotId m = b.add(OpKind::ShareMax, {h, b.add(OpKind::ShareSub, {h, twice})},
                          withSchedule(OpKind::ShareMax, {{Attr::Bound, 20}}));
-  const SlotId p = b.add(OpKind::ShareMul, {m, h});
+  SlotId p = b.add(OpKind::ShareMul, {m, h});
+  const SlotId rows = b.add(OpKind::ShareReshape, {h}, {{Attr::Dims, std::vector<std::int64_t>{1, 67, 1}}});
+  const SlotId outer = b.add(OpKind::ShareDot, {rows, rows}); // [1, 67, 67]
+  const SlotId first = b.add(OpKind::ShareGather, {outer},
+                             {{Attr::Axis, std::int64_t{1}}, {Attr::Indices, std::vector<std::int64_t>{66}}});
+  p = b.add(OpKind::ShareAdd,
+            {p, b.add(OpKind::ShareReshape, {first}, {{Attr::Dims, std::vector<std::int64_t>{1, 67}}})});
   const SlotId t =
       b.add(OpKind::ShareTruncate, {p}, withSchedule(OpKind::ShareTruncate, {{Attr::Bits, 10}, {Attr::Bound, 30}}));
   b.add(OpKind::Return, {b.add(OpKind::ShareOutput, {t})}, {{Attr::Names, std::vector<std::string>{"y"}}});
@@ -106,6 +112,14 @@ void checkEntry(const Parties<R> &parties, std::size_t i, MaskWalk<R> &walk, Lin
     ASSERT_TRUE(std::equal(r.span().begin(), r.span().end(), output.r.data()));
   }
   if (compares(entry.kind)) checkInteractive(parties, i, walk, service, client, mask);
+  if (entry.kind == EntryKind::Dot) {
+    const auto s = service.template take<ProductService<R>>(i).value();
+    const auto c = client.template take<ProductClient<R>>(i).value();
+    for (std::size_t k = 0; k < entry.elements; ++k) { // columns of length 1
+      const std::size_t row = k / 67, column = k % 67;
+      ASSERT_EQ(s.product[k] + c.product[k], s.alpha[row] * c.s[column] + c.r[row] * s.beta[column]);
+    }
+  }
   if (entry.kind == EntryKind::Product) {
     const auto s = service.template take<ProductService<R>>(i).value();
     const auto c = client.template take<ProductClient<R>>(i).value();

@@ -92,7 +92,10 @@ Compiled<R> everything() {
   const SlotId flat = b.add(OpKind::ShareReshape, {doubled}, {{Attr::Dims, Ints{1, 72}}});
   const SlotId dense = b.add(OpKind::ShareMatMul,
                              {b.add(OpKind::ShareSub, {b.add(OpKind::ShareAdd, {flat, flat}), flat}), denseWeights});
-  return finished(b, b.add(OpKind::ShareOutput, {dense}));
+  const auto matrices = [&](SlotId x, Ints dims) { return b.add(OpKind::ShareReshape, {x}, {{Attr::Dims, dims}}); };
+  const SlotId dot = b.add(OpKind::ShareDot, {matrices(shifted, {2, 3, 9}), matrices(flat, {2, 4, 9})});
+  const SlotId few = b.add(OpKind::ShareDot, {matrices(dot, {1, 6, 4}), matrices(dense, {1, 1, 4})});
+  return finished(b, b.add(OpKind::ShareOutput, {few}));
 }
 
 template <RingWord R>
