@@ -112,7 +112,8 @@ Expected<Compiled> compile(Built &built) {
   built.arithmetic = taken;
   for (const Instruction &instruction : compiled->program.instructions)
     built.layers += instruction.op == OpKind::ShareConv || instruction.op == OpKind::ShareMatMul ||
-                    instruction.op == OpKind::ShareScale || instruction.op == OpKind::ShareMul;
+                    instruction.op == OpKind::ShareScale || instruction.op == OpKind::ShareMul ||
+                    instruction.op == OpKind::ShareDot;
   return compiled;
 }
 

@@ -1,4 +1,5 @@
-# Random networks with unscaled inputs, tiny and large weights a channel, and normalisation anywhere, with records:
+# Random networks with unscaled inputs, tiny and large weights a channel, and normalisation anywhere, of images, of tables
+# and of sequences with attention, with records:
 #   generate.py FOLDER COUNT SEED     writes FOLDER/0000/{model.onnx,x.npy,shape,range} and so on
 import os
 import sys
@@ -17,8 +18,12 @@ class Network:
         self.rng, self.nodes, self.weights = rng, [], []
         self.opset = int(rng.choice([7, 9, 11, 12, 13, 14, 15, 17]))
         self.low, self.high = RANGES[rng.integers(len(RANGES))]
-        self.image = bool(rng.random() < 0.55)
-        if self.image:
+        kind = rng.random()
+        self.image, self.sequence = bool(kind < 0.45), bool(kind > 0.8)
+        if self.sequence:
+            self.opset = int(rng.choice([13, 14, 15, 17]))
+            self.shape = [1, int(rng.integers(2, 25)), 4 * int(rng.integers(1, 6))]
+        elif self.image:
             size = int(rng.integers(4, 11))
             self.shape = [1, int(rng.integers(1, 4)), size, size + int(rng.integers(0, 3))]
         else:
@@ -129,7 +134,86 @@ class Network:
     def divide(self):
         self.node("Div", [self.value, self.weight(np.float32(max(abs(self.low), abs(self.high))))])
 
+    # --- sequences: [1, length, width]
+    def project(self, value, width):
+        self.node("MatMul", [value, self.weight(self.rng.standard_normal((self.shape[2], width)) / np.sqrt(self.shape[2]))],
+                  [1, self.shape[1], width])
+        if self.rng.random() < 0.5:
+            self.node("Add", [self.value, self.weight(self.rng.standard_normal(width) * 0.3)])
+        return self.value
+
+    def normalise_rows(self):
+        width = self.shape[2]
+        scale, bias = self.weight(self.rng.uniform(0.3, 1.5, width)), self.weight(self.rng.standard_normal(width) * 0.3)
+        epsilon = float(self.rng.choice([1e-5, 1e-3]))
+        if self.opset >= 17 and self.rng.random() < 0.5:
+            self.node("LayerNormalization", [self.value, scale, bias], axis=-1, epsilon=epsilon)
+            return
+        x = self.value
+        centred = self.node("Sub", [x, self.node("ReduceMean", [x], axes=[-1])])
+        square = self.node("Pow", [centred, self.weight(np.float32(2))]) if self.rng.random() < 0.5 else self.node(
+            "Mul", [centred, centred])
+        mean = self.node("ReduceMean", [square], axes=[-1])
+        root = self.node("Sqrt", [self.node("Add", [mean, self.weight(np.float32(epsilon))])])
+        self.node("Div", [centred, root])
+        self.node("Add", [self.node("Mul", [self.value, scale]), bias])
+
+    def mask(self, length):
+        low = np.float32(self.rng.choice([-1e4, -1e9, -np.inf, np.finfo("f").min]))
+        kept = np.tril(np.ones((length, length), bool)) if self.rng.random() < 0.6 else np.tile(
+            np.arange(length) < self.rng.integers(1, length + 1), (length, 1))
+        if self.rng.random() < 0.5:
+            self.node("Add", [self.value, self.weight(np.where(kept, np.float32(0), low))])
+        else:
+            self.node("Where", [self.weight(kept, "?"), self.value, self.weight(low)])
+
+    def attend(self):
+        x, (_, length, width), before = self.value, self.shape, list(self.shape)
+        heads = int(self.rng.choice([1, 2, 4]))
+        each = width // heads
+        split, whole = (self.weight(shape, "i8") for shape in ([1, length, heads, each], before))
+        parts = []
+        for order in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]):
+            self.shape = before
+            self.node("Reshape", [self.project(x, width), split])
+            parts.append(self.node("Transpose", [self.value], perm=order))
+        self.node("MatMul", parts[:2])
+        self.node("Div", [self.value, self.weight(np.float32(np.sqrt(each)))])
+        if self.rng.random() < 0.5:
+            self.mask(length)
+        self.node("MatMul", [self.node("Softmax", [self.value], axis=-1), parts[2]])
+        self.node("Reshape", [self.node("Transpose", [self.value], perm=[0, 2, 1, 3]), whole], before)
+        self.node("Add", [self.project(self.value, width), x], before)
+
+    def feed_forward(self):
+        x, before, width = self.value, list(self.shape), self.shape[2]
+        hidden = self.project(x, 2 * width)
+        if self.rng.random() < 0.5:
+            self.node("Relu", [hidden])
+        else:  # Gelu, written out
+            erf = self.node("Erf", [self.node("Div", [hidden, self.weight(np.float32(np.sqrt(2)))])])
+            half = self.node("Mul", [self.node("Add", [erf, self.weight(np.float32(1))]), self.weight(np.float32(0.5))])
+            self.node("Mul", [hidden, half])
+        self.node("Add", [self.project(self.value, width), x], before)
+
+    def build_sequence(self):
+        self.normalise_rows() if self.rng.random() < 0.7 else self.divide()
+        for _ in range(int(self.rng.integers(1, 3))):
+            self.attend()
+            if self.rng.random() < 0.6:
+                self.normalise_rows()
+            if self.rng.random() < 0.6:
+                self.feed_forward()
+        if self.rng.random() < 0.5:
+            self.node("ReduceMean", [self.value], [1, self.shape[2]], axes=[1], keepdims=0)
+        else:
+            self.node("Gather", [self.value, self.weight(0, "i8")], [1, self.shape[2]], axis=1)
+
     def build(self):
+        if self.sequence:
+            self.build_sequence()
+            self.dense(int(self.rng.integers(1, 8)))
+            return
         if self.rng.random() < 0.3:
             self.divide() if self.rng.random() < 0.5 else self.normalise()
         if self.image:

@@ -53,6 +53,8 @@ private:
       add(OpKind::ShareConv, {x, w, builder_.weights(Tensor<std::int64_t>({6}), 14)}, window);
       add(OpKind::ShareAddW, {x, builder_.weights(Tensor<std::int64_t>({5}, 9), 10)}, {});
       add(OpKind::ShareMatMul, {x, builder_.weights(Tensor<std::int64_t>({5, 3}), 2)}, {});
+      const ValueId matrices = builder_.create(OpKind::ShareReshape, {x}, {{Attr::Dims, dims({8, 6, 5})}});
+      add(OpKind::ShareDot, {matrices, matrices}, {});
     } else {
       auto w = builder_.constant(Tensor<float>({6, 2, 2, 3}, 0.1F)), c = builder_.constant(Tensor<float>({4}, 2));
       add(OpKind::Conv, {x, w}, window);

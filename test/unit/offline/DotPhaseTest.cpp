@@ -80,7 +80,8 @@ TYPED_TEST(DotPhase, GivesCorrelationsOfFreshUniformFactors) {
         const DotShape &shape = entry.dot;
         for (std::int64_t k = 0; k < shape.result(); ++k) {
           const std::int64_t row = k / shape.columns * shape.length,
-                             column = (k / (shape.rows * shape.columns) * shape.columns + k % shape.columns) * shape.length;
+                             column =
+                                 (k / (shape.rows * shape.columns) * shape.columns + k % shape.columns) * shape.length;
           R sum = 0;
           for (std::int64_t l = 0; l < shape.length; ++l)
             sum += s.alpha[row + l] * c.s[column + l] + c.r[row + l] * s.beta[column + l];
