@@ -12,7 +12,7 @@ namespace {
 Module shifted(float shift) {
   Builder b("shifted");
   const ValueId x = b.create(OpKind::Input, {}, {{Attr::Name, "x"}, {Attr::Dims, std::vector<std::int64_t>{1, 1}}});
-  const ValueId c = b.create(OpKind::Constant, {}, {{Attr::Value, Tensor<float>({1, 1}, shift)}});
+  const ValueId c = b.constant(Tensor<float>({1, 1}, shift));
   b.create(OpKind::Return, {b.create(OpKind::Add, {x, c})}, {{Attr::Names, std::vector<std::string>{"y"}}});
   return b.take();
 }
