@@ -177,8 +177,8 @@ Expected<double> importError(const Module &imported, const std::vector<Outcome> 
   for (const auto &[name, values] : expected) {
     const auto output = static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
     const std::int64_t each = outcomes[0].exact.outputs[output].size();
-    if (values.size() % each != 0 || values.size() / each < static_cast<std::int64_t>(outcomes.size()))
-      return fail("output '{}' has {} values for {} records of {}", name, values.size(), outcomes.size(), each);
+    if (const std::size_t wanted = static_cast<std::size_t>(each) * outcomes.size(); values.data.size() != wanted)
+      return fail("output '{}' has {} values for {} records of {}", name, values.data.size(), outcomes.size(), each);
     for (std::size_t r = 0; r < outcomes.size(); ++r)
       for (std::int64_t i = 0; i < each; ++i) {
         const double difference = std::abs(static_cast<double>(outcomes[r].exact.outputs[output].data[i]) -

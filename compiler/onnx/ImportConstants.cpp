@@ -27,6 +27,10 @@ IntegerRange rangeOf(int type) {
   switch (type) {
   case TensorProto::INT8:
     return {-128, 127};
+  case kInt4:
+    return {-8, 7};
+  case kUint4:
+    return {0, 15};
   case TensorProto::UINT8:
     return {0, 255};
   case TensorProto::INT16:

@@ -56,7 +56,8 @@ Expected<void> importAveragePool(Node &node, Emitter &emitter) {
 Expected<void> importLpPool(Node &node, Emitter &emitter) {
   SD_ASSIGN(const OnnxWindow window, poolWindow(node));
   SD_ASSIGN(const std::int64_t p, node.integer("p", 2));
-  if (p != 1 && p != 2) return fail("has p = {}; only 1 and 2 are supported", p);
+  if (p != 1 && p != 2)
+    return fail("has p = {}; only 1 and 2 are supported: fixed point loses the higher powers of small values", p);
   const Value &x = node.input(0);
   SD_ASSIGN(const Value powers, p == 1 ? magnitude(emitter, x) : emitter.arithmetic(OpKind::Mul, x, x));
   Attrs attrs = windowAttrs(window);

@@ -20,21 +20,25 @@ Expected<void> expectScatter(Node &node) {
   return {};
 }
 
-// `targets[i]` is where update i goes; among several the last counts, or with 'add' all of them.
+// x with update i at targets[i]; among several the last counts.
+Expected<Value> replaced(Emitter &emitter, const Value &x, const Value &updates,
+                         const std::vector<std::int64_t> &targets) {
+  std::vector<std::int64_t> from;
+  for (std::int64_t i = 0; i < x.size(); ++i)
+    from.push_back(i);
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    from[static_cast<std::size_t>(targets[i])] = x.size() + static_cast<std::int64_t>(i);
+  SD_ASSIGN(const Value old, emitter.reshape(x, {x.size()}));
+  SD_ASSIGN(const Value fresh, emitter.reshape(updates, {updates.size()}));
+  SD_ASSIGN(const Value both, emitter.concat({old, fresh}, 0));
+  return gatherElements(emitter, both, std::move(from), x.shape());
+}
+
+// The same, or with 'add' the sum with all updates.
 Expected<Value> scattered(Node &node, Emitter &emitter, const std::vector<std::int64_t> &targets) {
   const Value &x = node.input(0), &updates = node.input(2);
   SD_ASSIGN(const std::string reduction, node.text("reduction", "none"));
-  if (reduction == "none") {
-    std::vector<std::int64_t> from;
-    for (std::int64_t i = 0; i < x.size(); ++i)
-      from.push_back(i);
-    for (std::size_t i = 0; i < targets.size(); ++i)
-      from[static_cast<std::size_t>(targets[i])] = x.size() + static_cast<std::int64_t>(i);
-    SD_ASSIGN(const Value old, emitter.reshape(x, {x.size()}));
-    SD_ASSIGN(const Value fresh, emitter.reshape(updates, {updates.size()}));
-    SD_ASSIGN(const Value both, emitter.concat({old, fresh}, 0));
-    return gatherElements(emitter, both, std::move(from), x.shape());
-  }
+  if (reduction == "none") return replaced(emitter, x, updates, targets);
   std::vector<std::int64_t> uses(static_cast<std::size_t>(x.size()), 0), rounds;
   for (const std::int64_t target : targets)
     rounds.push_back(uses[static_cast<std::size_t>(target)]++);
@@ -99,6 +103,48 @@ Expected<void> importScatterNd(Node &node, Emitter &emitter) {
       targets.push_back(at + e);
   }
   SD_ASSIGN(Value result, scattered(node, emitter, targets));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// Each of the batch's update at its place along the axis; behind the end in front again, if it is circular.
+Expected<void> importTensorScatter(Node &node, Emitter &emitter) {
+  const Value &cache = node.input(0), &update = node.input(1);
+  SD_ASSIGN(std::int64_t axis, node.integer("axis", -2));
+  SD_ASSIGN(axis, normalizedAxis(axis, cache.rank()));
+  SD_ASSIGN(const std::string mode, node.text("mode", "linear"));
+  if (mode != "linear" && mode != "circular") return fail("has the mode '{}'", printable(mode));
+  Shape expected = cache.shape();
+  const auto along = static_cast<std::size_t>(axis);
+  if (update.rank() == cache.rank()) expected[along] = update.shape()[along];
+  if (axis == 0 || update.shape() != expected || expected[along] > cache.shape()[along] ||
+      cache.isInteger() != update.isInteger())
+    return fail("puts {} into {} along axis {}", describe(update), describe(cache), axis);
+  if (cache.size() > kMaxSelected) return fail("is too large");
+  std::vector<std::int64_t> starts(static_cast<std::size_t>(cache.shape()[0]), 0);
+  if (node.has(2)) {
+    SD_ASSIGN(starts, node.constantInts(2, "write_indices"));
+    if (static_cast<std::int64_t>(starts.size()) != cache.shape()[0])
+      return fail("has {} write_indices for a batch of {}", starts.size(), cache.shape()[0]);
+  }
+  const std::int64_t length = cache.shape()[along];
+  const auto to = stridesOf(cache.shape()), from = stridesOf(update.shape());
+  std::vector<std::int64_t> targets;
+  for (std::int64_t i = 0; i < update.size(); ++i) {
+    std::int64_t at = 0;
+    for (std::size_t a = 0; a < to.size(); ++a) {
+      std::int64_t place = i / from[a] % update.shape()[a];
+      if (a == along) {
+        const std::int64_t start = starts[static_cast<std::size_t>(i / from[0])];
+        if (start < 0 || start >= length || (mode == "linear" && start + place >= length))
+          return fail("writes {} elements from {} on into an axis of {}", update.shape()[a], start, length);
+        place = (start + place) % length;
+      }
+      at += place * to[a];
+    }
+    targets.push_back(at);
+  }
+  SD_ASSIGN(Value result, replaced(emitter, cache, update, targets));
   node.setOutput(0, std::move(result));
   return {};
 }

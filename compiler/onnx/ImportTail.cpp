@@ -106,6 +106,8 @@ Expected<void> importTopK(Node &node, Emitter &emitter) {
   if (count.size() != 1 || count[0] < 1 || count[0] > length)
     return fail("k is {}; it must be one number from 1 to {}, the length of axis {}", toString(count), length, axis);
   const Attrs attrs = {{Attr::Axis, axis}, {Attr::Count, count[0]}};
+  const bool whole = x.isInteger();
+  if (whole && !x.isConstant()) x = Value::computed(x.id(), x.shape(), x.stage(), false);
   if (!largest) {
     SD_ASSIGN(x, emitter.arithmetic(OpKind::Mul, x, Value::scalar(-1)));
   }
@@ -114,7 +116,7 @@ Expected<void> importTopK(Node &node, Emitter &emitter) {
     if (!largest) {
       SD_ASSIGN(values, emitter.arithmetic(OpKind::Mul, values, Value::scalar(-1)));
     }
-    node.setOutput(0, std::move(values));
+    node.setOutput(0, whole ? Value::computed(values.id(), values.shape(), values.stage(), true) : std::move(values));
   }
   if (node.isUsed(1)) {
     SD_ASSIGN(Value indices, emitter.openAnd(OpKind::ArgTopK, x, attrs));

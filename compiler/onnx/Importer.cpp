@@ -176,7 +176,7 @@ Expected<InputSpec> Importer::inputSpec(const onnx::ValueInfoProto &info, const 
   if (info.name().empty()) return fail("has no name");
   if (!info.type().has_tensor_type()) return fail("is not declared as a tensor; export the model with typed inputs");
   const auto &type = info.type().tensor_type();
-  if (!isFloatType(type.elem_type()) &&
+  if (!isFloatType(type.elem_type()) && !isSmallFloatType(type.elem_type()) &&
       (!isIntegerType(type.elem_type()) || type.elem_type() == onnx::TensorProto::BOOL))
     return fail("is declared as {}; only floats, or integers that a Cast follows, can be given",
                 elementTypeName(type.elem_type()));

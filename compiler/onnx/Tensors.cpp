@@ -33,6 +33,35 @@ struct Bfloat16 {
   operator float() const { return fromBfloat16(bits); }
 };
 
+constexpr std::string_view kSmallNames[] = {"FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ",
+                                            "UINT4",        "INT4",           "FLOAT4E2M1", "FLOAT8E8M0"};
+
+constexpr bool isSmall(int type) { return type >= kFloat8E4M3 && type <= kFloat8E8M0; }
+constexpr bool hasFourBits(int type) { return type == kUint4 || type == kInt4 || type == kFloat4E2M1; }
+
+// ONNX, "Float stored in 8 bits" and "4 bit types".
+float fromSmall(std::uint8_t bits, int type) {
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  if (type == kFloat8E8M0) return bits == 0xff ? kNone : std::ldexp(1.0f, bits - 127);
+  const bool isFnuz = type == kFloat8E4M3Fnuz || type == kFloat8E5M2Fnuz;
+  const int width = type == kFloat4E2M1 ? 4 : 8;
+  const int fraction = type == kFloat4E2M1 ? 1 : type == kFloat8E4M3 || type == kFloat8E4M3Fnuz ? 3 : 2;
+  const int exponents = width - 1 - fraction;
+  const int bias = (1 << (exponents - 1)) - (isFnuz ? 0 : 1);
+  const int sign = bits >> (width - 1) & 1, exponent = bits >> fraction & ((1 << exponents) - 1),
+            mantissa = bits & ((1 << fraction) - 1);
+  if (isFnuz && bits == 0x80) return kNone;
+  if (type == kFloat8E4M3 && (bits & 0x7f) == 0x7f) return kNone;
+  if (type == kFloat8E5M2 && exponent == 31) {
+    if (mantissa != 0) return kNone;
+    return sign ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity();
+  }
+  const float magnitude = exponent == 0
+                              ? std::ldexp(static_cast<float>(mantissa), 1 - bias - fraction)
+                              : std::ldexp(static_cast<float>(mantissa | 1 << fraction), exponent - bias - fraction);
+  return sign ? -magnitude : magnitude;
+}
+
 Expected<ExternalPart> externalPart(const TensorProto &proto) {
   ExternalPart part;
   for (const auto &entry : proto.external_data()) {
@@ -126,6 +155,29 @@ Expected<Value> ints(const TensorProto &proto, const ExternalData &external, Sha
   return Value::of(std::move(tensor)).named(proto.name());
 }
 
+// Of 8 bits each, or two of 4 bits in a byte, the first one low.
+Expected<Value> smallElements(const TensorProto &proto, const ExternalData &external, const Shape &shape) {
+  const int type = proto.data_type();
+  const auto count = static_cast<std::size_t>(elementCount(shape));
+  const std::size_t each = hasFourBits(type) ? 2 : 1; // in a byte
+  const Shape packed{static_cast<std::int64_t>((count + each - 1) / each)};
+  SD_ASSIGN(const auto bytes, (Reader<std::int64_t, std::uint8_t>{proto, external, packed}.read(proto.int32_data())));
+  const auto bits = [&](std::size_t i) {
+    const auto byte = static_cast<std::uint8_t>(bytes.data[i / each]);
+    return static_cast<std::uint8_t>(each == 1 ? byte : byte >> (4 * (i % 2)) & 15);
+  };
+  if (type != kUint4 && type != kInt4) {
+    Tensor<float> out(shape);
+    for (std::size_t i = 0; i < count; ++i)
+      out.data[i] = fromSmall(bits(i), type);
+    return Value::of(std::move(out)).named(proto.name());
+  }
+  Tensor<std::int64_t> out(shape);
+  for (std::size_t i = 0; i < count; ++i)
+    out.data[i] = type == kInt4 && bits(i) > 7 ? bits(i) - 16 : bits(i);
+  return Value::of(std::move(out)).named(proto.name());
+}
+
 } // namespace
 
 bool isFloatType(int type) {
@@ -133,12 +185,15 @@ bool isFloatType(int type) {
          type == TensorProto::DOUBLE;
 }
 
+bool isSmallFloatType(int type) { return isSmall(type) && type != kUint4 && type != kInt4; }
+
 bool isIntegerType(int type) {
-  return (type >= TensorProto::UINT8 && type <= TensorProto::INT64) || type == TensorProto::BOOL ||
-         type == TensorProto::UINT32 || type == TensorProto::UINT64;
+  return type == kUint4 || type == kInt4 || (type >= TensorProto::UINT8 && type <= TensorProto::INT64) ||
+         type == TensorProto::BOOL || type == TensorProto::UINT32 || type == TensorProto::UINT64;
 }
 
 std::string elementTypeName(int type) {
+  if (isSmall(type)) return std::string(kSmallNames[type - kFloat8E4M3]);
   if (!onnx::TensorProto_DataType_IsValid(type)) return fmt::format("element type {}", type);
   return onnx::TensorProto_DataType_Name(static_cast<onnx::TensorProto_DataType>(type));
 }
@@ -148,6 +203,7 @@ namespace {
 Expected<Value> readElements(const TensorProto &proto, const ExternalData &external) {
   Shape shape(proto.dims().begin(), proto.dims().end());
   SD_TRY(checkedElementCount(shape));
+  if (isSmall(proto.data_type()) && !proto.has_segment()) return smallElements(proto, external, shape);
   if (proto.has_segment()) return fail("a tensor in segments; export the model again with a current version of ONNX");
   switch (proto.data_type()) {
   case TensorProto::FLOAT:

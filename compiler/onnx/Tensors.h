@@ -24,9 +24,22 @@ Expected<Value> readStrings(const onnx::TensorProto &proto);
 // A serialised TensorProto, as in the files of ONNX's test data sets.
 Expected<Value> readTensorBytes(std::span<const std::byte> bytes);
 
+// Types that this version of ONNX's library does not name yet.
+enum SmallType : int {
+  kFloat8E4M3 = 17, // without infinities
+  kFloat8E4M3Fnuz,  // nor a zero of its own sign
+  kFloat8E5M2,
+  kFloat8E5M2Fnuz,
+  kUint4,
+  kInt4,
+  kFloat4E2M1, // numbers alone
+  kFloat8E8M0, // powers of 2
+};
+
 // ONNX's element types that a program's value may have.
-bool isFloatType(int elementType);   // float16, bfloat16, float, double
-bool isIntegerType(int elementType); // integers and bool
+bool isFloatType(int elementType);      // float16, bfloat16, float, double
+bool isSmallFloatType(int elementType); // those of 8 and 4 bits, which are read and never written
+bool isIntegerType(int elementType);    // integers, of 4 bits too, and bool
 std::string elementTypeName(int elementType);
 
 float roundToHalf(float value); // to the nearest float16; an infinity where it overflows

@@ -134,7 +134,7 @@ Expected<void> check(const Flags &flags) {
   if (!flags.model.manager.stopAfter.empty())
     return fail(ErrorKind::Usage, "--stop-after: check needs the whole pipeline");
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
-  const std::size_t all = records.size() * static_cast<std::size_t>(recordsInRun(job.imported));
+  const std::size_t runs = records.size(), all = runs * static_cast<std::size_t>(recordsInRun(job.imported));
   if (flags.records) records.resize(std::min(records.size(), flags.records));
   std::optional<Tensor<float>> labels;
   if (!flags.labels.empty()) {
@@ -145,7 +145,12 @@ Expected<void> check(const Flags &flags) {
             asUsage(filesByName(flags.expected,
                                 {"--expected", "output", job.imported.ops.back().attrs.strings(Attr::Names)})));
   for (const auto &[name, path] : paths) {
-    SD_ASSIGN(expected[name], readNumbers(path, flags.model.tables));
+    SD_ASSIGN(Tensor<float> values, readNumbers(path, flags.model.tables));
+    if (values.data.size() % runs != 0)
+      return fail("output '{}' has {} values for {} records", name, values.size(), runs);
+    values.data.resize(values.data.size() / runs * records.size());
+    const Shape shape{values.size()};
+    expected[name] = Tensor<float>(shape, std::move(values.data));
   }
   const bool scores = flags.model.reveal == "scores"; // else the outputs are classes, and no scores to compare
   SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, records,

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <cstring>
+#include <limits>
 
 #include <onnx/onnx_pb.h>
 
@@ -47,6 +48,39 @@ std::string refusal(const TensorProto &tensor) {
   auto value = readTensor(tensor, ExternalData());
   EXPECT_FALSE(value);
   return value ? "" : value.error().message;
+}
+
+TEST(Tensors, FloatsOfEightAndFourBits) {
+  const auto bytes = [](int type, std::vector<std::uint8_t> content) {
+    return floatsOf(raw<std::uint8_t>(type, content));
+  };
+  using testing::IsNan;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_THAT(bytes(kFloat8E4M3, {0x38, 0x7e, 0x01, 0xc0, 0x7f}), ElementsAre(1, 448, 0x1p-9f, -2, IsNan()));
+  EXPECT_THAT(bytes(kFloat8E4M3Fnuz, {0x40, 0x7f, 0x01, 0xc8, 0x80}), ElementsAre(1, 240, 0x1p-10f, -2, IsNan()));
+  EXPECT_THAT(bytes(kFloat8E5M2, {0x3c, 0x7b, 0x01, 0xfc, 0x7d}), ElementsAre(1, 57344, 0x1p-16f, -kInfinity, IsNan()));
+  EXPECT_THAT(bytes(kFloat8E5M2Fnuz, {0x40, 0x7f, 0x01, 0xc4, 0x80}), ElementsAre(1, 57344, 0x1p-17f, -2, IsNan()));
+  EXPECT_THAT(bytes(kFloat8E8M0, {127, 130, 0, 255}), ElementsAre(1, 8, 0x1p-127f, IsNan()));
+  TensorProto four = proto(kFloat4E2M1, {16}); // each number once, the low one of a byte first
+  std::string packed;
+  for (int i = 0; i < 8; ++i)
+    packed.push_back(static_cast<char>((2 * i) | (2 * i + 1) << 4));
+  four.set_raw_data(packed);
+  EXPECT_THAT(floatsOf(four), ElementsAre(0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0f, -0.5, -1, -1.5, -2, -3, -4, -6));
+}
+
+TEST(Tensors, IntegersOfFourBits) {
+  TensorProto odd = proto(kInt4, {3});
+  odd.set_raw_data(std::string("\x8f\x07", 2));
+  EXPECT_THAT(intsOf(odd), ElementsAre(-1, -8, 7));
+  odd.set_data_type(kUint4);
+  EXPECT_THAT(intsOf(odd), ElementsAre(15, 8, 7));
+  TensorProto fields = proto(kInt4, {2, 2}); // a byte in each number
+  fields.add_int32_data(0x21);
+  fields.add_int32_data(0xf3);
+  EXPECT_THAT(intsOf(fields), ElementsAre(1, 2, 3, -1));
+  odd.set_raw_data(std::string(3, '\0'));
+  EXPECT_FALSE(readTensor(odd, ExternalData()));
 }
 
 TEST(Tensors, FloatsOfEveryWidth) {
