@@ -8,7 +8,8 @@
 namespace sd {
 namespace {
 
-// Of each target: the element of x [N,C,d1,...] that it names, and its weight; kZero and 0 for targets that are ignored.
+// Of each target: the element of x [N,C,d1,...] that it names, and its weight; kZero and 0 for targets that are
+// ignored.
 struct Picked {
   std::vector<std::int64_t> elements;
   std::vector<float> weights;
@@ -62,8 +63,7 @@ Expected<void> importNegativeLogLikelihoodLoss(Node &node, Emitter &emitter) {
   SD_ASSIGN(Picked picked, pickedBy(node));
   const Shape shape = node.input(1).shape();
   const auto count = static_cast<std::int64_t>(picked.elements.size());
-  const double divisor =
-      reduction == "mean" ? std::accumulate(picked.weights.begin(), picked.weights.end(), 0.0) : 1.0;
+  const double divisor = reduction == "mean" ? std::accumulate(picked.weights.begin(), picked.weights.end(), 0.0) : 1.0;
   if (divisor == 0) return fail("is a mean whose weights add up to 0");
   for (float &weight : picked.weights)
     weight = static_cast<float>(-static_cast<double>(weight) / divisor);

@@ -133,28 +133,38 @@ Expected<void> DotService<R>::answerOne(const DotPacking &packing, std::span<con
     const std::span<const R> all(coefficients.span());
     transformSigned<R, kMasks>({reinterpret_cast<const SignedOf<R> *>(all.data()), all.size()}, factors[p]);
   });
-  for (std::int64_t i = 0; i < packing.rowBlocks(); ++i) {
-    const std::vector<std::size_t> offsets = offsetsOf(packing, i);
-    std::vector<std::uint8_t> message(offsets.back());
-    threads.parallelFor(packing.columnBlocks(), [&](std::int64_t j) {
-      ReplySums<R, kMasks> sums;
-      for (std::int64_t l = 0; l < lengths; ++l) {
-        const std::int64_t left = i * lengths + l, right = lefts + j * lengths + l;
-        const RlweTerm terms[] = {{&factors[left], &uploads.c0[right], &uploads.c1[right]},
-                                  {&factors[right], &uploads.c0[left], &uploads.c1[left]}};
-        sums.add(terms);
-      }
-      const std::int64_t rows = packing.rowsOf(i), columns = packing.columnsOf(j);
-      const std::vector<std::int32_t> positions = positionsOf(packing, rows, columns);
-      SecretVector<R> mask(positions.size());
-      for (std::int64_t m = 0; m < rows; ++m)
-        std::copy_n(product.data() + (i * packing.rowBlock + m) * shape.columns + j * packing.columnBlock, columns,
-                    mask.data() + m * columns);
-      Prg randomness(seed_.derive(fmt::format("dot reply {} {} {}", answered_, i, j)));
-      replier_.write(sums, {positions, mask.span()}, randomness,
-                     std::span(message).subspan(offsets[j], blockBytes(packing, i, j)));
+  const auto reply = [&](std::int64_t i, std::int64_t j, std::span<std::uint8_t> out) {
+    ReplySums<R, kMasks> sums;
+    for (std::int64_t l = 0; l < lengths; ++l) {
+      const std::int64_t left = i * lengths + l, right = lefts + j * lengths + l;
+      const RlweTerm terms[] = {{&factors[left], &uploads.c0[right], &uploads.c1[right]},
+                                {&factors[right], &uploads.c0[left], &uploads.c1[left]}};
+      sums.add(terms);
+    }
+    const std::int64_t rows = packing.rowsOf(i), columns = packing.columnsOf(j);
+    const std::vector<std::int32_t> positions = positionsOf(packing, rows, columns);
+    SecretVector<R> mask(positions.size());
+    for (std::int64_t m = 0; m < rows; ++m)
+      std::copy_n(product.data() + (i * packing.rowBlock + m) * shape.columns + j * packing.columnBlock, columns,
+                  mask.data() + m * columns);
+    Prg randomness(seed_.derive(fmt::format("dot reply {} {} {}", answered_, i, j)));
+    replier_.write(sums, {positions, mask.span()}, randomness, out);
+  };
+  // As many row blocks at once as keep all threads at work.
+  const std::int64_t columns = packing.columnBlocks(),
+                     together = (static_cast<std::int64_t>(threads.threads()) + columns - 1) / columns;
+  for (std::int64_t first = 0; first < packing.rowBlocks(); first += together) {
+    const std::int64_t count = std::min(together, packing.rowBlocks() - first);
+    std::vector<std::vector<std::uint8_t>> messages(static_cast<std::size_t>(count));
+    for (std::int64_t i = 0; i < count; ++i)
+      messages[i].resize(offsetsOf(packing, first + i).back());
+    threads.parallelFor(count * columns, [&](std::int64_t k) {
+      const std::int64_t i = k / columns, j = k % columns;
+      reply(first + i, j,
+            std::span(messages[i]).subspan(offsetsOf(packing, first + i)[j], blockBytes(packing, first + i, j)));
     });
-    SD_TRY(channel_->send(kRlweReplyTag, message));
+    for (const std::vector<std::uint8_t> &message : messages)
+      SD_TRY(channel_->send(kRlweReplyTag, message));
   }
   ++answered_;
   return {};
