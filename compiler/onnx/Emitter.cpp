@@ -293,6 +293,8 @@ Expected<Value> Emitter::concat(std::vector<Value> xs, std::int64_t axis) {
     return fail("joins a secret value with the result of {}, which is computed in the clear at the end of the network; "
                 "make them separate outputs",
                 nameOfClearEnd(*std::ranges::find_if(xs, &Value::isOpened)));
+  if (!constant) // parts without elements, as a Split may leave
+    std::erase_if(xs, [axis](const Value &x) { return x.shape()[static_cast<std::size_t>(axis)] == 0; });
   if (xs.size() == 1) return xs[0];
   if (constant) {
     SD_TRY(takeBudget(shape));

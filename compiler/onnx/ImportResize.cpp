@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/Sampling.h"
 
 namespace sd {
 namespace {
@@ -52,14 +53,11 @@ Expected<std::int64_t> nearest(const Sampling &sampling, const ResizedAxis &axis
 // How interpolation weighs the elements beside a position.
 struct Interpolation {
   bool cubic = false, excludeOutside = false;
-  double a = -0.75; // of the cubic convolution kernel (Keys 1981)
+  double a = -0.75; // of cubicWeight()
 };
 
 double weightOf(const Interpolation &how, double distance) {
-  const double d = std::abs(distance), a = how.a;
-  if (!how.cubic) return std::max(1 - d, 0.0);
-  if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
-  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+  return how.cubic ? cubicWeight(distance, how.a) : std::max(1 - std::abs(distance), 0.0);
 }
 
 // [from, to]: each result is a weighted sum of elements along the axis; beyond the edges they repeat.

@@ -154,7 +154,12 @@ Expected<void> importSplit(Node &node, Emitter &emitter) {
   std::int64_t from = 0;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
     if (lengths[i] < 0 || lengths[i] > size - from) return fail("its parts exceed the {} elements", size);
-    if (node.isUsed(i)) {
+    if (node.isUsed(i) && lengths[i] == 0) { // a constant without elements, which a Concat may take
+      Shape none = node.input(0).shape();
+      none[static_cast<std::size_t>(axis)] = 0;
+      node.setOutput(i, node.input(0).isInteger() ? Value::of(Tensor<std::int64_t>(std::move(none)))
+                                                  : Value::of(Tensor<float>(std::move(none))));
+    } else if (node.isUsed(i)) {
       SD_ASSIGN(Value part, emitter.gather(node.input(0), axis, range(from, from + lengths[i])));
       node.setOutput(i, std::move(part));
     }
