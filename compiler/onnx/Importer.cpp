@@ -6,6 +6,7 @@
 
 #include "compiler/onnx/OpTable.h"
 #include "compiler/onnx/Order.h"
+#include "compiler/onnx/Quantized.h"
 #include "compiler/onnx/Schema.h"
 #include "compiler/onnx/Tensors.h"
 
@@ -372,12 +373,18 @@ Expected<void> Importer::importOutputs() {
       report(fmt::format("output '{}' is made by no node", shown));
     else if (*value && (*value)->isConstant())
       report(fmt::format("output '{}' does not depend on any input; remove it from the model's outputs", shown));
-    else if (*value && (*value)->quantisation())
-      report(fmt::format("output '{}' is rounded to integers, which is not supported; remove the QuantizeLinear, or "
-                         "whatever else quantises it, from the model's end",
+    else if (*value && (*value)->quantisation() && !(*value)->quantisation()->isModels)
+      report(fmt::format("output '{}' is integers that depend on how the model rounds its data, which is not "
+                         "supported; make what they stand for the output",
                          shown));
     else if (*value) {
-      outputs.push_back(**value);
+      SD_ASSIGN(Value output, (*value)->quantisation() ? roundedByHospital(emitter_, **value) : **value);
+      if ((*value)->quantisation() && options_.remarks)
+        options_.remarks->push_back(fmt::format(
+            "output '{}' is rounded to integers by the hospital, which learns the numbers that they stand for; an "
+            "integer may be off by one where such a number lies within the program's error of a half",
+            shown));
+      outputs.push_back(std::move(output));
       names.push_back(info.name());
       if (const auto *classes = emitter_.classNames((*value)->id())) facts_.classNames[info.name()] = *classes;
     }
