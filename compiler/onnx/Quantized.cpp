@@ -78,9 +78,10 @@ Expected<Quantisation> quantisationOf(const Node &node, Places places) {
 
 Expected<TargetType> integersOf(const Node &node, std::size_t zero, std::int64_t otherwise) {
   const std::int64_t type = node.has(zero) ? node.input(zero).elementType() : otherwise;
-  for (const TargetType &known : {TargetType{TensorProto::UINT8, 0, 255}, TargetType{TensorProto::INT8, -128, 127},
-                                TargetType{TensorProto::UINT16, 0, 65535}, TargetType{TensorProto::INT16, -32768, 32767},
-                                TargetType{kTypeUint4, 0, 15}, TargetType{kTypeInt4, -8, 7}})
+  for (const TargetType &known :
+       {TargetType{TensorProto::UINT8, 0, 255}, TargetType{TensorProto::INT8, -128, 127},
+        TargetType{TensorProto::UINT16, 0, 65535}, TargetType{TensorProto::INT16, -32768, 32767},
+        TargetType{kTypeUint4, 0, 15}, TargetType{kTypeInt4, -8, 7}})
     if (known.type == type) return known;
   return fail("quantises to {}; use integers of 4, 8 or 16 bits, and make its zero point an initializer of these",
               elementTypeName(static_cast<int>(type)));
@@ -122,18 +123,20 @@ Expected<Value> rounded(Emitter &emitter, const Value &x, const Value &scale, co
   for (std::size_t i = 0; i < out.data.size(); ++i) {
     const float steps = std::nearbyint(x.floats()->data[i] / scales.floats()->data[i]);
     if (std::isnan(steps)) return fail("quantises NaN; repair the model");
-    out.data[i] = std::llround(
-        std::clamp(static_cast<double>(steps) + static_cast<double>(zeros.floats()->data[i]), integers.least, integers.most));
+    out.data[i] = std::llround(std::clamp(static_cast<double>(steps) + static_cast<double>(zeros.floats()->data[i]),
+                                          integers.least, integers.most));
   }
   return Value::of(std::move(out)).storedAs(integers.type);
 }
 
-Expected<Value> quantised(const Node &node, Emitter &emitter, const Value &x, Places places, const TargetType &integers) {
+Expected<Value> quantised(const Node &node, Emitter &emitter, const Value &x, Places places,
+                          const TargetType &integers) {
   SD_ASSIGN(Quantisation own, quantisationOf(node, places));
-  if (x.isConstant()) return rounded(emitter, x, Value::scalar(single(own.scale)), Value::scalar(single(own.zero)), integers);
+  if (x.isConstant())
+    return rounded(emitter, x, Value::scalar(single(own.scale)), Value::scalar(single(own.zero)), integers);
   own.isModels = true;
-  SD_ASSIGN(const Value inside, clippedTo(emitter, x, (integers.least - own.zero) * own.scale,
-                                        (integers.most - own.zero) * own.scale));
+  SD_ASSIGN(const Value inside,
+            clippedTo(emitter, x, (integers.least - own.zero) * own.scale, (integers.most - own.zero) * own.scale));
   return inside.quantisedBy(own).storedAs(integers.type);
 }
 
