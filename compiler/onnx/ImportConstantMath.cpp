@@ -19,6 +19,13 @@ Expected<void> expectConstants(const Node &node) {
   return {};
 }
 
+// The program holds the real numbers that quantised integers stand for, not these.
+Expected<void> expectNothingQuantised(const Node &node) {
+  for (std::size_t i = 0; i < node.inputCount(); ++i)
+    if (node.input(i).quantisation()) return fail("is given a quantised value; dequantise it first");
+  return {};
+}
+
 } // namespace
 
 // Its name in lower case is that of ir/core/Functions.h.
@@ -113,6 +120,7 @@ Expected<Value> comparedInTheClear(Emitter &emitter, std::string_view op, const 
 } // namespace
 
 Expected<void> importComparison(Node &node, Emitter &emitter) {
+  SD_TRY(expectNothingQuantised(node));
   if (!node.input(0).isConstant() || !node.input(1).isConstant()) {
     SD_ASSIGN(const Value result, comparedInTheClear(emitter, node.op(), node.input(0), node.input(1)));
     node.setOutput(0, asTruths(result));
@@ -128,6 +136,7 @@ Expected<void> importComparison(Node &node, Emitter &emitter) {
 }
 
 Expected<void> importNot(Node &node, Emitter &emitter) {
+  SD_TRY(expectNothingQuantised(node));
   const Value &x = node.input(0);
   if (!x.isInteger()) return fail("needs truth values, not {}", describe(x));
   if (!x.isConstant()) {
@@ -257,6 +266,7 @@ Expected<Value> chosenInTheClear(Emitter &emitter, const Value &condition, const
 } // namespace
 
 Expected<void> importWhere(Node &node, Emitter &emitter) {
+  SD_TRY(expectNothingQuantised(node));
   const Value &condition = node.input(0), &a = node.input(1), &b = node.input(2);
   if (!condition.isInteger() || a.isInteger() != b.isInteger())
     return fail("chooses by {} between {} and {}", describe(condition), describe(a), describe(b));

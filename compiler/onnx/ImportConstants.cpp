@@ -81,9 +81,12 @@ Value castToFloat(const Value &x, int type) {
 
 // Integers that the hospital gives, or that are made of these, in a type that may be narrower than their own.
 Expected<void> expectFits(Emitter &emitter, const Value &x, int type) {
-  if (x.isOpened() || x.quantisation()) return {};
+  if (x.isOpened() || (x.quantisation() && x.elementType() == 0)) return {};
   const IntegerRange range = rangeOf(type), own = rangeOf(x.elementType() ? x.elementType() : TensorProto::INT32);
   if (range.least <= own.least && own.most <= range.most) return {};
+  if (x.quantisation())
+    return fail("casts quantised {} to {}, where others would wrap round; remove the Cast",
+                elementTypeName(x.elementType()), elementTypeName(type));
   const Op *op = &emitter.maker(x.id());
   while (op->kind == OpKind::Reshape || op->kind == OpKind::Transpose || op->kind == OpKind::Gather)
     op = &emitter.maker(op->operands[0]);
@@ -102,7 +105,7 @@ Expected<Value> castOf(Emitter &emitter, const Value &x, int type) {
     return isFloatType(type) ? castToFloat(x, type) : castToInteger(x, type);
   }
   if (x.quantisation() && isFloatType(type)) {
-    const auto [scale, zero] = *x.quantisation();
+    const double scale = x.quantisation()->scale, zero = x.quantisation()->zero;
     SD_ASSIGN(const Value steps,
               emitter.arithmetic(OpKind::Mul, x.dequantised(), Value::scalar(static_cast<float>(1 / scale))));
     return zero == 0 ? Expected<Value>(steps)

@@ -10,9 +10,9 @@ namespace sd {
 namespace {
 
 struct Deformation {
-  OnnxWindow window;               // two axes
+  OnnxWindow window; // two axes
   std::int64_t groups, offsetGroups;
-  std::int64_t rows, columns;      // of the result
+  std::int64_t rows, columns; // of the result
   std::int64_t taps() const { return window.kernel[0] * window.kernel[1]; }
   std::int64_t places() const { return rows * columns; }
 };

@@ -53,7 +53,7 @@ Expected<void> importIdentity(Node &node, Emitter &) {
   return {};
 }
 
-Expected<void> importDropout(Node &node, Emitter &) {
+Expected<void> importDropout(Node &node, Emitter &emitter) {
   node.ignore("ratio");
   node.ignore("seed");
   SD_ASSIGN(const bool isTest, node.opset() < 7 ? node.integer("is_test", 0) : 1);
@@ -67,6 +67,12 @@ Expected<void> importDropout(Node &node, Emitter &) {
     if (training != 0 && ratio != 0) return fail("is in training mode; export the model for inference (model.eval())");
   }
   node.setOutput(0, node.input(0));
+  if (node.isUsed(1)) { // the mask: nothing is dropped
+    const Shape &shape = node.input(0).shape();
+    SD_TRY(emitter.takeBudget(shape));
+    node.setOutput(1, node.opset() < 10 ? Value::of(Tensor<float>(shape, 1.0f))
+                                        : Value::of(Tensor<std::int64_t>(shape, 1)));
+  }
   return {};
 }
 

@@ -32,7 +32,7 @@ Expected<void> importMaxPool(Node &node, Emitter &emitter) {
   // Quantised values are as ordered as the integers that they stand for.
   const Value &x = node.input(0);
   SD_ASSIGN(Value result, emitter.compute(OpKind::MaxPool, {x.quantisation() ? x.dequantised() : x}, std::move(attrs)));
-  result = result.quantisedBy(x.quantisation());
+  if (x.quantisation()) result = result.quantisedBy(x.quantisation()).storedAs(x.elementType());
   node.setOutput(0, std::move(result));
   return {};
 }

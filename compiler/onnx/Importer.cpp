@@ -4,8 +4,10 @@
 
 #include <onnx/onnx_pb.h>
 
+#include "compiler/onnx/LinearMap.h"
 #include "compiler/onnx/OpTable.h"
 #include "compiler/onnx/Order.h"
+#include "compiler/onnx/Quantized.h"
 #include "compiler/onnx/Schema.h"
 #include "compiler/onnx/Tensors.h"
 
@@ -18,6 +20,8 @@ std::string labelOf(const onnx::NodeProto &node) {
     if (!output.empty()) return printable(output);
   return "unnamed";
 }
+
+constexpr std::int64_t kLargestWhole = std::int64_t{1} << 24; // all integers to it are floats
 
 bool isDefaultDomain(const std::string &domain) { return domain.empty() || domain == "ai.onnx"; }
 
@@ -356,6 +360,56 @@ Expected<void> Importer::importBranch(const onnx::GraphProto &branch, const onnx
   return failed ? fail("") : Expected<void>();
 }
 
+Expected<Value> Importer::sameForAll(const Value &constant) {
+  if (constant.isStrings() || constant.size() == 0 || constant.size() > kMaxSelected)
+    return fail("does not depend on any input; remove it from the model's outputs");
+  if (!batchAxes_.empty())
+    return fail("does not depend on any input, so it has no row for each record of a batch; remove it from the model's "
+                "outputs, or give the sizes of one record with --shape");
+  const auto &inputs = model_.proto->graph().input();
+  const auto given = std::ranges::find_if(inputs, [&](const onnx::ValueInfoProto &info) {
+    const auto found = values_.find(info.name());
+    return found != values_.end() && !found->second.isConstant();
+  });
+  if (given == inputs.end())
+    return fail("does not depend on any input, and the model has none: there is nothing secret to compute with");
+  Tensor<float> numbers(constant.shape());
+  for (std::size_t i = 0; i < numbers.data.size(); ++i) {
+    numbers.data[i] = constant.isInteger() ? static_cast<float>(constant.ints()->data[i]) : constant.floats()->data[i];
+    if (const std::int64_t whole = constant.isInteger() ? constant.ints()->data[i] : 0;
+        whole > kLargestWhole || whole < -kLargestWhole)
+      return fail(
+          "does not depend on any input, and holds {}, too large an integer; remove it from the model's outputs",
+          whole);
+  }
+  const Value &any = values_.at(given->name());
+  const Value secret = Value::computed(any.id(), any.shape(), any.stage(), false);
+  SD_ASSIGN(const Value flat, emitter_.reshape(secret, {secret.size()}));
+  SD_ASSIGN(const Value first, emitter_.gather(flat, 0, {0}));
+  std::vector<std::int64_t> nothing(numbers.data.size(), kZero);
+  SD_ASSIGN(const Value zeros, gatherElements(emitter_, first, std::move(nothing), constant.shape()));
+  return emitter_.arithmetic(OpKind::Add, zeros, Value::of(std::move(numbers)));
+}
+
+Expected<Value> Importer::outputOf(const Value &value, const std::string &shown) {
+  const auto remark = [&](std::string_view text) {
+    if (options_.remarks) options_.remarks->push_back(fmt::format("output '{}' {}", shown, text));
+  };
+  if (value.isConstant()) {
+    remark("does not depend on any input: it is the same for all records, and every hospital learns it as it is");
+    return sameForAll(value);
+  }
+  if (!value.quantisation()) return value;
+  if (!value.quantisation()->isModels)
+    return fail(
+        "is integers that depend on how the model rounds its data, which is not supported; make what they stand "
+        "for the output");
+  remark(
+      "is rounded to integers by the hospital, which learns the numbers that they stand for; an integer may be off by "
+      "one where such a number lies within the program's error of a half");
+  return roundedByHospital(emitter_, value);
+}
+
 Expected<void> Importer::importOutputs() {
   std::vector<Value> outputs;
   std::vector<std::string> names;
@@ -370,15 +424,15 @@ Expected<void> Importer::importOutputs() {
       report(fmt::format("the output '{}' occurs twice", shown));
     else if (!value)
       report(fmt::format("output '{}' is made by no node", shown));
-    else if (*value && (*value)->isConstant())
-      report(fmt::format("output '{}' does not depend on any input; remove it from the model's outputs", shown));
-    else if (*value && (*value)->quantisation())
-      report(fmt::format("output '{}' is rounded to integers, which is not supported; remove the QuantizeLinear, or "
-                         "whatever else quantises it, from the model's end",
-                         shown));
     else if (*value) {
-      outputs.push_back(**value);
+      auto output = outputOf(**value, shown);
+      if (!output) {
+        report(fmt::format("output '{}' {}", shown, output.error().message));
+        continue;
+      }
+      outputs.push_back(*std::move(output));
       names.push_back(info.name());
+      if ((*value)->isConstant()) continue;
       if (const auto *classes = emitter_.classNames((*value)->id())) facts_.classNames[info.name()] = *classes;
     }
   }

@@ -52,6 +52,8 @@ private:
   Expected<void> inlineBranch(const onnx::NodeProto &node); // of an If whose condition is known
   Expected<void> importBranch(const onnx::GraphProto &branch, const onnx::NodeProto &node);
   Expected<void> importOutputs();
+  Expected<Value> outputOf(const Value &value, const std::string &shown); // as the program gives it
+  Expected<Value> sameForAll(const Value &constant);                      // a constant as an output
   ModelFacts takeFacts();
   Expected<Value> denseTensor(const onnx::SparseTensorProto &sparse); // once, at the end
 

@@ -32,8 +32,9 @@ struct Tap {
 // `how.taps` of them, of a place in units of elements.
 std::vector<Tap> tapsAt(double place, const Border &border, const GridSampling &how);
 
-// Of one image x [1,C,all elements], whose spatial sizes are given: at each place the sum over one tap of each axis, for
-// all ways to take one, as [1,C,places]. `taps` has for each place those of the last axis first; each axis has `each`.
+// Of one image x [1,C,all elements], whose spatial sizes are given: at each place the sum over one tap of each axis,
+// for all ways to take one, as [1,C,places]. `taps` has for each place those of the last axis first; each axis has
+// `each`.
 Expected<Value> sample(Emitter &emitter, const Value &x, std::span<const std::int64_t> sizes,
                        const std::vector<std::vector<Tap>> &taps, int each);
 

@@ -49,6 +49,7 @@ Value Value::dequantised() const {
   Value copy = *this;
   copy.integerResult_ = false;
   copy.quantisation_.reset();
+  copy.elementType_ = 0;
   return copy;
 }
 

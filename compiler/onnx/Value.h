@@ -15,6 +15,7 @@ using Strings = std::shared_ptr<const Tensor<std::string>>; // names of classes 
 // Of a computed value that stands for the integers value / scale + zero, not rounded.
 struct Quantisation {
   double scale, zero;
+  bool isModels = false; // the model's own, of a value clipped to what its integers can say: an output can be rounded
 };
 
 class Value {

@@ -83,7 +83,8 @@ TEST(Diagnostic, GraphsThatAreNoGraphs) {
   EXPECT_THAT(problemsOf("y = Relu(x) y = Relu(x)"), HasSubstr("makes 'y', which is another value's name already"));
   EXPECT_THAT(problemsOf("y = Relu(z)"), HasSubstr("uses 'z', which nothing defines"));
   EXPECT_THAT(problemsOf("z = Relu(x)"), HasSubstr("output 'y' is made by no node"));
-  EXPECT_THAT(problemsOf("y = Constant <value = float[1] {1}> ()"), HasSubstr("does not depend on any input"));
+  EXPECT_THAT(problemsOf("y = Constant <value = int64[1] {16777217}> ()"),
+              HasSubstr("output 'y' does not depend on any input, and holds 16777217, too large an integer"));
   EXPECT_THAT(problemsOf("y = Relu()"), HasSubstr("has 0 inputs, not 1 to 1"));
 }
 
