@@ -56,7 +56,11 @@ TEST(Diagnostic, TrainingModeIsRefused) {
   EXPECT_THAT(
       problemsOf("r = Constant <value = float {0.5}> () t = Constant <value = bool {1}> () y = Dropout(x, r, t)"),
       HasSubstr("model.eval()"));
-  EXPECT_THAT(problemsOf("y, m = Dropout(x) z = Identity(m)"), HasSubstr("its output 1 ('m') is not supported"));
+}
+
+TEST(Diagnostic, OutputsThatAreNotMade) {
+  EXPECT_THAT(problemsOf("y, m = MaxPool <kernel_shape = [2]> (x) z = Identity(m)", "float[1, 1, 4] x"),
+              HasSubstr("its output 1 ('m') is not supported"));
 }
 
 TEST(Diagnostic, TwoComputedFactors) {
