@@ -91,6 +91,7 @@ Expected<void> importArgMax(Node &node, Emitter &emitter) {
 Expected<void> importTopK(Node &node, Emitter &emitter) {
   const bool hasInput = node.opset() >= 10, hasOrder = node.opset() >= 11;
   Value x = node.input(0);
+  if (x.quantisation()) return fail("ranks a quantised value; dequantise it first");
   SD_ASSIGN(std::int64_t axis, node.integer("axis", -1));
   SD_ASSIGN(axis, normalizedAxis(axis, x.rank()));
   std::vector<std::int64_t> count;
