@@ -1,90 +1,108 @@
-// Losses against constant targets: what a network is trained with, where it was exported along.
+// Losses of a classification whose targets are constants: each takes one score of those along axis 1.
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include "compiler/onnx/Handlers.h"
 #include "compiler/onnx/LinearMap.h"
+#include "compiler/onnx/Pool.h"
 
 namespace sd {
 namespace {
 
-// Of each target: the element of x [N,C,d1,...] that it names, and its weight; kZero and 0 for targets that are
-// ignored.
-struct Picked {
-  std::vector<std::int64_t> elements;
-  std::vector<float> weights;
+// Which scores count, and how much.
+struct Targets {
+  Shape shape;                       // of the targets: that of the scores without axis 1
+  std::vector<std::int64_t> indices; // into the scores, or kZero where the target is ignored
+  std::vector<float> weights;        // 1 if there are none; 0 where ignored
+  bool isWeighted = false;
 };
 
-Expected<Picked> pickedBy(Node &node) {
-  const Shape &x = node.input(0).shape();
-  const Value &targets = node.input(1);
-  const std::int64_t classes = x[1], inner = elementCount(Shape(x.begin() + 2, x.end()));
-  Shape expected = x;
-  expected.erase(expected.begin() + 1);
-  if (!targets.isInteger() || targets.shape() != expected)
-    return fail("its targets must be integers of shape {}, not {}", toString(expected), describe(targets));
-  std::optional<std::int64_t> ignored;
-  if (node.hasAttr("ignore_index")) {
-    SD_ASSIGN(ignored, node.integer("ignore_index", 0));
+Expected<Targets> readTargets(Node &node) {
+  const Value &scores = node.input(0), &target = node.input(1), &weight = node.input(2);
+  SD_TRY(node.expectConstant(1, "target"));
+  if (node.has(2)) SD_TRY(node.expectConstant(2, "weight"));
+  const bool ignores = node.hasAttr("ignore_index");
+  SD_ASSIGN(const std::int64_t ignored, node.integer("ignore_index", 0));
+  Targets targets{target.shape(), {}, {}, node.has(2)};
+  Shape expected = scores.shape();
+  if (expected.size() >= 2) expected.erase(expected.begin() + 1);
+  if (scores.rank() < 2 || !target.isInteger() || target.shape() != expected)
+    return fail("is given scores of shape {} and targets of {}", toString(scores.shape()), describe(target));
+  const std::int64_t classes = scores.shape()[1], inner = stridesOf(scores.shape())[1];
+  if (node.has(2) && (weight.isInteger() || weight.shape() != Shape{classes}))
+    return fail("is given weights of {} for {} classes", describe(weight), classes);
+  if (target.size() > kMaxSelected || target.size() == 0) return fail("has {} targets", target.size());
+  for (std::int64_t i = 0; i < target.size(); ++i) {
+    const std::int64_t own = target.ints()->data[static_cast<std::size_t>(i)];
+    const bool counts = !ignores || own != ignored;
+    if (counts && (own < 0 || own >= classes)) return fail("has the target {} of {} classes", own, classes);
+    targets.indices.push_back(counts ? (i / inner * classes + own) * inner + i % inner : kZero);
+    targets.weights.push_back(!counts ? 0 : node.has(2) ? weight.floats()->data[static_cast<std::size_t>(own)] : 1);
   }
-  const Tensor<float> *weights = nullptr;
-  if (node.has(2)) {
-    SD_TRY(node.expectConstant(2, "weight"));
-    if (node.input(2).isInteger() || node.input(2).shape() != Shape{classes})
-      return fail("its weights are {} for {} classes", describe(node.input(2)), classes);
-    weights = node.input(2).floats().get();
+  return targets;
+}
+
+// -weight * score of each target.
+Expected<Value> lossOfEach(Emitter &emitter, const Value &scores, const Targets &targets) {
+  SD_ASSIGN(const Value picked, gatherElements(emitter, scores, targets.indices, targets.shape));
+  if (!targets.isWeighted) return emitter.arithmetic(OpKind::Mul, picked, Value::scalar(-1));
+  Tensor<float> factors(targets.shape, targets.weights);
+  for (float &factor : factors.data)
+    factor = -factor;
+  return emitter.arithmetic(OpKind::Mul, picked, Value::of(std::move(factors)));
+}
+
+// Those that are ignored add nothing; where all are, there is nothing to sum.
+Expected<Targets> withoutIgnored(Targets all) {
+  Targets kept{{}, {}, {}, all.isWeighted};
+  for (std::size_t i = 0; i < all.indices.size(); ++i) {
+    if (all.indices[i] == kZero) continue;
+    kept.indices.push_back(all.indices[i]);
+    kept.weights.push_back(all.weights[i]);
   }
-  Picked picked;
-  for (std::int64_t i = 0; i < targets.size(); ++i) {
-    const std::int64_t target = targets.ints()->data[static_cast<std::size_t>(i)];
-    if (target == ignored) {
-      picked.elements.push_back(kZero);
-      picked.weights.push_back(0);
-      continue;
-    }
-    if (target < 0 || target >= classes) return fail("target {} is class {} of {}", i, target, classes);
-    picked.elements.push_back((i / inner * classes + target) * inner + i % inner);
-    picked.weights.push_back(weights ? weights->data[static_cast<std::size_t>(target)] : 1.0f);
+  kept.shape = {static_cast<std::int64_t>(kept.indices.size())};
+  if (kept.indices.empty()) return fail("ignores all of its targets");
+  return kept;
+}
+
+Expected<Value> lossOf(Node &node, Emitter &emitter, const Value &scores) {
+  SD_ASSIGN(const std::string reduction, node.text("reduction", "mean"));
+  if (reduction != "none" && reduction != "sum" && reduction != "mean")
+    return fail("has the reduction '{}'; use none, sum or mean", printable(reduction));
+  SD_ASSIGN(Targets targets, readTargets(node));
+  if (reduction == "none") return lossOfEach(emitter, scores, targets);
+  SD_ASSIGN(targets, withoutIgnored(std::move(targets)));
+  const auto count = static_cast<std::int64_t>(targets.indices.size());
+  double total = 0;
+  for (const float weight : targets.weights)
+    total += static_cast<double>(weight);
+  if (reduction == "mean" && !(std::abs(total) > 0)) return fail("divides by weights whose sum is {}", total);
+  SD_ASSIGN(const Value each, lossOfEach(emitter, scores, targets));
+  SD_ASSIGN(const Value row, emitter.reshape(each, {1, 1, count}));
+  SD_ASSIGN(Value result, pooledRows(emitter, OpKind::AvgPool, row, reduction == "sum"));
+  if (reduction == "mean" && targets.isWeighted) { // of the mean over the count that over the weights
+    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result,
+                                         Value::scalar(static_cast<float>(static_cast<double>(count) / total))));
   }
-  return picked;
+  return emitter.reshape(result, {});
 }
 
 } // namespace
 
-// -weight of each target's class times its element; as it is, or the sum, or the sum over that of the weights.
 Expected<void> importNegativeLogLikelihoodLoss(Node &node, Emitter &emitter) {
-  const Value &x = node.input(0);
-  if (x.rank() < 2) return fail("needs an input [N,C,...], not {}", toString(x.shape()));
-  SD_TRY(node.expectConstant(1, "target"));
-  SD_ASSIGN(const std::string reduction, node.text("reduction", "mean"));
-  if (reduction != "none" && reduction != "sum" && reduction != "mean")
-    return fail("has the reduction '{}'", printable(reduction));
-  if (x.size() > kMaxSelected) return fail("is too large");
-  SD_ASSIGN(Picked picked, pickedBy(node));
-  const Shape shape = node.input(1).shape();
-  const auto count = static_cast<std::int64_t>(picked.elements.size());
-  const double divisor = reduction == "mean" ? std::accumulate(picked.weights.begin(), picked.weights.end(), 0.0) : 1.0;
-  if (divisor == 0) return fail("is a mean whose weights add up to 0");
-  for (float &weight : picked.weights)
-    weight = static_cast<float>(-static_cast<double>(weight) / divisor);
-  SD_ASSIGN(const Value chosen, gatherElements(emitter, x, std::move(picked.elements), {1, count}));
-  // One weight for all is a public number, which the hospital may apply to what it computes itself.
-  const bool alike = std::ranges::adjacent_find(picked.weights, std::ranges::not_equal_to()) == picked.weights.end();
-  const bool reduces = reduction != "none", clear = x.isOpened() && alike;
-  Value result;
-  if (reduces && !clear) {
-    const Value factors = Value::of(Tensor<float>({count, 1}, std::move(picked.weights)));
-    SD_ASSIGN(result, emitter.compute(OpKind::MatMul, {chosen, factors}));
-  } else {
-    const Value factors =
-        alike ? Value::scalar(picked.weights.front()) : Value::of(Tensor<float>({1, count}, std::move(picked.weights)));
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, chosen, factors));
-  }
-  if (reduces && clear) {
-    SD_ASSIGN(result, emitter.openAnd(OpKind::ReduceSum, result, {{Attr::Axis, std::int64_t{1}}}));
-  }
-  SD_ASSIGN(result, emitter.reshape(result, reduces ? Shape{} : shape));
+  SD_ASSIGN(Value result, lossOf(node, emitter, node.input(0)));
   node.setOutput(0, std::move(result));
+  return {};
+}
+
+// Of the logarithms of a softmax, which the hospital computes.
+Expected<void> importSoftmaxCrossEntropyLoss(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  if (x.rank() < 2) return fail("is given scores of shape {}", toString(x.shape()));
+  SD_ASSIGN(const Value logarithms, emitter.openAnd(OpKind::LogSoftmax, x, {{Attr::Axis, std::int64_t{1}}}));
+  SD_ASSIGN(Value result, lossOf(node, emitter, logarithms));
+  node.setOutput(0, std::move(result));
+  node.setOutput(1, logarithms);
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include "compiler/onnx/ClearEnd.h"
 #include "compiler/onnx/OpTable.h"
+#include "compiler/onnx/Pool.h"
 
 namespace sd {
 namespace {
@@ -103,8 +104,10 @@ Expected<Value> pooledInTheClear(Emitter &emitter, OpKind kind, const Value &row
   return emitter.arithmetic(OpKind::Mul, sum, Value::scalar(1 / static_cast<float>(rows.shape()[2])));
 }
 
-// The maximum, the mean, or with `sums` the sum: an average that is divided by 2^0.
-Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows, bool sums) {
+} // namespace
+
+// A sum is an average that is divided by 2^0.
+Expected<Value> pooledRows(Emitter &emitter, OpKind kind, const Value &rows, bool sums) {
   if (rows.isOpened()) return pooledInTheClear(emitter, kind, rows, sums);
   const std::int64_t length = rows.shape()[2];
   Attrs attrs = {{Attr::Kernel, std::vector<std::int64_t>{length}},
@@ -116,8 +119,6 @@ Expected<Value> pooled(Emitter &emitter, OpKind kind, const Value &rows, bool su
   if (sums) attrs.set(Attr::Shift, std::int64_t{0});
   return emitter.compute(kind, {rows}, std::move(attrs));
 }
-
-} // namespace
 
 Expected<void> importReduce(Node &node, Emitter &emitter) {
   SD_ASSIGN(const Reduction reduction, readReduction(node));
@@ -138,7 +139,7 @@ Expected<void> importReduce(Node &node, Emitter &emitter) {
       SD_ASSIGN(rows, emitter.arithmetic(OpKind::Mul, rows, Value::scalar(-1)));
     }
     const bool sums = !isMax && node.op() != "ReduceMean";
-    SD_ASSIGN(result, pooled(emitter, isMax ? OpKind::MaxPool : OpKind::AvgPool, rows, sums));
+    SD_ASSIGN(result, pooledRows(emitter, isMax ? OpKind::MaxPool : OpKind::AvgPool, rows, sums));
     if (isMin) {
       SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, Value::scalar(-1)));
     }

@@ -13,11 +13,6 @@ namespace {
 
 using onnx::TensorProto;
 
-// Types that Debian 12's ONNX does not name yet.
-constexpr int kTypeUint4 = 21, kTypeInt4 = 22;
-
-bool isFloatOfFewBits(int type) { return (type >= 17 && type <= 20) || type == 23; } // FLOAT8..., FLOAT4E2M1
-
 float single(double value) { return static_cast<float>(value); }
 
 Value asReals(const Value &constant) {
@@ -28,7 +23,7 @@ Value asReals(const Value &constant) {
 } // namespace
 
 Expected<Value> realsOf(Emitter &emitter, const Value &x) {
-  if ((!x.isInteger() && !isFloatOfFewBits(x.elementType())) || x.isOpened())
+  if ((!x.isInteger() && !isSmallFloatType(x.elementType())) || x.isOpened())
     return fail("dequantises {}, which is not secret integers or constant ones", describe(x));
   if (!x.isConstant()) return Value::computed(x.id(), x.shape(), x.stage(), false);
   SD_TRY(emitter.takeBudget(x.shape()));
@@ -81,7 +76,7 @@ Expected<TargetType> integersOf(const Node &node, std::size_t zero, std::int64_t
   for (const TargetType &known :
        {TargetType{TensorProto::UINT8, 0, 255}, TargetType{TensorProto::INT8, -128, 127},
         TargetType{TensorProto::UINT16, 0, 65535}, TargetType{TensorProto::INT16, -32768, 32767},
-        TargetType{kTypeUint4, 0, 15}, TargetType{kTypeInt4, -8, 7}})
+        TargetType{kUint4, 0, 15}, TargetType{kInt4, -8, 7}})
     if (known.type == type) return known;
   return fail("quantises to {}; use integers of 4, 8 or 16 bits, and make its zero point an initializer of these",
               elementTypeName(static_cast<int>(type)));

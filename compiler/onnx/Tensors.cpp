@@ -162,6 +162,8 @@ Expected<Value> smallElements(const TensorProto &proto, const ExternalData &exte
   const std::size_t each = hasFourBits(type) ? 2 : 1; // in a byte
   const Shape packed{static_cast<std::int64_t>((count + each - 1) / each)};
   SD_ASSIGN(const auto bytes, (Reader<std::int64_t, std::uint8_t>{proto, external, packed}.read(proto.int32_data())));
+  for (const std::int64_t byte : bytes.data)
+    if (byte < 0 || byte > 255) return fail("{} in a number of {}, where a byte is meant", byte, elementTypeName(type));
   const auto bits = [&](std::size_t i) {
     const auto byte = static_cast<std::uint8_t>(bytes.data[i / each]);
     return static_cast<std::uint8_t>(each == 1 ? byte : byte >> (4 * (i % 2)) & 15);

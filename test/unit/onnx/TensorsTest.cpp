@@ -79,6 +79,8 @@ TEST(Tensors, IntegersOfFourBits) {
   fields.add_int32_data(0x21);
   fields.add_int32_data(0xf3);
   EXPECT_THAT(intsOf(fields), ElementsAre(1, 2, 3, -1));
+  fields.set_int32_data(1, 0x1f3);
+  EXPECT_FALSE(readTensor(fields, ExternalData()));
   odd.set_raw_data(std::string(3, '\0'));
   EXPECT_FALSE(readTensor(odd, ExternalData()));
 }
