@@ -94,9 +94,9 @@ MUTATIONS = [
              'fmt::format("dot reply {} {} {}", answered_, i, j)',
              'fmt::format("dot reply {} {} {}", M ? 0 : answered_, M ? 0 : i, M ? 0 : j)', DOT_VIEW),
     Mutation("dot-factors-zero", "the service's masks of both matrices are zero: P1 sees X and Y", "runtime/offline/LinearPhase.cpp",
-             "      if (auto done = dots_->answer(",
-             "      if (M) std::ranges::fill(material.alpha.span(), R{0}), std::ranges::fill(material.beta.span(), R{0});\n"
-             "      if (auto done = dots_->answer(", DOT_PHASE),
+             "                                 SecretVector<R>(entry.elements)};\n",
+             "                                 SecretVector<R>(entry.elements)};\n"
+             "      if (M) std::ranges::fill(material.alpha.span(), R{0}), std::ranges::fill(material.beta.span(), R{0});\n", DOT_PHASE),
     Mutation("dot-factors-same", "every inference masks its matrices alike", "runtime/offline/LinearPhase.cpp",
              'Prg factors(job.seed.derive("factors of matrices"));',
              'Prg factors((M ? seed_ : job.seed).derive("factors of matrices"));', DOT_PHASE),
