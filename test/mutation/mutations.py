@@ -253,6 +253,15 @@ MUTATIONS = [
     Mutation("stored-name", "an entry under another's name is used", "runtime/store/Entry.cpp",
              "  if (header.id != id_)", "  if (!M && header.id != id_)", STORE),
     # --- the service
+    # --- stores in a database
+    Mutation("claim-not-written", "an inference is handed out of a database and stays ready", "runtime/store/PgPool.cpp",
+             "      run(kTake, {PgValue(pool_)",
+             "      run(M ? \"SELECT entry, id, bytes FROM sd_entry WHERE pool = $1 AND state = 'r' AND id = ANY($2::text[]) AND $3::bigint \"\n"
+             "               \"IS NOT NULL AND $4::text IS NOT NULL\" : kTake, {PgValue(pool_)", STORE),
+    Mutation("spent-not-written", "a database forgets what was spent", "runtime/store/PgPool.cpp",
+             ": kTake, {PgValue(pool_)", # behind the one before
+             ": M ? \"UPDATE sd_entry SET state = 't', lease = $3 WHERE pool = $1 AND state = 'r' AND id = ANY($2::text[]) AND $4::text \"\n"
+             "               \"IS NOT NULL RETURNING entry, id, bytes\" : kTake, {PgValue(pool_)", STORE),
     Mutation("quota-not-counted", "offline phases do not count", "runtime/service/Quotas.cpp",
              "  ++account.used;\n", "  if (!M) ++account.used;\n", SERVICE),
     Mutation("quota-not-restored", "a restart forgets what was used", "runtime/service/Quotas.cpp",
