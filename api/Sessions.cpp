@@ -73,12 +73,6 @@ std::vector<sd::NamedTensors> checkedRecords(const Program &program, const Array
   return records;
 }
 
-// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
-sd::Error asSessionError(sd::Error error) {
-  if (error.kind == sd::ErrorKind::Input && !error.here) error.kind = sd::ErrorKind::Network;
-  return error;
-}
-
 sd::EndpointOptions optionsOf(const Endpoint &endpoint) {
   sd::EndpointOptions options;
   options.address = valueOf(sd::parseAddress(endpoint.address));
@@ -146,8 +140,8 @@ Result Client::predict(const Arrays &arrays, const RunOptions &options) const {
     });
   });
   std::optional<sd::Error> failure;
-  if (!result) failure = asSessionError(result.error());
-  if (result && result->failure) failure = asSessionError(*result->failure);
+  if (!result) failure = sd::asSessionError(result.error());
+  if (result && result->failure) failure = sd::asSessionError(*result->failure);
   scope.check(failure ? &*failure : nullptr);
   return resultOf(program_, outputs, result->stats);
 }

@@ -199,12 +199,6 @@ struct Party {
   }
 };
 
-// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
-Error asSessionError(Error error) {
-  if (error.kind == ErrorKind::Input && !error.here) error.kind = ErrorKind::Network;
-  return error;
-}
-
 std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
 std::chrono::milliseconds milliseconds(double seconds) {

@@ -339,6 +339,11 @@ Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options
                                     [&](Session<R> &session) { return session.consult(records, makeProvider); });
 }
 
+Error asSessionError(Error error) {
+  if (error.kind == ErrorKind::Input && !error.here) error.kind = ErrorKind::Network;
+  return error;
+}
+
 #define SD_SESSION(R)                                                                                                  \
   template Expected<SessionStats> runService(Connection &, const SessionOptions &, const WeightSet<R> &,               \
                                              const ProviderFactory<ServiceProvider<R>> &);                             \

@@ -84,4 +84,7 @@ template <RingWord R>
 Expected<ClientResult> runClient(Connection &peer, const SessionOptions &options, std::span<const NamedTensors> records,
                                  const ProviderFactory<ClientProvider<R>> &makeProvider);
 
+// What went wrong between the parties and is no fault of this side's files is the link's or the peer's.
+Error asSessionError(Error error);
+
 } // namespace sd
