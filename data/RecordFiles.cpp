@@ -49,11 +49,11 @@ Expected<std::vector<std::string>> filesOfFolder(const std::string &folder, cons
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
+    std::error_code gone; // while the folder is read
     if (name.starts_with('.')) {
-      if (it->is_directory()) it.disable_recursion_pending();
+      if (it->is_directory(gone)) it.disable_recursion_pending();
       continue;
     }
-    std::error_code gone; // while the folder is read
     if (!it->is_regular_file(gone) || name == "DICOMDIR") continue;
     (isRecordFile(it->path()) ? files : others).push_back(it->path().string());
   }
