@@ -52,10 +52,6 @@ DotPacking chooseDotPacking(const DotShape &shape) {
   return best;
 }
 
-std::int64_t dotReplyBytes(const DotShape &shape, std::int64_t results) {
-  return shape.sizes().replyBytes() + (results * shape.sizes().wantedBits + 7) / 8;
-}
-
 PackingCost dotPackingCost(const DotPacking &packing) {
   const DotShape &shape = packing.shape;
   PackingCost cost;
@@ -67,7 +63,7 @@ PackingCost dotPackingCost(const DotPacking &packing) {
   cost.messagesUp = shape.batch * ceilDiv(cost.uploads / shape.batch, kUploadsPerMessage);
   const std::int64_t lastRow = packing.rowBlocks() - 1, lastColumn = packing.columnBlocks() - 1;
   const auto replies = [&](std::int64_t count, std::int64_t i, std::int64_t j) {
-    cost.bytesDown += shape.batch * count * dotReplyBytes(shape, packing.rowsOf(i) * packing.columnsOf(j));
+    cost.bytesDown += shape.batch * count * shape.sizes().replyBytes(packing.rowsOf(i) * packing.columnsOf(j));
   };
   replies(lastRow * lastColumn, 0, 0);
   replies(lastRow, 0, lastColumn);

@@ -47,8 +47,6 @@ struct DotPacking {
 
 // The one with the least weighted sum of bytes and time.
 DotPacking chooseDotPacking(const DotShape &shape);
-// Of a reply with that many results.
-std::int64_t dotReplyBytes(const DotShape &shape, std::int64_t results);
 PackingCost dotPackingCost(const DotPacking &packing);
 
 // As replySquares() of a layer: the sum over the replies' coefficients of the squares of P0's masks that meet in each,

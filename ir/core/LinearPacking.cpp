@@ -404,7 +404,7 @@ PackingCost packingCost(const LinearGeometry &geometry, const Packing &packing) 
   cost.bytesUp = cost.uploads * sizes.uploadBytes();
   for (std::int64_t o = 0; o < packing.outBlocks(geometry); ++o)
     for (std::int64_t t = 0; t < tiles; ++t)
-      cost.bytesDown += sizes.replyBytes() + ceilDiv(packing.wanted(geometry, o, t) * sizes.wantedBits, 8);
+      cost.bytesDown += sizes.replyBytes(packing.wanted(geometry, o, t));
   cost.messagesUp = ceilDiv(cost.uploads, kUploadsPerMessage);
   cost.messagesDown = packing.outBlocks(geometry);
   return cost;

@@ -21,7 +21,8 @@ struct RlweSizes {
   int replyBits;       // the reply modulus is 2^replyBits
   int wantedBits;      // bits kept of a wanted coefficient of c0
   constexpr std::int64_t uploadBytes() const { return degree * uploadBits / 8; }
-  constexpr std::int64_t replyBytes() const { return degree * replyBits / 8; }
+  constexpr std::int64_t replyBytes() const { return degree * replyBits / 8; } // of c1
+  constexpr std::int64_t replyBytes(std::int64_t wanted) const { return replyBytes() + (wanted * wantedBits + 7) / 8; }
 };
 // What is multiplied with the hospital's masks. Its size decides how much room an encryption needs.
 enum class RlweUse : std::uint8_t {

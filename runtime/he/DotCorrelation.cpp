@@ -23,6 +23,7 @@ void packBlock(const DotPacking &packing, std::span<const Word> matrix, std::int
 template <class Word>
 void packPart(const DotPacking &packing, std::int64_t index, std::span<const Word> left, std::span<const Word> right,
               bool falling, std::span<Word> coefficients) {
+  std::ranges::fill(coefficients, 0);
   const std::int64_t lengths = packing.lengthBlocks(), lefts = packing.rowBlocks() * lengths;
   const bool isLeft = index < lefts;
   const std::int64_t block = (isLeft ? index : index - lefts) / lengths, l = index % lengths;
@@ -46,7 +47,7 @@ std::vector<std::int32_t> positionsOf(const DotPacking &packing, std::int64_t ro
 }
 
 std::size_t blockBytes(const DotPacking &packing, std::int64_t i, std::int64_t j) {
-  return static_cast<std::size_t>(dotReplyBytes(packing.shape, packing.rowsOf(i) * packing.columnsOf(j)));
+  return static_cast<std::size_t>(packing.shape.sizes().replyBytes(packing.rowsOf(i) * packing.columnsOf(j)));
 }
 
 // Of the message with the replies of row block i: where each begins, and the size of all.
@@ -127,7 +128,7 @@ Expected<void> DotService<R>::answerOne(const DotPacking &packing, std::span<con
   masks.fill(product);
   std::vector<RlwePoly> factors(static_cast<std::size_t>(parts));
   threads.parallelFor(parts, [&](std::int64_t p) {
-    SecretVector<R> coefficients(RlweParameters<R, kMasks>::kDegree, 0);
+    SecretVector<R> coefficients(RlweParameters<R, kMasks>::kDegree);
     packPart<R>(packing, p, alpha, beta, true, coefficients.span());
     factors[p] = makeRlwePoly<R, kMasks>();
     const std::span<const R> all(coefficients.span());

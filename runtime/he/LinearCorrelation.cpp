@@ -19,8 +19,8 @@ static_assert(kTermsAtOnce == kInterleaved && kSparseStep % kInterleaved == 0);
 std::int64_t uploadCount(const LinearLayer &layer) { return layer.packing.tileCount() * layer.packing.inBlocks(); }
 
 std::size_t tileBytes(const LinearLayer &layer, std::int64_t outBlock, std::int64_t tile) {
-  return replyBytes(layer.geometry.sizes(),
-                    static_cast<std::size_t>(layer.packing.wanted(layer.geometry, outBlock, tile)));
+  return static_cast<std::size_t>(
+      layer.geometry.sizes().replyBytes(layer.packing.wanted(layer.geometry, outBlock, tile)));
 }
 
 std::size_t blockBytes(const LinearLayer &layer, std::int64_t outBlock) {

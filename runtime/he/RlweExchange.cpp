@@ -51,7 +51,7 @@ Expected<void> RlweUploader<R, U>::send(std::int64_t count, const std::function<
     const std::uint64_t number = uploads_;
     threads.parallelFor(batch, [&](std::int64_t i) {
       Prg randomness(seed_.derive(fmt::format("rlwe upload {}", number + i)));
-      SecretVector<R> coefficients(RlweParameters<R, U>::kDegree, 0);
+      SecretVector<R> coefficients(RlweParameters<R, U>::kDegree);
       pack(first + i, coefficients.span());
       RlwePoly c0 = makeRlwePoly<R, U>();
       secret_.encrypt(coefficients.span(), c1[i], randomness, c0);

@@ -28,7 +28,7 @@ public:
   // Makes the session's key and sends its public half.
   static Expected<RlweUploader> setUp(Channel &channel, const Seed &seed);
 
-  // Sends `count` encryptions. `pack` fills the N coefficients, 0 before, of upload i; it is called on several threads.
+  // Sends `count` encryptions. `pack` writes all N coefficients of upload i; it is called on several threads.
   Expected<void> send(std::int64_t count, const std::function<void(std::int64_t i, std::span<R> coefficients)> &pack,
                       ThreadPool &threads);
 
@@ -53,7 +53,7 @@ class RlweReplier {
 public:
   static Expected<RlweReplier> setUp(Channel &channel);
   Expected<RlweUploads> receive(std::int64_t count);
-  // `out` holds replyBytes() of as many positions.
+  // `out` holds RlweSizes::replyBytes() of as many positions.
   void write(const ReplySums<R, U> &sums, const ReplyRequest<R> &request, Prg &randomness,
              std::span<std::uint8_t> out) const;
 
@@ -63,10 +63,5 @@ private:
   Prg publicStream_;
   RlwePublicKey key_;
 };
-
-// Of a reply with `wanted` coefficients.
-constexpr std::size_t replyBytes(const RlweSizes &sizes, std::size_t wanted) {
-  return static_cast<std::size_t>(sizes.replyBytes()) + (wanted * static_cast<std::size_t>(sizes.wantedBits) + 7) / 8;
-}
 
 } // namespace sd

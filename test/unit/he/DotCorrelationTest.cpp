@@ -183,7 +183,7 @@ TYPED_TEST(DotCorrelation, LowPartOfThePhaseIsTheFloodWhateverTheMasks) {
     ASSERT_TRUE(hospital && service);
     ASSERT_TRUE(hospital->upload(job.packing, job.r, job.s, threads));
     ASSERT_TRUE(service->answer(job.packing, job.alpha, job.beta, job.c0, threads));
-    std::vector<std::uint8_t> message(dotReplyBytes(job.packing.shape, 64 * 128));
+    std::vector<std::uint8_t> message(job.packing.shape.sizes().replyBytes(64 * 128));
     ASSERT_TRUE(left->stream(3).receive(kRlweReplyTag, message));
     std::vector<ReplyWord<R>> c1(P::kDegree), wanted(P::kDegree);
     const std::size_t first = P::kSizes.replyBytes();
@@ -235,7 +235,7 @@ TYPED_TEST(DotCorrelation, RepliesToEqualUploadsShareNothing) {
       std::vector<std::uint8_t> message;
       std::size_t bytes = 0;
       for (std::int64_t j = 0; j < packing.columnBlocks(); ++j)
-        bytes += dotReplyBytes(packing.shape, packing.rowsOf(i) * packing.columnsOf(j));
+        bytes += packing.shape.sizes().replyBytes(packing.rowsOf(i) * packing.columnsOf(j));
       message.resize(bytes);
       ASSERT_TRUE(left->stream(3).receive(kRlweReplyTag, message));
       auto &c1 = seen.emplace_back(P::kDegree);
