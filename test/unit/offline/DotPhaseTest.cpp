@@ -8,6 +8,7 @@
 #include "ir/core/ScheduleAttr.h"
 #include "runtime/offline/TwoParty.h"
 #include "runtime/vm/MaskWalk.h"
+#include "test/unit/ot/TamperingConnection.h"
 #include "test/unit/ot/TwoParties.h"
 #include "test/unit/vm/Programs.h"
 
@@ -105,6 +106,50 @@ TYPED_TEST(DotPhase, GivesCorrelationsOfFreshUniformFactors) {
     }
     // Of some 3000 words, 3 pairs of equal ones by chance have odds below 2^-30.
     EXPECT_GE(std::set<R>(words.begin(), words.end()).size() + 2, words.size());
+  }
+}
+
+// Every message changed, cut short or made longer, from either side: the session ends with an error or with material
+// that is of no use, and neither party crashes or waits for ever.
+TEST(DotPhaseAttacked, TamperedMessagesNeitherCrashNorHang) {
+  const Scores<Ring32> net;
+  enum Change { kFlip, kCut, kStretch, kChanges };
+  const auto run = [&](std::size_t target, bool atService, int change, std::size_t *count) {
+    TwoParties parties;
+    const auto hook = [=](std::size_t number, SeenMessage &message) {
+      if (number != target || message.payload.empty()) return;
+      if (change == kCut) message.payload.pop_back();
+      if (change == kStretch) message.payload.push_back(0);
+      for (std::size_t i = 0; change == kFlip && i < message.payload.size(); i += 7)
+        message.payload[i] ^= 0xff;
+    };
+    TamperingConnection a(*parties.a, atService ? hook : TamperingConnection::Hook{}),
+        b(*parties.b, atService ? TamperingConnection::Hook{} : hook);
+    TwoPartyService<Ring32> service{{a, seed(1)}};
+    TwoPartyClient<Ring32> client{{b, seed(2)}};
+    ThreadPool pool(1);
+    ProgramMaskWalk<Ring32> walk(net.builder.program(), net.plan, pool);
+    const auto ended = parties.runBoth(
+        [&](Connection &) -> Expected<void> {
+          SD_ASSIGN(const auto made, prepareService(service, {net.builder.program(), net.plan, seed(3), nullptr},
+                                                    net.builder.weightSet()));
+          return {};
+        },
+        [&](Connection &) -> Expected<void> {
+          SD_ASSIGN(const auto made, prepareClient(client, {net.builder.program(), net.plan, seed(4), nullptr}, walk));
+          return {};
+        });
+    if (count) *count = atService ? a.seen().size() : b.seen().size();
+    return ended.first && ended.second;
+  };
+  for (const bool atService : {true, false}) {
+    std::size_t messages = 0;
+    EXPECT_TRUE(run(~std::size_t{0}, atService, kFlip, &messages));
+    for (std::size_t i = 0; i < messages; ++i)
+      for (int change = 0; change < kChanges; ++change) {
+        const bool well = run(i, atService, change, nullptr);
+        EXPECT_TRUE(change == kFlip || !well) << "message " << i << " of party " << !atService << ", change " << change;
+      }
   }
 }
 
