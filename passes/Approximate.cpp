@@ -12,6 +12,7 @@
 
 #include "ir/core/Reference.h"
 #include "passes/FitPiecewise.h"
+#include "passes/FitWide.h"
 #include "passes/Partition.h"
 #include "passes/Pass.h"
 #include "passes/Softmax.h"
@@ -20,24 +21,79 @@ namespace sd {
 
 namespace {
 
-bool isSmooth(OpKind kind) {
-  return kind == OpKind::Sigmoid || kind == OpKind::Tanh || kind == OpKind::Erf || kind == OpKind::Elu ||
-         kind == OpKind::Softplus || kind == OpKind::Softsign;
+bool isScalarFunction(const Op &op) { return op.kind == OpKind::Function && !isNorm(op); }
+
+bool isSmooth(const Op &op) {
+  switch (op.kind) {
+  case OpKind::Sigmoid:
+  case OpKind::Tanh:
+  case OpKind::Erf:
+  case OpKind::Elu:
+  case OpKind::Softplus:
+  case OpKind::Softsign:
+    return true;
+  default:
+    return isScalarFunction(op);
+  }
 }
 
-// Small whole numbers and their inverses, and what the formulas of GELU hold: architecture, not training.
+// One that the hospital would compute, if nothing behind it were private.
+bool mayBeInside(const Op &op) {
+  return op.kind == OpKind::Sigmoid || op.kind == OpKind::Softmax || isScalarFunction(op);
+}
+
+// Fractions of small whole numbers, and what the formulas of GELU hold: architecture, not training.
 bool isPublicNumber(const Tensor<float> *constant) {
   if (!constant || constant->size() != 1) return false;
   const double v = std::abs(static_cast<double>(constant->data[0]));
   auto is = [v](double number) { return std::abs(v - number) <= 1e-6 * number; };
   if (v == 0) return true;
-  for (int n = 1; n <= 8; ++n)
-    if (is(n) || is(1.0 / n)) return true;
+  for (int n = 1; n <= 16; ++n)
+    for (int d = 1; d <= 8; ++d)
+      if (is(static_cast<double>(n) / d)) return true;
   constexpr double kCubic = 0.044715, kQuick = 1.702; // of GELU's approximations by tanh, by sigmoid
   const double slope = std::sqrt(2 / std::numbers::pi);
   for (double number : {std::numbers::sqrt2, 1 / std::numbers::sqrt2, kCubic, kQuick, slope, slope * kCubic})
     if (is(number)) return true;
   return false;
+}
+
+// By value: whether it can't be negative, whatever the record is.
+std::vector<bool> nonNegativeValues(const Module &module) {
+  std::vector<bool> result(module.types.size());
+  for (const Op &op : module.ops) {
+    if (op.result == kNoValue) continue;
+    const auto all = [&] { return std::ranges::all_of(op.operands, [&](ValueId v) { return result[v]; }); };
+    switch (op.kind) {
+    case OpKind::Constant:
+      result[op.result] = std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v >= 0; });
+      break;
+    case OpKind::Relu:
+      result[op.result] = isPlainRelu(op);
+      break;
+    case OpKind::Sigmoid:
+    case OpKind::Softmax:
+    case OpKind::Softplus:
+      result[op.result] = true;
+      break;
+    case OpKind::Mul:
+      result[op.result] = op.operands[0] == op.operands[1] || all();
+      break;
+    case OpKind::Add:
+    case OpKind::Identity:
+    case OpKind::Reshape:
+    case OpKind::Transpose:
+    case OpKind::Gather:
+    case OpKind::Concat:
+    case OpKind::MaxPool:
+    case OpKind::AvgPool:
+      result[op.result] = all();
+      break;
+    default:
+      break;
+    }
+  }
+  return result;
 }
 
 // What the hospital can do with opened values: arithmetic with public numbers; that of two values, such as the
@@ -48,7 +104,7 @@ bool isClear(const Graph &graph, const Op &op, bool behindSigmoid) {
     return false;
   const auto *left = graph.constant(op.operands[0]), *right = graph.constant(op.operands[1]);
   if (left || right) return (left ? left : right)->size() == 1;
-  return !behindSigmoid && op.kind != OpKind::Div;
+  return op.kind == OpKind::Div || !behindSigmoid; // import divides by opened values alone
 }
 
 // The ops behind the outputs: final ones, and what takes nothing but their results. A sigmoid or softmax is final only
@@ -98,8 +154,7 @@ private:
       const std::size_t i = graph_.definitions[operand];
       if (returns_[i]) continue;
       returns_[i] = true;
-      const OpKind kind = graph_.module.ops[i].kind;
-      if (clear_[i] && (kind == OpKind::Sigmoid || kind == OpKind::Softmax)) {
+      if (clear_[i] && mayBeInside(graph_.module.ops[i])) {
         inside_[i] = true;
         const auto isOpened = [&](ValueId v) { return clear_[graph_.definitions[v]] || graph_.constant(v); };
         if (!std::ranges::all_of(graph_.module.ops[i].operands, isOpened)) clear_[i] = false;
@@ -123,6 +178,11 @@ struct Region {
 // The formulas of smooth functions have about ten ops; a search that goes on makes long chains cost their square.
 constexpr std::size_t kMostRegionOps = 32;
 
+// How far functions without lines are followed: as far as rounding allows.
+constexpr double kReaches[] = {0x1p19, 0x1p15, 0x1p12};
+
+constexpr double kMostMissed = 4; // times the error that is asked for
+
 class Approximator {
 public:
   Approximator(const Module &module, PassContext &context)
@@ -136,19 +196,21 @@ public:
     for (std::size_t i = ops.size(); i-- > 0;) {
       if (isSoftmax(i)) checkSoftmax(ops[i]);
       if (gone.contains(i) || !isElementwise(i)) continue;
-      std::string reason;
+      std::string reason; // why the largest region can't be
       auto regions = regionsOf(i);
       for (auto region = regions.rbegin(); region != regions.rend() && !fits.contains(i); ++region) {
-        auto fit = fitOf(*region);
+        auto fit = fitOf(*region, isFactor(i));
         if (!fit) {
-          reason = fit.error().message;
+          if (reason.empty()) reason = fit.error().message;
           continue;
         }
         fits.emplace(i, *std::move(fit));
         bases.emplace(i, region->base);
         gone.insert(region->ops.begin(), region->ops.end());
       }
-      if (!fits.contains(i) && isSmooth(ops[i].kind)) complaints_.add(ops[i], "cannot be approximated: {}", reason);
+      if (!fits.contains(i) && needsFit(ops[i]))
+        complaints_.add(ops[i], "cannot be approximated: {}",
+                        reason.empty() ? "it is no function of one value, element by element" : reason);
     }
     if (!complaints_.empty()) return complaints_.error();
     context_.approximations.clear();
@@ -176,14 +238,18 @@ private:
     case OpKind::Sub:
     case OpKind::Mul:
     case OpKind::Div:
-      if (op.kind == OpKind::Div && !graph_.constant(op.operands[1])) return false;
       return std::ranges::all_of(op.operands, [&](ValueId v) {
         const auto *constant = graph_.constant(v);
         return constant ? isPublicNumber(constant) : graph_.module.type(v).shape == graph_.module.type(op.result).shape;
       });
     default:
-      return isSmooth(op.kind);
+      return isSmooth(op);
     }
+  }
+
+  // By a computed value: no product does it.
+  bool needsFit(const Op &op) const {
+    return isSmooth(op) || (op.kind == OpKind::Div && !graph_.constant(op.operands[1]));
   }
 
   // Growing sets of ops in front of op `last` that depend on one value, and that nothing else uses.
@@ -195,7 +261,7 @@ private:
     bool smooth = false;
     for (std::size_t newest = last; region.ops.size() <= kMostRegionOps;) {
       const Op &op = graph_.module.ops[newest];
-      smooth |= isSmooth(op.kind);
+      smooth |= needsFit(op);
       for (auto v : op.operands)
         if (!graph_.constant(v)) before.insert(graph_.definitions[v]); // not of the region yet: those come later
       if (before.size() == 1 && smooth) {
@@ -218,7 +284,7 @@ private:
     const auto &ops = graph_.module.ops;
     std::vector<bool> reaches(ops.size());
     for (std::size_t i = 0; i < ops.size(); ++i)
-      reaches[i] = isElementwise(i) && (isSmooth(ops[i].kind) || std::ranges::any_of(ops[i].operands, [&](ValueId v) {
+      reaches[i] = isElementwise(i) && (needsFit(ops[i]) || std::ranges::any_of(ops[i].operands, [&](ValueId v) {
                                           return reaches[graph_.definitions[v]];
                                         }));
     return reaches;
@@ -238,6 +304,7 @@ private:
                : op.kind == OpKind::Mul       ? operand(0) * operand(1)
                : op.kind == OpKind::Div       ? operand(0) / operand(1)
                : op.kind == OpKind::Piecewise ? PiecewiseLinear::of(op.attrs)(operand(0))
+               : op.kind == OpKind::Function  ? findFunction(op.attrs.str(Attr::Function))->apply(operand(0))
                                               : evaluateScalar(op.kind, operand(0));
       values[op.result] = result;
     }
@@ -250,7 +317,8 @@ private:
     std::string key;
     for (auto i : region.ops) {
       const Op &op = graph_.module.ops[i];
-      key += fmt::format("{}", info(op.kind).mnemonic);
+      key += info(op.kind).mnemonic;
+      if (op.kind == OpKind::Function) key += op.attrs.str(Attr::Function);
       for (auto v : op.operands)
         key +=
             graph_.constant(v) ? fmt::format(" {:a}", graph_.constant(v)->data[0]) : fmt::format(" %{}", numbers.at(v));
@@ -264,10 +332,37 @@ private:
     return key;
   }
 
-  Expected<Fit> fitOf(const Region &region) {
-    const std::string key = keyOf(region);
+  // Whether op i's value is a factor of computed values and nothing else: where it is small they may be large.
+  bool isFactor(std::size_t i) const {
+    const auto &users = graph_.users[graph_.module.ops[i].result];
+    return !users.empty() && std::ranges::all_of(users, [&](std::size_t user) {
+      const Op &op = graph_.module.ops[user];
+      if (isMove(op.kind)) return isFactor(user);
+      return op.kind == OpKind::Mul && op.operands[0] != op.operands[1] &&
+             std::ranges::none_of(op.operands, [&](ValueId v) { return graph_.constant(v); });
+    });
+  }
+
+  // What has no line, and a factor that has a formula of its own.
+  bool isFormula(const Region &region) const {
+    return std::ranges::any_of(region.ops, [&](std::size_t i) {
+      const OpKind kind = graph_.module.ops[i].kind;
+      return kind == OpKind::Function || kind == OpKind::Div;
+    });
+  }
+
+  Expected<Fit> fitOf(const Region &region, bool asFactor) {
+    const bool positive = nonNegative_[region.base], ofFormula = isFormula(region);
+    const std::string key = keyOf(region) + (positive ? "+" : "") + (asFactor ? "*" : "");
     if (auto known = known_.find(key); known != known_.end()) return known->second;
-    return known_.emplace(key, fitPiecewise([&](double x) { return evaluate(region, x); }, fitOptions())).first->second;
+    const auto f = [&](double x) { return evaluate(region, x); };
+    const FitOptions options = fitOptions();
+    const auto isClose = [&](const Expected<Fit> &fit) { return fit && fit->error <= kMostMissed * options.error; };
+    auto fit = ofFormula && asFactor ? fitFactor(f, positive, options) : fitPiecewise(f, options);
+    if (!isClose(fit) && ofFormula && asFactor) fit = fitPiecewise(f, options);
+    for (const double reach : kReaches)
+      if (!isClose(fit) && ofFormula) fit = fitWide(f, positive, reach, options);
+    return known_.emplace(key, std::move(fit)).first->second;
   }
 
   FitOptions fitOptions() const {
@@ -279,8 +374,14 @@ private:
   }
 
   void replace(const Op &op, const Fit &fit, ValueId base) {
-    rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, fit.function.attrs());
+    Attrs attrs = fit.function.attrs();
+    if (fit.guard) attrs.set(Attr::Guard, std::int64_t{fit.guard});
+    rewriter_.replace(op, OpKind::Piecewise, {rewriter_[base]}, std::move(attrs));
     note({describe(op), fit.function.knots.size(), fit.error, fit.slopeError});
+    if (fit.reach > 0 && fit.reach < kReaches[0])
+      context_.warnings.push_back(
+          fmt::format("{}: follows its formula for operands up to {:g} alone; larger ones give a wrong result",
+                      describe(op), fit.reach));
   }
 
   void note(Approximation approximation) {
@@ -323,6 +424,7 @@ private:
   std::vector<bool> reachesSmooth_ = opsThatReachSmooth();
   Rewriter rewriter_;
   std::map<std::string, Expected<Fit>> known_;
+  std::vector<bool> nonNegative_ = nonNegativeValues(graph_.module);
   std::map<std::int64_t, Expected<SoftmaxFit>> softmaxes_; // by the number of scores
   Complaints complaints_;
 };

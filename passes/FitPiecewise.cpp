@@ -206,6 +206,7 @@ Expected<Fit> fitPiecewise(const std::function<double(double)> &f, const FitOpti
   const Function reach = [&](double x) { return error / 8 * weight(x); };
   const Function deviation = [&](double x) { return error / kFineness * weight(x); };
   problem.x = gridOf(f, deviation, -reachOf(f, reach, problem.left, -1), reachOf(f, reach, problem.right, 1), step);
+  if (problem.x.size() > kMaxGrid) return fail("it bends too often for {} pieces", options.maxKnots);
   for (double x : problem.x) {
     problem.y.push_back(f(x));
     problem.weight.push_back(weight(x));
@@ -217,6 +218,7 @@ Expected<Fit> fitPiecewise(const std::function<double(double)> &f, const FitOpti
     const auto path = shortest(problem, error * part);
     if (path.empty() || path.size() > options.maxKnots) break;
     Fit fit;
+    fit.guard = options.guard;
     fit.function = rounded(through(problem, path), {options.scale, options.guard, options.boundBits}).reals();
     fit.slopeError = std::max(std::abs(fit.function.slopes.front() - problem.left.slope),
                               std::abs(fit.function.slopes.back() - problem.right.slope));

@@ -23,6 +23,8 @@ struct Fit {
   double error = 0;
   // How far the outer slopes are from f's; 0 if those can be written.
   double slopeError = 0;
+  int guard = 0;    // of the options
+  double reach = 0; // fitWide(): the largest |x| at which f is followed; 0: no limit
 };
 
 // For a continuous f that is nearly linear for large |x| on either side (constant, for instance), smooth but for bends:

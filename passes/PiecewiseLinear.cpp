@@ -124,9 +124,22 @@ PiecewiseLinear IntegerPieces::reals() const {
   return f;
 }
 
+namespace {
+constexpr int kMostFiner = 10;
+}
+
 int slopeBitsOf(const PiecewiseLinear &f, const PieceFormat &format) {
   const int scale = format.scale;
-  if (f.knots.empty() || f.slopes.front() != 0 || f.slopes.back() != 0) return scale;
+  if (f.knots.empty() || f.slopes.front() != 0 || f.slopes.back() != 0) {
+    double steepest = 0, most = std::abs(f.offset); // at the knots
+    for (const double slope : f.slopes)
+      steepest = std::max(steepest, std::abs(slope));
+    for (const double knot : f.knots)
+      most = std::max(most, std::abs(f(knot)));
+    const auto bitsBelowOne = [](double v) { return -static_cast<int>(std::ceil(std::log2(std::max(v, 0x1p-10)))); };
+    const int room = format.boundBits - 2 - 2 * scale + bitsBelowOne(most);
+    return scale + std::max(std::min({bitsBelowOne(steepest), room, kMostFiner}), 0);
+  }
   double longest = 1; // run between knots, over which an error of the slope grows
   for (std::size_t i = 1; i < f.knots.size(); ++i)
     longest = std::max(longest, f.knots[i] - f.knots[i - 1]);

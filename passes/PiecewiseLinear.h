@@ -46,7 +46,7 @@ struct IntegerPieces {
 // Knots and slopes of this size and beyond are refused.
 inline constexpr int kIntegerPieceBits = 30;
 // Bits of slopes: as many as the scale has; a few more where f is constant on either side, so that results stay small,
-// and where the values of f then stay below the bound.
+// and where the values of f then stay below the bound; or where all slopes are small.
 int slopeBitsOf(const PiecewiseLinear &f, const PieceFormat &format);
 IntegerPieces rounded(const PiecewiseLinear &f, const PieceFormat &format);
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "compiler/onnx/Inside.h"
 #include "compiler/onnx/WrittenNorm.h"
 #include "ir/core/Functions.h"
 #include "ir/core/Reference.h"
@@ -77,8 +78,6 @@ Expected<void> checkPair(const Emitter &emitter, OpKind op, const Value &a, cons
                   "network; remove it, or make its operand an output",
                   emitter.nameOfClearEnd(other));
   }
-  if (op == OpKind::Div && !b.isConstant() && !b.isOpened())
-    return fail("divides by a computed value; only division by a constant is supported");
   return {};
 }
 
@@ -111,6 +110,7 @@ Expected<Value> Emitter::add(Op op, Value::Stage stage, bool isInteger) {
   const std::int64_t size = elementCount(shape);
   if (size == 0) return fail("the result has shape {}, without elements", toString(shape));
   if (size > mostComputed_) return fail("the result has shape {}, too large to compute", toString(shape));
+  if (stage == Value::Stage::Opened) openedValues_.insert(id);
   return Value::computed(id, shape, stage, isInteger);
 }
 
@@ -404,6 +404,11 @@ Expected<Value> Emitter::arithmetic(OpKind op, const Value &a, const Value &b) {
     SD_TRY(takeBudget(shape));
     return fold::arithmetic(op, a, b, shape);
   }
+  if (op == OpKind::Div && !b.isConstant() && !b.isOpened()) {
+    SD_ASSIGN(const Value inverse, reciprocalInside(*this, b));
+    const bool isOne = a.isConstant() && a.size() == 1 && a.floats()->data[0] == 1;
+    return isOne ? broadcast(inverse, shape) : arithmetic(OpKind::Mul, a, inverse);
+  }
   if (op == OpKind::Div && b.isConstant() && std::ranges::find(b.floats()->data, 0.0f) != b.floats()->data.end())
     return fail("divides by zero");
   Value left = a, right = b;
@@ -493,10 +498,23 @@ Expected<Value> Emitter::function(std::string_view name, const Value &x, bool is
     SD_TRY(takeBudget(x.shape()));
     return fold::map(x, known->apply);
   }
-  if (!x.isOpened()) openedElsewhere_.insert(x.id());
   Attrs attrs;
   attrs.set(Attr::Function, std::string(name));
-  return add({OpKind::Function, {x.id()}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, isTruth);
+  SD_ASSIGN(Value result,
+            add({OpKind::Function, {x.id()}, kNoValue, std::move(attrs), {}}, Value::Stage::Opened, isTruth));
+  if (!x.isOpened()) openers_[x.id()].insert(result.id());
+  return result;
+}
+
+bool Emitter::keepClosed(ValueId x, const std::set<ValueId> &functions) {
+  std::set<ValueId> left = openers_[x];
+  for (const ValueId function : functions)
+    left.erase(function);
+  const bool justified = left.empty() || std::ranges::any_of(left, [&](ValueId function) {
+                           return maker(function).attrs.str(Attr::Function) != "identity";
+                         });
+  if (justified) openers_[x] = std::move(left);
+  return justified;
 }
 
 std::string Emitter::nameOfClearEnd(const Value &x) const {

@@ -39,8 +39,7 @@ public:
   Expected<Value> pad(const Value &x, std::vector<std::int64_t> pads, double fill); // pads >= 0
   Expected<Value> broadcast(const Value &x, const Shape &shape);
 
-  // Add, Sub, Mul or Div with broadcasting. Each divisor must be constant; two computed operands are brought to one
-  // shape first.
+  // Add, Sub, Mul or Div with broadcasting. Two computed operands are brought to one shape first.
   Expected<Value> arithmetic(OpKind op, const Value &a, const Value &b);
   Expected<Value> relu(const Value &x);
 
@@ -53,7 +52,13 @@ public:
   // A function of ir/core/Functions.h: of constants, or computed by the hospital in the clear, for which a secret value
   // is opened. `isTruth`: it gives 0 or 1.
   Expected<Value> function(std::string_view name, const Value &x, bool isTruth = false);
-  bool isOpenedElsewhere(const Value &x) const { return openedElsewhere_.contains(x.id()); } // some function takes it
+  bool isOpenedElsewhere(const Value &x) const { // some function takes it
+    const auto found = openers_.find(x.id());
+    return found != openers_.end() && !found->second.empty();
+  }
+  // `functions` of x turned out to be computed on shares, so they are no reason to open it. False if it was opened
+  // beside one of them: nothing is changed then.
+  bool keepClosed(ValueId x, const std::set<ValueId> &functions);
   std::string nameOfClearEnd(const Value &x) const; // of an opened value: "Exp"
 
   const Op &maker(ValueId value) const { return builder_.module().ops[value]; } // of a computed value
@@ -65,6 +70,7 @@ public:
   }
   Value constant(ValueId value) const { return Value::of(Tensor<float>(maker(value).attrs.floats(Attr::Value))); }
   const Shape &shapeOf(ValueId value) const { return builder_.type(value).shape; }
+  bool isOpenedValue(ValueId value) const { return openedValues_.contains(value); } // at least at first
   bool isWhole(const Value &x); // an opened value that is whole numbers by construction
 
   // a OP b that no program computes, such as of a secret and an opened value, as part of a formula that may be
@@ -100,7 +106,8 @@ private:
   std::vector<bool> wholeValues_; // isWhole() of the first values
   std::int64_t mostComputed_ = std::int64_t{1} << 27;
   std::map<ValueId, std::vector<std::string>> classNames_;
-  std::set<ValueId> openedElsewhere_;
+  std::map<ValueId, std::set<ValueId>> openers_; // by secret value: the functions that it is opened for
+  std::set<ValueId> openedValues_;
   std::map<ValueId, std::string> postponed_; // and why they can't be computed
 };
 

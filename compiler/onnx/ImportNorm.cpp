@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "compiler/onnx/Norm.h"
+#include "compiler/onnx/Smooth.h"
 #include "ir/core/Functions.h"
 
 namespace sd {
@@ -132,6 +133,50 @@ Expected<void> importMeanVarianceNorm(Node &node, Emitter &emitter) {
   if (!node.hasAttr("axes")) axes = {0, 2, 3};
   SD_ASSIGN(axes, normalizedAxes(std::move(axes), x.rank()));
   SD_ASSIGN(Value result, normalisedAlong(emitter, {true, 0}, x, axes));
+  node.setOutput(0, std::move(result));
+  return {};
+}
+
+// x / (bias + alpha / size T)^beta, where T is the sum of squares over `size` neighbouring channels. The squares are of
+// x sqrt(alpha / size), so that they are about as large as the bias.
+Expected<void> importLrn(Node &node, Emitter &emitter) {
+  const Value &x = node.input(0);
+  SD_TRY(expectChannels(x));
+  SD_ASSIGN(const double alpha, node.real("alpha", 1e-4));
+  SD_ASSIGN(const double beta, node.real("beta", 0.75));
+  SD_ASSIGN(const double bias, node.real("bias", 1.0));
+  SD_ASSIGN(const std::int64_t size, node.integer("size", 0));
+  if (!(alpha >= 0 && std::isfinite(alpha))) return fail("its alpha is {:g}; it must not be negative", alpha);
+  if (!(bias > 0 && std::isfinite(bias))) return fail("its bias is {:g}; it must be positive", bias);
+  if (!(beta >= 0 && std::isfinite(beta))) return fail("its beta is {:g}; it must not be negative", beta);
+  if (size < 1 || size > 2 * x.shape()[1])
+    return fail("its size is {}; it must be from 1 to twice the {} channels", size, x.shape()[1]);
+  std::vector<std::int64_t> perm = {0}, inverse = {0, x.rank() - 1};
+  for (std::int64_t axis = 2; axis < x.rank(); ++axis) {
+    perm.push_back(axis);
+    inverse.push_back(axis - 1);
+  }
+  perm.push_back(1);
+  SD_ASSIGN(const Value small, scaledBy(emitter, x, std::sqrt(alpha / static_cast<double>(size)), 0));
+  SD_ASSIGN(const Value squares, emitter.arithmetic(OpKind::Mul, small, small));
+  SD_ASSIGN(const Value turned, emitter.transpose(squares, perm));
+  SD_ASSIGN(const Value rows, emitter.reshape(turned, {1, x.size() / x.shape()[1], x.shape()[1]}));
+  using Ints = std::vector<std::int64_t>;
+  SD_ASSIGN(const Value sums, emitter.compute(OpKind::AvgPool, {rows},
+                                              {{Attr::Kernel, Ints{size}},
+                                               {Attr::Strides, Ints{1}},
+                                               {Attr::Pads, Ints{(size - 1) / 2, size / 2}},
+                                               {Attr::Dilations, Ints{1}},
+                                               {Attr::CeilMode, std::int64_t{0}},
+                                               {Attr::CountIncludePad, std::int64_t{0}},
+                                               {Attr::Shift, std::int64_t{0}}}));
+  SD_ASSIGN(const Value base, scaledBy(emitter, sums, 1, bias));
+  SD_ASSIGN(const Value log, emitter.compute(OpKind::Function, {base}, {{Attr::Function, std::string("log")}}));
+  SD_ASSIGN(const Value exponent, scaledBy(emitter, log, -beta, 0));
+  SD_ASSIGN(Value factor, emitter.compute(OpKind::Function, {exponent}, {{Attr::Function, std::string("exp")}}));
+  SD_ASSIGN(factor, emitter.reshape(factor, turned.shape()));
+  SD_ASSIGN(factor, emitter.transpose(factor, inverse));
+  SD_ASSIGN(Value result, emitter.arithmetic(OpKind::Mul, x, factor));
   node.setOutput(0, std::move(result));
   return {};
 }

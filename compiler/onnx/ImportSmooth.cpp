@@ -11,6 +11,8 @@
 namespace sd {
 namespace {
 
+constexpr double kMostFactors = 16; // of a power
+
 Attrs piecewiseAttrs(std::vector<float> knots, std::vector<float> slopes, double offset) {
   auto list = [](std::vector<float> values) {
     const Shape shape{static_cast<std::int64_t>(values.size())};
@@ -19,14 +21,29 @@ Attrs piecewiseAttrs(std::vector<float> knots, std::vector<float> slopes, double
   return {{Attr::Knots, list(std::move(knots))}, {Attr::Slopes, list(std::move(slopes))}, {Attr::Offset, offset}};
 }
 
-// factor x + summand of public numbers, which products and sums with constants would hide.
-Expected<Value> affine(Emitter &emitter, const Value &x, double factor, double summand) {
+Expected<Value> times(Emitter &emitter, const Value &x, double factor) { return scaledBy(emitter, x, factor, 0); }
+
+// x^count by squares, count > 0.
+Expected<Value> power(Emitter &emitter, const Value &x, int count) {
+  Value result;
+  Value square = x;
+  for (int left = count; left > 0; left /= 2) {
+    if (left % 2) {
+      SD_ASSIGN(result, result.isNone() ? Expected<Value>(square) : emitter.arithmetic(OpKind::Mul, result, square));
+    }
+    if (left > 1) {
+      SD_ASSIGN(square, emitter.arithmetic(OpKind::Mul, square, square));
+    }
+  }
+  return result;
+}
+
+} // namespace
+
+Expected<Value> scaledBy(Emitter &emitter, const Value &x, double factor, double summand) {
   const auto slope = static_cast<float>(factor);
   return emitter.compute(OpKind::Piecewise, {x}, piecewiseAttrs({0}, {slope, slope}, summand));
 }
-Expected<Value> times(Emitter &emitter, const Value &x, double factor) { return affine(emitter, x, factor, 0); }
-
-} // namespace
 
 Expected<Value> leakyRelu(Emitter &emitter, const Value &x, double alpha) {
   return emitter.compute(OpKind::Piecewise, {x}, piecewiseAttrs({0}, {static_cast<float>(alpha), 1}, 0));
@@ -101,7 +118,7 @@ Expected<Value> gelu(Emitter &emitter, const Value &x, bool isExact) {
     SD_ASSIGN(const Value scaled, times(emitter, inner, std::sqrt(2 / std::numbers::pi)));
     SD_ASSIGN(bend, emitter.compute(OpKind::Tanh, {scaled}));
   }
-  SD_ASSIGN(const Value half, affine(emitter, bend, 0.5, 0.5));
+  SD_ASSIGN(const Value half, scaledBy(emitter, bend, 0.5, 0.5));
   return emitter.arithmetic(OpKind::Mul, x, half);
 }
 
@@ -174,25 +191,26 @@ Expected<void> importPow(Node &node, Emitter &emitter) {
     node.setOutput(0, Value::of(std::move(result)));
     return {};
   }
-  SD_ASSIGN(const double power, node.constantScalar(1, "exponent"));
-  const bool isRoot = power == 0.5 || power == -0.5, isInverse = power < 0; // of opened values, and in normalisations
-  if (!isRoot && power != -1 && power != 1 && power != 2 && power != 3 && power != 4)
-    return fail("its exponent is {:g}; only 1, 2, 3, 4, -1, 0.5 and -0.5 are supported on data; {}", power,
-                adviceFor(node.op()));
+  SD_ASSIGN(const double number, node.constantScalar(1, "exponent"));
+  if (number == 0 || !std::isfinite(number))
+    return fail("its exponent is {:g}, with which the result does not depend on the data", number);
   SD_ASSIGN(const Shape shape, broadcastShapes(x.shape(), exponent.shape()));
-  SD_ASSIGN(const Value base, emitter.reshape(x, shape)); // one exponent adds no more than axes of size 1
-  Value result = base;
-  if (isRoot) {
+  SD_ASSIGN(Value result, emitter.reshape(x, shape)); // one exponent adds no more than axes of size 1
+  const double size = std::abs(number);
+  const bool isWhole = size == std::trunc(size);
+  if (isWhole && size > kMostFactors)
+    return fail("its exponent is {:g}; whole ones from -{} to {} are supported", number, kMostFactors, kMostFactors);
+  if (isWhole) {
+    SD_ASSIGN(result, power(emitter, result, static_cast<int>(size)));
+  } else if (size == 0.5) {
     SD_ASSIGN(result, emitter.function("sqrt", result));
+  } else { // of values from 0 on, as floats have it for exponents that are not whole
+    SD_ASSIGN(const Value log, emitter.function("log", result));
+    SD_ASSIGN(const Value product, emitter.arithmetic(OpKind::Mul, log, Value::scalar(static_cast<float>(number))));
+    SD_ASSIGN(result, emitter.function("exp", product));
   }
-  if (isInverse) {
+  if (number < 0 && (size == 0.5 || isWhole)) {
     SD_ASSIGN(result, emitter.function("reciprocal", result));
-  }
-  if (power > 1) {
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, result));
-  }
-  if (power > 2) {
-    SD_ASSIGN(result, emitter.arithmetic(OpKind::Mul, result, power == 3 ? base : result));
   }
   node.setOutput(0, std::move(result));
   return {};

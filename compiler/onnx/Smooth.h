@@ -11,6 +11,9 @@ Expected<Value> gelu(Emitter &emitter, const Value &x, bool isExact);      // by
 Expected<Value> swish(Emitter &emitter, const Value &x, double alpha);     // x sigmoid(alpha x)
 Expected<Value> magnitude(Emitter &emitter, const Value &x);               // |x|
 
+// factor x + summand of public numbers, which products and sums with constants would hide.
+Expected<Value> scaledBy(Emitter &emitter, const Value &x, double factor, double summand);
+
 // min(max(x, low), high); a bound of half the largest float or more is none.
 Expected<Value> clip(Emitter &emitter, const Value &x, double low, double high);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "compiler/onnx/Inside.h"
 #include "compiler/onnx/Norm.h"
 
 namespace sd {
@@ -404,7 +405,7 @@ Expected<std::optional<Value>> secretForm(Emitter &emitter, const Value &opened,
     const ValueId x = emitter.maker(op.operands[0]).operands[0];
     if (!root || root->inverse || !root->constants.empty() || !isOwn(emitter, root->square, x) ||
         !isAligned(emitter, root->square, op.operands[1]))
-      return std::nullopt;
+      return insideForm(emitter, opened);
     root->factor = 1 / root->factor;
     SD_ASSIGN(Value y, normalised(emitter, *root));
     return std::optional(std::move(y));
@@ -413,10 +414,10 @@ Expected<std::optional<Value>> secretForm(Emitter &emitter, const Value &opened,
   if (isFunction(op, "sqrt")) {
     const auto root = rootIn(emitter, opened.id());
     if (!root || root->square.centred || root->square.epsilon > kMostUnderRoot || root->square.pooled.perm.empty())
-      return std::nullopt;
+      return insideForm(emitter, opened);
     const Square &square = root->square;
     const Value x = emitter.secret(square.x);
-    if (opened.size() != square.pooled.rows[1]) return std::nullopt;
+    if (opened.size() != square.pooled.rows[1]) return insideForm(emitter, opened);
     SD_ASSIGN(const Value y, normalisedAlong(emitter, {false, square.epsilon / square.gain}, x, square.pooled.axes));
     SD_ASSIGN(Value rows, emitter.arithmetic(OpKind::Mul, x, y));
     SD_ASSIGN(rows, emitter.transpose(rows, square.pooled.perm));
@@ -428,7 +429,7 @@ Expected<std::optional<Value>> secretForm(Emitter &emitter, const Value &opened,
     SD_ASSIGN(Value norm, emitter.reshape(sum, opened.shape()));
     return std::optional(std::move(norm));
   }
-  return std::nullopt;
+  return insideForm(emitter, opened);
 }
 
 } // namespace

@@ -39,7 +39,7 @@ TEST(Diagnostic, TheErrorSumsUp) {
 TEST(Diagnostic, WhatIsOpenedGoesOnInTheClear) {
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Elu(a)"),
               HasSubstr("node 'y' (Elu, opset 13): takes the result of LogSoftmax"));
-  EXPECT_THAT(problemsOf("a = Exp(x) y = Elu(a)"), HasSubstr("takes the result of Exp"));
+  EXPECT_THAT(problemsOf("a = Floor(x) y = Elu(a)"), HasSubstr("takes the result of Floor"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Add(a, x)"), HasSubstr("combines a secret value"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) y = Concat <axis = 1> (a, x)"), HasSubstr("joins a secret value"));
   EXPECT_THAT(problemsOf("a = LogSoftmax(x) c = Constant <value = float[4] {1, 2, 3, 4}> () y = Mul(a, c)"),
@@ -65,7 +65,6 @@ TEST(Diagnostic, OutputsThatAreNotMade) {
 
 TEST(Diagnostic, TwoComputedFactors) {
   EXPECT_THAT(problemsOf("y = MatMul(x, x)"), HasSubstr("multiplies floats of shape 1x4 by floats of shape 1x4"));
-  EXPECT_THAT(problemsOf("y = Div(x, x)"), HasSubstr("only division by a constant"));
   EXPECT_THAT(problemsOf("c = Constant <value = float[4] {1, 0, 2, 3}> () y = Div(x, c)"), HasSubstr("by zero"));
 }
 
