@@ -112,9 +112,7 @@ private:
 
   void setRange(Op &op, InputMeaning &input) {
     std::optional<ValueRange> whole = std::exchange(input.range, std::nullopt); // nn.input is to say it
-    if (!whole && input.image)
-      whole = ValueRange{std::min(input.image->black, input.image->white),
-                         std::max(input.image->black, input.image->white)};
+    if (!whole && input.image) whole = input.image->range();
     if (op.attrs.has(Attr::Low)) {
       const ValueRange flag{op.attrs.f(Attr::Low), op.attrs.f(Attr::High)};
       if (whole && *whole != flag)

@@ -66,7 +66,7 @@ struct Stored {
 
 class File {
 public:
-  File(const ImageMeaning &meaning, const ImageOptions &options) : meaning_(meaning), options_(options) {}
+  explicit File(const ImageMeaning &meaning) : meaning_(meaning) {}
 
   Expected<ImageFile> read(std::string_view content) {
     SD_TRY(parse(content));
@@ -75,6 +75,10 @@ public:
     const bool grey = photometric == "MONOCHROME1" || photometric == "MONOCHROME2";
     if (!grey && photometric != "RGB" && photometric != "PALETTE COLOR" && !photometric.starts_with("YBR_"))
       return fail("its photometric interpretation is '{}', which is not known", photometric);
+    if (const auto &wanted = meaning_.photometrics;
+        !wanted.empty() && std::ranges::find(wanted, photometric) == wanted.end())
+      return fail("its photometric interpretation is '{}', and the program takes {}", photometric,
+                  fmt::join(wanted, ", "));
     SD_TRY(checkColour(!grey, meaning_));
     SD_TRY(readShape(grey));
     SD_TRY(decompress());
@@ -106,9 +110,9 @@ private:
 
   Expected<void> checkKind() {
     const std::string modality = textOf(*data_, DCM_Modality);
-    const auto &wanted = options_.modalities;
+    const auto &wanted = meaning_.modalities;
     if (!wanted.empty() && std::ranges::find(wanted, modality) == wanted.end())
-      return fail("its modality is {}, and --modality says {}",
+      return fail("its modality is {}, and the program takes {}",
                   modality.empty() ? "not said" : fmt::format("'{}'", modality), fmt::join(wanted, ", "));
     if (!data_->tagExistsWithValue(DCM_PixelData))
       return fail("it has no pixels{}", modality.empty() ? "" : fmt::format(" (modality '{}')", modality));
@@ -152,15 +156,20 @@ private:
 
   // Values to light: slope and intercept, then the window.
   Expected<Image> greys() {
-    if (data_->tagExistsWithValue(DCM_ModalityLUTSequence))
+    if (data_->tagExistsWithValue(DCM_ModalityLUTSequence) && meaning_.rescale != RescaleUse::Ignored)
       return fail(
           "it has a table of values (Modality LUT Sequence) in the place of slope and intercept; apply it first, "
           "such as by 'dcmj2pnm +Mm'");
     const auto pixels = static_cast<std::size_t>(stored_.height * stored_.width);
     std::vector<double> values;
     SD_TRY(readValues(pixels, values));
-    const double slope = realOf(*data_, DCM_RescaleSlope).value_or(1),
-                 intercept = realOf(*data_, DCM_RescaleIntercept).value_or(0);
+    const RescaleUse use = meaning_.rescale.value_or(RescaleUse::File);
+    const bool isIgnored = use == RescaleUse::Ignored;
+    const auto given = [&](const DcmTagKey &tag) { return isIgnored ? std::nullopt : realOf(*data_, tag); };
+    const auto slopeGiven = given(DCM_RescaleSlope), interceptGiven = given(DCM_RescaleIntercept);
+    if (use == RescaleUse::Required && !(slopeGiven && interceptGiven))
+      return fail("it has no rescale slope and intercept, which the program needs");
+    const double slope = slopeGiven.value_or(1), intercept = interceptGiven.value_or(0);
     if (slope == 0) return fail("a damaged DICOM file: its rescale slope is 0");
     for (double &value : values)
       value = value * slope + intercept;
@@ -191,11 +200,12 @@ private:
   }
 
   Expected<ValueRange> windowOf(const std::vector<double> &values, ValueRange all) {
-    switch (options_.window.kind) {
+    const ImageWindow window = meaning_.window.value_or(ImageWindow{});
+    switch (window.kind) {
     case WindowKind::Stored:
       return all;
     case WindowKind::Fixed:
-      return options_.window.range;
+      return window.range;
     case WindowKind::Image: {
       const auto [least, most] = std::ranges::minmax_element(values);
       return ValueRange{*least, *most};
@@ -204,7 +214,7 @@ private:
       break;
     }
     const auto center = realOf(*data_, DCM_WindowCenter), width = realOf(*data_, DCM_WindowWidth);
-    if (!center || !width || *width < 1) return fail("--window file: the file has no window");
+    if (!center || !width || *width < 1) return fail("the file has no window (window 'file')");
     const std::string function = textOf(*data_, DCM_VOILUTFunction);
     if (function == "LINEAR_EXACT") return ValueRange{*center - *width / 2, *center + *width / 2};
     if (!function.empty() && function != "LINEAR") return fail("its window is a {}, which is not read", function);
@@ -230,7 +240,6 @@ private:
   }
 
   const ImageMeaning &meaning_;
-  const ImageOptions &options_;
   DcmFileFormat format_;
   DcmDataset *data_ = nullptr; // format_'s
   Stored stored_;
@@ -240,10 +249,10 @@ private:
 
 bool hasDicom() { return true; }
 
-Expected<ImageFile> readDicom(std::string_view content, const ImageMeaning &meaning, const ImageOptions &options) {
+Expected<ImageFile> readDicom(std::string_view content, const ImageMeaning &meaning) {
   prepareLibrary();
   try {
-    return File(meaning, options).read(content);
+    return File(meaning).read(content);
   } catch (const std::exception &error) {
     return fail("a damaged DICOM file: {}", plainText(error.what(), kShown));
   }

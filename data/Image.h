@@ -25,7 +25,7 @@ struct ImageFile {
 
 enum class ImageFormat { None, Png, Jpeg, Dicom };
 
-// By the first bytes; DICOM without its preamble is not recognised.
+// By the first bytes. DICOM without its preamble is known by its first element, of the groups 0002 or 0008.
 ImageFormat imageFormatOf(std::string_view content);
 
 // Whether an image has the channels red, green and blue, or blue, green and red; else each of its channels is grey.
@@ -37,9 +37,10 @@ bool isColour(const ImageMeaning &meaning);
 Expected<Image> readPng(std::string_view content, const ImageMeaning &meaning);
 Expected<Image> readJpeg(std::string_view content, const ImageMeaning &meaning);
 
-// With the rescale slope and the window; MONOCHROME1 is inverted. Refused: another modality, several frames, what has
-// no pixels, tables in the place of slope or window, compressions that DCMTK does not know (JPEG 2000).
-Expected<ImageFile> readDicom(std::string_view content, const ImageMeaning &meaning, const ImageOptions &options);
+// With the rescale slope and the window; MONOCHROME1 is inverted. Refused: another modality or photometric
+// interpretation, several frames, what has no pixels or not the slope that is required, tables in the place of slope or
+// window, compressions that DCMTK does not know (JPEG 2000).
+Expected<ImageFile> readDicom(std::string_view content, const ImageMeaning &meaning);
 bool hasDicom(); // whether this build reads DICOM
 
 // Antialiased bilinear, as Pillow's Image.resize() and torchvision's Resize do it; nothing is rounded between.
@@ -48,7 +49,7 @@ Image resize(const Image &image, std::int64_t height, std::int64_t width);
 // The numbers of one record, [1, elements], in the order of `shape`: an input's, of one image with or without further
 // dimensions of 1. Errors: grey for colour or the reverse, a size or a form that the picture can't be brought to
 // without inventing or distorting it.
-Expected<Tensor<float>> prepareImage(const Image &image, const ImageMeaning &meaning, ImageFit fit, const Shape &shape);
+Expected<Tensor<float>> prepareImage(const Image &image, const ImageMeaning &meaning, const Shape &shape);
 
 // Refuses colour where grey is wanted and the reverse.
 Expected<void> checkColour(bool colour, const ImageMeaning &meaning);

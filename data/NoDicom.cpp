@@ -5,7 +5,7 @@ namespace sd {
 
 bool hasDicom() { return false; }
 
-Expected<ImageFile> readDicom(std::string_view, const ImageMeaning &, const ImageOptions &) {
+Expected<ImageFile> readDicom(std::string_view, const ImageMeaning &) {
   return fail("a DICOM file, which this build does not read: build with DCMTK (libdcmtk-dev), or convert it to PNG");
 }
 

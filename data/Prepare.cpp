@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "data/Image.h"
@@ -13,28 +12,35 @@ constexpr double kMostDistorted = 1.5;
 
 std::string sizeOf(const Image &image) { return fmt::format("{} x {} pixels", image.height, image.width); }
 
+ImageFit fitOf(const ImageMeaning &meaning) { return meaning.fit.value_or(ImageFit::Stretch); }
+
 struct Size {
   std::int64_t height, width;
 };
 
 // The size before the middle is cut out, or black is put around.
-Size sizeBefore(const Image &image, const ImageMeaning &meaning, ImageFit fit) {
+Size sizeBefore(const Image &image, const ImageMeaning &meaning) {
   const std::int64_t h = image.height, w = image.width;
+  const ImageFit fit = fitOf(meaning);
   if (fit == ImageFit::Stretch) return {meaning.height, meaning.width};
   const bool byHeight = (meaning.height * w >= meaning.width * h) == (fit == ImageFit::Crop);
   if (byHeight) return {meaning.height, std::max<std::int64_t>(1, meaning.height * w / h)};
   return {std::max<std::int64_t>(1, meaning.width * h / w), meaning.width};
 }
 
-Expected<void> checkSize(const Image &image, const ImageMeaning &meaning, ImageFit fit, Size size) {
+Expected<void> checkSize(const Image &image, const ImageMeaning &meaning, Size size) {
+  const bool isSame = image.height == meaning.height && image.width == meaning.width;
+  if (meaning.resize == ResizeMethod::None && !isSame)
+    return fail("the image has {}, and the program takes {} x {} alone: its schema says that images are not resized",
+                sizeOf(image), meaning.height, meaning.width);
   const double down = static_cast<double>(size.height) / static_cast<double>(image.height),
                across = static_cast<double>(size.width) / static_cast<double>(image.width);
   if (std::max(down, across) > kMostEnlarged)
     return fail("the image has {}, which is too small: the program takes {} x {}, and pixels would have to be invented",
                 sizeOf(image), meaning.height, meaning.width);
-  if (fit == ImageFit::Stretch && std::max(down / across, across / down) > kMostDistorted)
+  if (fitOf(meaning) == ImageFit::Stretch && std::max(down / across, across / down) > kMostDistorted)
     return fail("the image has {}, which is another form than the program's {} x {}: it would be distorted; --fit crop "
-                "cuts out its middle, --fit pad puts black around it",
+                "cuts out its middle, --fit pad puts black around it, where the schema leaves that open",
                 sizeOf(image), meaning.height, meaning.width);
   return checkPixels(size.height, size.width);
 }
@@ -42,11 +48,11 @@ Expected<void> checkSize(const Image &image, const ImageMeaning &meaning, ImageF
 // Python's round(n / 2): to even.
 std::int64_t halfToEven(std::int64_t n) { return n / 2 + (n % 2 != 0 && (n / 2) % 2 != 0 ? 1 : 0); }
 
-Image fitted(const Image &image, const ImageMeaning &meaning, ImageFit fit, Size size) {
+Image fitted(const Image &image, const ImageMeaning &meaning, Size size) {
   Image scaled =
       size.height == image.height && size.width == image.width ? image : resize(image, size.height, size.width);
   if (scaled.height == meaning.height && scaled.width == meaning.width) return scaled;
-  const bool crop = fit == ImageFit::Crop;
+  const bool crop = fitOf(meaning) == ImageFit::Crop;
   const std::int64_t dy = crop ? halfToEven(scaled.height - meaning.height) : -((meaning.height - scaled.height) / 2),
                      dx = crop ? halfToEven(scaled.width - meaning.width) : -((meaning.width - scaled.width) / 2);
   Image result{meaning.height, meaning.width, image.channels, {}};
@@ -68,6 +74,7 @@ bool isReversed(const ImageMeaning &meaning) {
 
 // Whether a pixel's channels come together. Where the shape may be read both ways, channels come first, as in ONNX.
 bool channelsLast(const ImageMeaning &meaning, const Shape &shape) {
+  if (meaning.layout) return *meaning.layout == ImageLayout::ChannelsLast;
   const Shape first{static_cast<std::int64_t>(meaning.channels.size()), meaning.height, meaning.width};
   const auto isFirst = [&](std::size_t skip) {
     return shape.size() >= skip && Shape(shape.begin() + static_cast<std::ptrdiff_t>(skip), shape.end()) == first;
@@ -97,42 +104,28 @@ Expected<void> checkPixels(std::int64_t height, std::int64_t width) {
   return fail("an image of {} x {} pixels; at most {} in all are read", height, width, kMaxPixels);
 }
 
-Expected<Tensor<float>> prepareImage(const Image &image, const ImageMeaning &meaning, ImageFit fit,
-                                     const Shape &shape) {
+Expected<Tensor<float>> prepareImage(const Image &image, const ImageMeaning &meaning, const Shape &shape) {
   SD_TRY(checkColour(image.channels == 3, meaning));
-  const Size size = sizeBefore(image, meaning, fit);
-  SD_TRY(checkSize(image, meaning, fit, size));
-  const Image ready = fitted(image, meaning, fit, size);
+  const Size size = sizeBefore(image, meaning);
+  SD_TRY(checkSize(image, meaning, size));
+  const Image ready = fitted(image, meaning, size);
   const std::size_t channels = meaning.channels.size(), given = static_cast<std::size_t>(image.channels);
   const std::size_t pixels = ready.light.size() / given;
   const bool last = channelsLast(meaning, shape), reversed = isColour(meaning) && isReversed(meaning);
-  const double low = std::min(meaning.black, meaning.white), high = std::max(meaning.black, meaning.white);
   Tensor<float> tensor(Shape{1, static_cast<std::int64_t>(channels * pixels)});
   for (std::size_t c = 0; c < channels; ++c) {
+    const ValueRange range = meaning.rangeOf(c);
+    const double mean = meaning.mean.empty() ? 0 : meaning.mean[c],
+                 deviation = meaning.mean.empty() ? 1 : meaning.deviation[c];
     const std::size_t from = given == 1 ? 0 : reversed ? channels - 1 - c : c;
     for (std::size_t p = 0; p < pixels; ++p) {
       const double light = std::clamp<double>(ready.light[p * given + from], 0, 1);
-      const double value = std::clamp(meaning.black + light * (meaning.white - meaning.black), low, high);
-      tensor.data[last ? p * channels + c : c * pixels + p] = static_cast<float>(value);
+      const double value = (meaning.black + light * (meaning.white - meaning.black) - mean) / deviation;
+      tensor.data[last ? p * channels + c : c * pixels + p] =
+          static_cast<float>(std::clamp(value, range.low, range.high));
     }
   }
   return tensor;
-}
-
-Expected<ImageWindow> parseWindow(const std::string &text) {
-  if (text == "stored") return ImageWindow{};
-  if (text == "image") return ImageWindow{WindowKind::Image, {}};
-  if (text == "file") return ImageWindow{WindowKind::File, {}};
-  ImageWindow window{WindowKind::Fixed, {}};
-  const char *const end = text.data() + text.size();
-  const auto low = std::from_chars(text.data(), end, window.range.low);
-  if (low.ec == std::errc{} && low.ptr != end && *low.ptr == ',') {
-    const auto high = std::from_chars(low.ptr + 1, end, window.range.high);
-    if (high.ec == std::errc{} && high.ptr == end && std::isfinite(window.range.low) &&
-        std::isfinite(window.range.high) && window.range.low < window.range.high)
-      return window;
-  }
-  return fail("a window is stored, file, image or LO,HI, two numbers with LO below HI, not '{}'", text);
 }
 
 } // namespace sd

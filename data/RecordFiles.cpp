@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "data/Fhir.h"
 #include "data/Image.h"
 #include "data/Npz.h"
 #include "ir/bytecode/ByteIo.h"
@@ -17,6 +18,9 @@ namespace sd {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kMostProblems = 10; // that are said at once
+constexpr std::size_t kFirstBytes = 4096; // of a file, to know what it is
 
 std::string lower(std::string text) {
   for (char &c : text)
@@ -33,15 +37,15 @@ bool isImageEnding(const std::string &ending) {
   return isOneOf(ending, {".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".ima"});
 }
 
-// By name, or by the first bytes: DICOM files often have no ending.
+// By name, or by the first bytes: DICOM files often have no ending, and JSON may be anything.
 bool isRecordFile(const fs::path &path) {
   const std::string ending = endingOf(path.string());
   if (isImageEnding(ending) || isOneOf(ending, {".npy", ".npz", ".csv", ".tsv"})) return true;
   std::ifstream file(path, std::ios::binary);
-  std::string start(132, '\0');
+  std::string start(kFirstBytes, '\0');
   file.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<std::size_t>(file.gcount()));
-  return imageFormatOf(start) != ImageFormat::None;
+  return imageFormatOf(start) != ImageFormat::None || (ending == ".json" && isFhir(start));
 }
 
 Expected<std::vector<std::string>> filesOfFolder(const std::string &folder, const Note &note) {
@@ -102,11 +106,16 @@ private:
     ImageFormat format = imageFormatOf(content);
     if (format == ImageFormat::None && isOneOf(ending, {".dcm", ".dicom", ".ima"})) format = ImageFormat::Dicom;
     if (format != ImageFormat::None) return image(path, format, content);
+    if (ending == ".json" || isFhir(content)) {
+      ColumnOptions options = options_;
+      options.file = path == "-" ? "the standard input" : path;
+      return readFhir(content, input_, options);
+    }
     if (content.starts_with(std::string_view("PK\3\4", 4)) || ending == ".npz") return archive(content);
     if (isImageEnding(ending)) return fail("it is named {}, and is no such file", ending);
     if (path != "-")
-      return fail("neither a .npy nor a .csv or .tsv file, and no .npz, PNG, JPEG or DICOM; a table's name must end as "
-                  "what it is");
+      return fail("neither a .npy nor a .csv or .tsv file, and no .npz, PNG, JPEG, DICOM or FHIR bundle; a table's "
+                  "name must end as what it is");
     TensorFile file{"the standard input", TensorFormat::Table, false, std::move(content)};
     if (file.content.starts_with("\x93NUMPY")) {
       if (!options_.identifiers.empty())
@@ -138,17 +147,18 @@ private:
                   "--schema whose input '{}' has an \"image\"",
                   input_.name);
     if (!options_.identifiers.empty()) return fail("--id {}: images have no columns", options_.identifiers[0]);
-    const ImageMeaning &meaning = *input_.meaning->image;
+    SD_ASSIGN(const ImageMeaning meaning, preparationOf(*input_.meaning->image, images_));
     ImageFile file;
     if (format == ImageFormat::Dicom) {
-      SD_ASSIGN(file, readDicom(content, meaning, images_));
+      SD_ASSIGN(file, readDicom(content, meaning));
     } else {
       SD_ASSIGN(file.image, format == ImageFormat::Png ? readPng(content, meaning) : readJpeg(content, meaning));
-      if (!images_.modalities.empty() && !std::exchange(saidModality_, true) && options_.note)
-        options_.note(fmt::format("{}: --modality {} says nothing of PNG and JPEG files, which don't tell theirs", path,
-                                  fmt::join(images_.modalities, ",")));
+      if (!meaning.modalities.empty() && !std::exchange(saidModality_, true) && options_.note)
+        options_.note(fmt::format("{}: PNG and JPEG files don't tell their modality, and {} is wanted: make sure that "
+                                  "this is what they are",
+                                  path, fmt::join(meaning.modalities, " or ")));
     }
-    SD_ASSIGN(Tensor<float> record, prepareImage(file.image, meaning, images_.fit, input_.shape));
+    SD_ASSIGN(Tensor<float> record, prepareImage(file.image, meaning, input_.shape));
     return RecordTable{std::move(record), {file.patient.empty() ? stemOf(path) : file.patient}};
   }
 
@@ -173,12 +183,34 @@ Expected<std::int64_t> rowsOf(const Shape &given, const Shape &shape) {
   return fail("its shape is {}, the program takes {}", toString(given), toString(shape));
 }
 
+// Adds a file's records, with an identifier each.
+Expected<void> append(RecordTable &all, const RecordTable &file, const std::string &path, const Shape &shape) {
+  const auto rows = rowsOf(file.records.shape, shape);
+  if (!rows) return failAs(rows.error(), "{}: {}", path, rows.error().message);
+  all.records.shape[0] += *rows;
+  if (all.records.data.size() + file.records.data.size() > static_cast<std::size_t>(kMaxElements))
+    return fail("{}: more than {} numbers in all", path, kMaxElements);
+  all.records.data.insert(all.records.data.end(), file.records.data.begin(), file.records.data.end());
+  const bool identified = file.identifiers.size() == static_cast<std::size_t>(*rows);
+  for (std::int64_t i = 0; i < *rows; ++i)
+    all.identifiers.push_back(identified   ? file.identifiers[static_cast<std::size_t>(i)]
+                              : *rows == 1 ? stemOf(path)
+                                           : fmt::format("{} {}", stemOf(path), i + 1));
+  return {};
+}
+
 } // namespace
 
 ImageFormat imageFormatOf(std::string_view content) {
   if (content.starts_with("\x89PNG\r\n\x1a\n")) return ImageFormat::Png;
   if (content.starts_with("\xFF\xD8\xFF")) return ImageFormat::Jpeg;
-  return content.size() >= 132 && content.substr(128, 4) == "DICM" ? ImageFormat::Dicom : ImageFormat::None;
+  if (content.size() >= 132 && content.substr(128, 4) == "DICM") return ImageFormat::Dicom;
+  // An element of the groups 0002 or 0008: its number and, in most files, the two letters of its type.
+  if (content.size() < 8 || content[1] != 0 || content[3] != 0) return ImageFormat::None;
+  const auto isLetter = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const bool isTyped = isLetter(content[4]) && isLetter(content[5]), isShort = content[6] == 0 && content[7] == 0;
+  const bool isFirst = content[0] == 2 ? content[2] <= 1 : content[0] == 8 && (content[2] <= 1 || content[2] == 5);
+  return isFirst && (isTyped || isShort) ? ImageFormat::Dicom : ImageFormat::None;
 }
 
 Expected<std::vector<std::string>> filesIn(const std::string &name, const Note &note) {
@@ -198,20 +230,18 @@ Expected<RecordTable> readRecordFiles(const std::vector<std::string> &names, con
   Reader reader(input, options);
   if (files.size() == 1) return reader.file(files[0]);
   RecordTable all{Tensor<float>(Shape{0, elementsOfRecord(input.shape)}), {}};
+  std::vector<std::string> problems;
   for (const std::string &path : files) {
-    SD_ASSIGN(RecordTable table, reader.file(path));
-    const auto rows = rowsOf(table.records.shape, input.shape);
-    if (!rows) return failAs(rows.error(), "{}: {}", path, rows.error().message);
-    all.records.shape[0] += *rows;
-    if (all.records.data.size() + table.records.data.size() > static_cast<std::size_t>(kMaxElements))
-      return fail("{}: more than {} numbers in all", path, kMaxElements);
-    all.records.data.insert(all.records.data.end(), table.records.data.begin(), table.records.data.end());
-    const bool identified = table.identifiers.size() == static_cast<std::size_t>(*rows);
-    for (std::int64_t i = 0; i < *rows; ++i)
-      all.identifiers.push_back(identified   ? table.identifiers[static_cast<std::size_t>(i)]
-                                : *rows == 1 ? stemOf(path)
-                                             : fmt::format("{} {}", stemOf(path), i + 1));
+    auto file = reader.file(path);
+    const Expected<void> taken = !file               ? tl::unexpected(file.error())
+                                 : !problems.empty() ? Expected<void>()
+                                                     : append(all, *file, path, input.shape);
+    if (taken) continue;
+    if (taken.error().kind != ErrorKind::Input) return tl::unexpected(taken.error());
+    problems.push_back(taken.error().message);
+    if (problems.size() == kMostProblems) break;
   }
+  if (!problems.empty()) return fail("{}", fmt::join(problems, "\n"));
   return all;
 }
 

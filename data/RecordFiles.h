@@ -1,4 +1,4 @@
-// Records from files of every kind: .npy, .npz, tables, PNG, JPEG, DICOM; one, several, a folder or a pattern.
+// Records from files of every kind: .npy, .npz, tables, PNG, JPEG, DICOM, FHIR; one, several, a folder or a pattern.
 #pragma once
 
 #include "data/ImageOptions.h"
@@ -20,7 +20,8 @@ struct RecordFileOptions {
 
 // All records of an input, one after another. Images are prepared for the image that the input's schema has
 // (docs/schema.md), which must be there; each is one record, with its PatientID or else its file's name as identifier.
-// Of an .npz the array is taken that is named like the input, or the only one. Errors name the file.
+// Of an .npz the array is taken that is named like the input, or the only one. Errors name the file; of several files
+// that can't be taken, the first ones.
 Expected<RecordTable> readRecordFiles(const std::vector<std::string> &names, const RecordInput &input,
                                       const RecordFileOptions &options);
 

@@ -17,9 +17,9 @@ void addImageFlags(CLI::App &app, ImageOptions &options) {
          },
          "which values of a DICOM file are black and white: all that its bits can hold (stored), its own window "
          "(file), "
-         "its least and largest value (image), or LO to HI, such as -1000,400")
-      ->type_name("stored|file|image|LO,HI")
-      ->default_str("stored");
+         "its least and largest value (image), or LO to HI, such as -1000,400; default: what the program says, or "
+         "stored")
+      ->type_name("stored|file|image|LO,HI");
   app.add_option_function<std::string>(
          "--modality", [&options](const std::string &text) { options.modalities = CLI::detail::split(text, ','); },
          "refuse DICOM files of other modalities")
@@ -31,9 +31,9 @@ void addImageFlags(CLI::App &app, ImageOptions &options) {
            if (found == fits.end()) throw CLI::ValidationError("--fit", "stretch, crop or pad, not '" + text + "'");
            options.fit = found->second;
          },
-         "how an image gets the program's form: stretched, its middle cut out (crop), or with black around (pad)")
-      ->type_name("stretch|crop|pad")
-      ->default_str("stretch");
+         "how an image gets the program's form: stretched, its middle cut out (crop), or with black around (pad); "
+         "default: what the program says, or stretch")
+      ->type_name("stretch|crop|pad");
 }
 
 } // namespace sd

@@ -58,6 +58,8 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   options.purpose = options.prepare + options.keep > 0 ? Purpose::Prepare : Purpose::Stored;
   if (options.purpose == Purpose::Stored && raw.preprocess != "two-party")
     return fail("--preprocess goes with --prepare N: what is in the store has been made already");
+  if (!options.ifEmpty.empty() && (options.party != 1 || options.purpose == Purpose::Prepare))
+    return fail("--if-empty goes with --party 1 --store: what a run does that finds too few inferences");
   if (options.purpose == Purpose::Prepare &&
       !(options.inputs.empty() && options.outputs.empty() && raw.classes.empty()))
     return fail(
@@ -196,9 +198,17 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--keep", options.keep,
-                 "party 1: prepare as many inferences as the store lacks of N; none if there are so many")
+                 "party 1: prepare as many inferences as the store lacks of N with this service; none if there are so "
+                 "many")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_option(
+         "--if-empty", options.ifEmpty,
+         "party 1, with --store: where too few inferences are prepared, end (fail), or make the correlations as "
+         "the run goes on (fresh)")
+      ->type_name("fail|fresh")
+      ->check(CLI::IsMember({"fail", "fresh"}))
+      ->needs(store);
   CLI::Option *serve =
       app.add_flag("--serve", options.serve, "party 0: serve sessions until stopped; --stats has their totals");
   app.add_option("--sessions", options.sessions, "with --serve: how many at once")

@@ -40,6 +40,7 @@ struct RunOptions {
   std::uint64_t mostRecords = 1'000'000; // of a session
   std::string store, storeKey;           // StorePlace; none without
   std::uint64_t prepare = 0, keep = 0;
+  std::string ifEmpty;              // --if-empty: "fail" (also if empty) or "fresh"
   Purpose purpose = Purpose::Fresh; // as store and prepare say
   bool verbose = false;
   unsigned threads = 0;

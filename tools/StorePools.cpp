@@ -20,14 +20,6 @@ Expected<std::vector<StorePool>> poolsOf(const Store &store) {
   return pools;
 }
 
-Expected<std::uint64_t> readyFor(const Store &store, const Digest &program, int party) {
-  std::uint64_t count = 0;
-  SD_ASSIGN(const std::vector<StorePool> pools, poolsOf(store));
-  for (const StorePool &pool : pools)
-    if (pool.binding && pool.binding->program == program && pool.binding->party == party) count += pool.ready.size();
-  return count;
-}
-
 Expected<std::string> faultOf(const Store &store, const StorePool &pool, const EntryId &id) {
   SD_ASSIGN(const std::unique_ptr<EntrySource> source, pool.pool->look(id));
   const auto header = readHeader(*source, store.key());

@@ -15,9 +15,6 @@ struct StorePool {
 
 Expected<std::vector<StorePool>> poolsOf(const Store &store);
 
-// Inferences that are ready for this party of this program, whoever the peer is.
-Expected<std::uint64_t> readyFor(const Store &store, const Digest &program, int party);
-
 // What is wrong with an inference; empty if nothing is that can be told without its program.
 Expected<std::string> faultOf(const Store &store, const StorePool &pool, const EntryId &id);
 

@@ -17,7 +17,6 @@
 #include "tools/FetchModel.h"
 #include "tools/MemoryLimit.h"
 #include "tools/Serve.h"
-#include "tools/StorePools.h"
 
 namespace sd {
 
@@ -192,7 +191,7 @@ struct Party {
 
   Expected<SessionOptions> session(DealerLine &dealer) const {
     SD_ASSIGN(const Seed seed, Seed::fresh());
-    StoreUse use{options.purpose, store ? &*store : nullptr, options.prepare};
+    StoreUse use{options.purpose, store ? &*store : nullptr, std::max(options.prepare, options.keep), options.keep};
     use.log = sayAsService;
     if (options.verbose) use.trace = use.log;
     return SessionOptions{program, pool, options.mode, seed, [&dealer] { return dealer.connect(); }, std::move(use)};
@@ -267,13 +266,14 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 
 template <RingWord R>
 Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors> records, const ResultSink &results,
-                               Interruption &interruption) {
+                               Interruption &interruption, bool *tooFew = nullptr) {
   const RunOptions &options = party.options;
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
   const Interruption::Scope scope(interruption, [&peer] { peer->close("the hospital's run was interrupted"); });
   DealerLine dealer(options, *peer);
   SD_ASSIGN(SessionOptions session, party.session(dealer));
   session.results = results;
+  session.store.tooFew = tooFew;
   const bool dealt = options.mode == PreprocessMode::Dealer;
   auto result = runClient<R>(*peer, session, records,
                              dealt ? dealerClient<R>(party.program.program, party.pool) : twoPartyClient<R>());
@@ -287,20 +287,16 @@ Expected<void> prepareAsParty1(const Party &party, Interruption &interruption) {
   const Expected<ClientResult> done = consult<R>(party, {}, {}, interruption);
   if (!done && interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted by a signal");
   SD_ASSIGN(const ClientResult result, done);
-  say(fmt::format("prepared {} inference{}", result.stats.records, plural(result.stats.records)));
-  return writeStats(party.options, party.program.program, {&result.stats, 1});
-}
-
-// With --keep: what there is to prepare; none if the store has enough.
-Expected<std::optional<RunOptions>> lackingOf(const RunOptions &options, const LoadedProgram &program) {
-  if (options.keep == 0) return options;
-  SD_ASSIGN(const Store store, Store::openOrCreate(StorePlace(options.store, options.storeKey)));
-  SD_ASSIGN(const std::uint64_t ready, readyFor(store, program.digest, 1));
-  say(fmt::format("{} of {} inference{} ready", ready, options.keep, plural(options.keep)));
-  if (ready >= options.keep) return std::nullopt;
-  RunOptions lacking = options;
-  lacking.prepare = options.keep - ready;
-  return lacking;
+  const RunOptions &options = party.options;
+  const std::uint64_t made = result.stats.records;
+  if (options.keep > 0)
+    say(fmt::format("{} of {} inference{} ready", result.ready, options.keep, plural(options.keep)));
+  const std::uint64_t wanted =
+      options.keep == 0 ? options.prepare : options.keep - std::min(options.keep, result.ready);
+  if (wanted == 0) return writeStats(options, party.program.program, {&result.stats, 1});
+  say(fmt::format("prepared {} inference{}{}", made, plural(made),
+                  made < wanted ? fmt::format(" of {}: the service makes no more now", wanted) : ""));
+  return writeStats(options, party.program.program, {&result.stats, 1});
 }
 
 template <RingWord R>
@@ -308,9 +304,7 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
                          ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   if (options.purpose == Purpose::Prepare) {
-    SD_ASSIGN(const std::optional<RunOptions> lacking, lackingOf(options, program));
-    if (!lacking) return {};
-    SD_ASSIGN(const Party party, Party::make(*lacking, program, pool));
+    SD_ASSIGN(const Party party, Party::make(options, program, pool));
     return prepareAsParty1<R>(party, interruption);
   }
   SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));
@@ -318,10 +312,16 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
   sayOpenBounds(program.program);
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
   Expected<ClientResult> result;
-  if (!batch.toRun().empty())
-    result = consult<R>(
-        party, batch.toRun(), [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); },
-        interruption);
+  const auto put = [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); };
+  bool tooFew = false;
+  if (!batch.toRun().empty()) result = consult<R>(party, batch.toRun(), put, interruption, &tooFew);
+  if (!result && options.ifEmpty == "fresh" && tooFew) {
+    say(fmt::format("{}; goes on without the store (--if-empty fresh)", result.error().message));
+    RunOptions fresh = options;
+    fresh.purpose = Purpose::Fresh;
+    SD_ASSIGN(const Party other, Party::make(fresh, program, pool));
+    result = consult<R>(other, batch.toRun(), put, interruption);
+  }
   const Error *failure = !result ? &result.error() : result->failure ? &*result->failure : nullptr;
   const Expected<void> delivered = batch.finish(failure, interruption);
   const Expected<void> reported = result ? writeStats(options, program.program, {&result->stats, 1}) : Expected<void>();

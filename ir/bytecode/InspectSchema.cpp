@@ -15,7 +15,35 @@ std::string describe(const Column &column) {
   std::string text = fmt::format("    '{}'{}", column.name, unitOf(column.unit));
   if (column.range) text += fmt::format(", in [{}, {}]", column.range->low, column.range->high);
   if (column.substitute) text += fmt::format(", {} if missing", *column.substitute);
+  if (!column.codes.empty()) text += fmt::format(", FHIR code {}", fmt::join(column.codes, " or "));
+  for (const UnitConversion &unit : column.units) {
+    text += fmt::format(", [{}] times {}", unit.unit, unit.factor);
+    if (unit.offset != 0) text += fmt::format(" plus {}", unit.offset);
+  }
   return text + "\n";
+}
+
+template <class T, std::size_t N>
+void add(std::string &text, std::string_view name, const std::optional<T> &value, const char *const (&words)[N]) {
+  if (value) text += fmt::format("; {} {}", name, words[static_cast<std::size_t>(*value)]);
+}
+
+std::string describe(const ImageMeaning &image) {
+  std::string text = fmt::format("    an image of {} x {} pixels, {}; black is {}, white is {}\n", image.height,
+                                 image.width, fmt::join(image.channels, ", "), image.black, image.white);
+  if (!image.mean.empty())
+    text += fmt::format("    normalised: mean {}, standard deviation {}\n", fmt::join(image.mean, ", "),
+                        fmt::join(image.deviation, ", "));
+  std::string how;
+  add(how, "layout", image.layout, kLayoutWords);
+  add(how, "resize", image.resize, kResizeWords);
+  add(how, "fit", image.fit, kFitWords);
+  add(how, "rescale", image.rescale, kRescaleWords);
+  if (image.window) how += fmt::format("; window {}", describe(*image.window));
+  if (!image.modalities.empty()) how += fmt::format("; modality {}", fmt::join(image.modalities, ", "));
+  if (!image.photometrics.empty()) how += fmt::format("; photometric {}", fmt::join(image.photometrics, ", "));
+  if (!how.empty()) text += fmt::format("    {}\n", how.substr(2));
+  return text;
 }
 
 std::string describe(const ResultItem &item) {
@@ -30,9 +58,7 @@ std::string describeInput(const InputMeaning &input) {
   std::string text;
   if (input.measuredOn)
     text += fmt::format("    the range was measured on {} records, not declared\n", input.measuredOn);
-  if (const auto &image = input.image)
-    text += fmt::format("    an image of {} x {} pixels, {}; black is {}, white is {}\n", image->height, image->width,
-                        fmt::join(image->channels, ", "), image->black, image->white);
+  if (input.image) text += describe(*input.image);
   for (std::size_t i = 0; i < std::min(input.columns.size(), kMostColumns); ++i)
     text += describe(input.columns[i]);
   if (input.columns.size() > kMostColumns) text += fmt::format("    ... {} columns in all\n", input.columns.size());

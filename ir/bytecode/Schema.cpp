@@ -34,6 +34,9 @@ std::string namesOf(const std::vector<Item> &items) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+constexpr std::string_view kPhotometrics[] = {"MONOCHROME1",  "MONOCHROME2",     "RGB",     "PALETTE COLOR", "YBR_FULL",
+                                              "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"};
+
 class Checker : public Problems {
 public:
   explicit Checker(const Schema &schema) : schema_(schema) {}
@@ -96,6 +99,7 @@ private:
     if (input.columns.empty() && !input.identifiers.empty())
       problem("{}: identifiers need columns, among which they are found by name", what);
     std::set<std::string_view> seen;
+    codes_.clear();
     const auto name = [&](const std::string &column) {
       text(column, what + ": a column's name");
       if (!seen.insert(column).second) problem("{}: two columns are called '{}'", what, column);
@@ -110,10 +114,30 @@ private:
       if (column.substitute && column.range && !column.range->contains(*column.substitute))
         problem("{}: the substitute {} of a missing value is outside its range, {} to {}", where, *column.substitute,
                 column.range->low, column.range->high);
+      codesAndUnits(column, where);
     }
     for (const std::string &identifier : input.identifiers)
       name(identifier);
     if (input.image) check(*input.image, what);
+  }
+
+  void codesAndUnits(const Column &column, const std::string &where) {
+    for (const std::string &code : column.codes) {
+      text(code, where + ": a code");
+      const std::size_t bar = code.find('|');
+      if (bar == code.npos || bar == 0 || bar + 1 == code.size() || code.find('|', bar + 1) != code.npos)
+        problem("{}: the code '{}'; one is SYSTEM|CODE, such as http://loinc.org|2345-7", where, code);
+      if (!codes_.insert(code).second) problem("{}: the code '{}' is given twice", where, code);
+    }
+    if (!column.units.empty() && column.unit.empty())
+      problem("{}: units to convert from, and no unit to convert to", where);
+    std::set<std::string_view> seen{column.unit};
+    for (const UnitConversion &each : column.units) {
+      text(each.unit, where + ": a unit");
+      if (!seen.insert(each.unit).second) problem("{}: the unit '{}' is given twice", where, each.unit);
+      if (!std::isfinite(each.factor) || each.factor == 0 || !std::isfinite(each.offset))
+        problem("{}: the unit '{}' with the factor {} and the offset {}", where, each.unit, each.factor, each.offset);
+    }
   }
 
   void check(const ImageMeaning &image, const std::string &what) {
@@ -123,6 +147,28 @@ private:
       text(channel, what + ": a channel's name");
     if (!std::isfinite(image.black) || !std::isfinite(image.white) || image.black == image.white)
       problem("{}: black is {}, white is {}", what, image.black, image.white);
+    const std::size_t channels = image.channels.size();
+    if (!image.mean.empty() || !image.deviation.empty()) {
+      if (image.mean.size() != channels || image.deviation.size() != channels)
+        problem("{}: a normalization of {} means and {} deviations for {} channels", what, image.mean.size(),
+                image.deviation.size(), channels);
+      for (const double mean : image.mean)
+        if (!std::isfinite(mean)) problem("{}: a mean of {}", what, mean);
+      for (const double deviation : image.deviation)
+        if (!std::isfinite(deviation) || deviation <= 0) problem("{}: a standard deviation of {}", what, deviation);
+    }
+    if (image.resize == ResizeMethod::None && image.fit.value_or(ImageFit::Stretch) != ImageFit::Stretch)
+      problem("{}: a fit for pictures that are not resized", what);
+    if (const auto &window = image.window; window && window->kind == WindowKind::Fixed &&
+                                           !(std::isfinite(window->range.low) && std::isfinite(window->range.high) &&
+                                             window->range.low < window->range.high))
+      problem("{}: a window from {} to {}", what, window->range.low, window->range.high);
+    for (const std::string &modality : image.modalities)
+      text(modality, what + ": a modality");
+    for (const std::string &photometric : image.photometrics)
+      if (std::ranges::find(kPhotometrics, photometric) == std::end(kPhotometrics))
+        problem("{}: the photometric interpretation '{}'; known are {}", what, photometric,
+                fmt::join(kPhotometrics, ", "));
   }
 
   void check(const OutputMeaning &output) {
@@ -167,7 +213,8 @@ private:
     const Shape first{channels, image.height, image.width}, last{image.height, image.width, channels},
         grey{image.height, image.width};
     const auto isImage = [&](const Shape &each) {
-      return each == first || each == last || (channels == 1 && each == grey);
+      return (image.layout != ImageLayout::ChannelsLast && each == first) ||
+             (image.layout != ImageLayout::ChannelsFirst && each == last) || (channels == 1 && each == grey);
     };
     if (!isImage(shape) && !(shape.size() > 1 && isImage(Shape(shape.begin() + 1, shape.end()))))
       problem("input '{}' is an image of {} x {} pixels and {} channels, and the model takes {}", input.name,
@@ -183,9 +230,31 @@ private:
   }
 
   const Schema &schema_;
+  std::set<std::string_view> codes_; // of the input's columns
 };
 
 } // namespace
+
+ValueRange ImageMeaning::rangeOf(std::size_t channel) const {
+  const auto valueOf = [&](double value) {
+    return mean.empty() ? value : (value - mean[channel]) / deviation[channel];
+  };
+  return {std::min(valueOf(black), valueOf(white)), std::max(valueOf(black), valueOf(white))};
+}
+
+ValueRange ImageMeaning::range() const {
+  ValueRange all = rangeOf(0);
+  for (std::size_t channel = 1; channel < channels.size(); ++channel) {
+    const ValueRange range = rangeOf(channel);
+    all = {std::min(all.low, range.low), std::max(all.high, range.high)};
+  }
+  return all;
+}
+
+std::string describe(const ImageWindow &window) {
+  return window.kind == WindowKind::Fixed ? fmt::format("{},{}", window.range.low, window.range.high)
+                                          : kWindowWords[static_cast<std::size_t>(window.kind)];
+}
 
 const InputMeaning *Schema::input(std::string_view name) const { return find(inputs, name); }
 const OutputMeaning *Schema::output(std::string_view name) const { return find(outputs, name); }

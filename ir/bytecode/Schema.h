@@ -7,29 +7,27 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/bytecode/ImageMeaning.h"
 #include "ir/core/Error.h"
 #include "ir/core/Tensor.h"
 
 namespace sd {
 
-struct ValueRange {
-  double low = 0, high = 0; // both belong to it
-  bool contains(double v) const { return v >= low && v <= high; }
-  bool operator==(const ValueRange &) const = default;
+// Another unit that a column's value may come in: the value is `factor` times as many of the column's unit, and
+// `offset`.
+struct UnitConversion {
+  std::string unit;
+  double factor = 1, offset = 0;
+  bool operator==(const UnitConversion &) const = default;
 };
 
 struct Column {
-  std::string name, unit;           // the unit may be empty
-  std::optional<ValueRange> range;  // values outside are refused
-  std::optional<double> substitute; // in place of a missing value, which is an error without it
+  std::string name, unit;                 // the unit may be empty
+  std::optional<ValueRange> range;        // values outside are refused
+  std::optional<double> substitute;       // in place of a missing value, which is an error without it
+  std::vector<std::string> codes = {};    // of FHIR observations that hold it, "system|code" each
+  std::vector<UnitConversion> units = {}; // that such observations may be in, beside `unit`
   bool operator==(const Column &) const = default;
-};
-
-struct ImageMeaning {
-  std::int64_t height = 0, width = 0;
-  std::vector<std::string> channels; // such as "grey", or "red", "green", "blue"; in the tensor's order
-  double black = 0, white = 1;       // the values of no light and of full light
-  bool operator==(const ImageMeaning &) const = default;
 };
 
 struct InputMeaning {

@@ -32,6 +32,37 @@ Json jsonOf(const Column &column) {
   putText(json, "unit", column.unit);
   putRange(json, "range", column.range);
   if (column.substitute) json["missing"] = *column.substitute;
+  if (!column.codes.empty()) json["codes"] = column.codes;
+  for (const UnitConversion &unit : column.units) {
+    Json each{{"unit", unit.unit}, {"factor", unit.factor}};
+    if (unit.offset != 0) each["offset"] = unit.offset;
+    json["units"].push_back(std::move(each));
+  }
+  return json;
+}
+
+template <class T, std::size_t N>
+void putWord(Json &json, const char *key, const std::optional<T> &value, const char *const (&words)[N]) {
+  if (value) json[key] = words[static_cast<std::size_t>(*value)];
+}
+
+Json jsonOf(const ImageMeaning &image) {
+  Json json{{"height", image.height},
+            {"width", image.width},
+            {"channels", image.channels},
+            {"black", image.black},
+            {"white", image.white}};
+  if (!image.mean.empty()) json["normalization"] = {{"mean", image.mean}, {"std", image.deviation}};
+  putWord(json, "layout", image.layout, kLayoutWords);
+  putWord(json, "resize", image.resize, kResizeWords);
+  putWord(json, "fit", image.fit, kFitWords);
+  putWord(json, "rescale", image.rescale, kRescaleWords);
+  if (image.window && image.window->kind == WindowKind::Fixed)
+    putRange(json, "window", image.window->range);
+  else if (image.window)
+    json["window"] = describe(*image.window);
+  if (!image.modalities.empty()) json["modality"] = image.modalities;
+  if (!image.photometrics.empty()) json["photometric"] = image.photometrics;
   return json;
 }
 
@@ -40,12 +71,7 @@ Json jsonOf(const InputMeaning &input) {
   for (const Column &column : input.columns)
     json["columns"].push_back(jsonOf(column));
   if (!input.identifiers.empty()) json["identifiers"] = input.identifiers;
-  if (const auto &image = input.image)
-    json["image"] = {{"height", image->height},
-                     {"width", image->width},
-                     {"channels", image->channels},
-                     {"black", image->black},
-                     {"white", image->white}};
+  if (input.image) json["image"] = jsonOf(*input.image);
   putRange(json, "range", input.range);
   if (input.measuredOn) json["measured_on"] = input.measuredOn;
   return json;
@@ -188,7 +214,7 @@ private:
       column.name = json.get<std::string>();
       return column;
     }
-    if (!object(json, where, {"name", "unit", "range", "missing"})) return column;
+    if (!object(json, where, {"name", "unit", "range", "missing", "codes", "units"})) return column;
     text(json, "name", where, column.name, true);
     text(json, "unit", where, column.unit);
     range(json, where, column.range);
@@ -197,17 +223,66 @@ private:
       column.substitute = missing->get<double>();
     else if (missing && *missing != "error")
       problem("{}.missing: must be \"error\", or the number that takes a missing value's place", where);
+    names(json, "codes", where, column.codes);
+    list(json, "units", where + ".units", [&](const Json &each, const std::string &place) {
+      if (!object(each, place, {"unit", "factor", "offset"})) return;
+      UnitConversion &unit = column.units.emplace_back();
+      text(each, "unit", place, unit.unit, true);
+      if (!member(each, "factor")) problem("{}: 'factor' is missing", place);
+      number(each, "factor", place, unit.factor);
+      number(each, "offset", place, unit.offset);
+    });
     return column;
+  }
+
+  template <class T, std::size_t N>
+  void word(const Json &object, const char *key, const std::string &where, std::optional<T> &to,
+            const char *const (&words)[N]) {
+    const Json *value = member(object, key);
+    if (!value) return;
+    for (std::size_t i = 0; i < N; ++i)
+      if (*value == words[i]) to = static_cast<T>(i);
+    if (!to) problem("{}.{}: must be one of {}", where, key, fmt::join(words, ", "));
+  }
+
+  void numbers(const Json &object, const char *key, const std::string &where, std::vector<double> &to) {
+    if (!member(object, key)) problem("{}: '{}' is missing", where, key);
+    list(object, key, fmt::format("{}.{}", where, key), [&](const Json &each, const std::string &place) {
+      if (!each.is_number()) return problem("{}: must be a number", place);
+      to.push_back(each.get<double>());
+    });
   }
 
   ImageMeaning image(const Json &json, const std::string &where) {
     ImageMeaning image;
-    if (!object(json, where, {"height", "width", "channels", "black", "white"})) return image;
+    if (!object(json, where,
+                {"height", "width", "channels", "black", "white", "normalization", "layout", "resize", "fit", "window",
+                 "rescale", "modality", "photometric"}))
+      return image;
     count(json, "height", where, image.height);
     count(json, "width", where, image.width);
     names(json, "channels", where, image.channels);
     number(json, "black", where, image.black);
     number(json, "white", where, image.white);
+    if (const Json *value = member(json, "normalization");
+        value && object(*value, where + ".normalization", {"mean", "std"})) {
+      numbers(*value, "mean", where + ".normalization", image.mean);
+      numbers(*value, "std", where + ".normalization", image.deviation);
+    }
+    word(json, "layout", where, image.layout, kLayoutWords);
+    word(json, "resize", where, image.resize, kResizeWords);
+    word(json, "fit", where, image.fit, kFitWords);
+    word(json, "rescale", where, image.rescale, kRescaleWords);
+    if (const Json *value = member(json, "window"); value && value->is_array()) {
+      image.window = ImageWindow{WindowKind::Fixed, {}};
+      pair(*value, where + ".window", image.window->range.low, image.window->range.high);
+    } else if (value) {
+      std::optional<WindowKind> kind;
+      word(json, "window", where, kind, kWindowWords);
+      if (kind) image.window = ImageWindow{*kind, {}};
+    }
+    names(json, "modality", where, image.modalities);
+    names(json, "photometric", where, image.photometrics);
     return image;
   }
 

@@ -115,11 +115,22 @@ Expected<void> Desk::attend(Visit &visit) {
   const ModelSettings &model = visit.model->settings();
   if (visit.purpose != Purpose::Fresh && !visit.model->store())
     return fail(ErrorKind::Refused, "the service prepares nothing for model '{}'; run without --store", model.name);
-  const std::uint64_t most = visit.purpose == Purpose::Prepare ? model.prepare : visit.roster->settings().records;
-  if (visit.announced > most)
-    return fail(ErrorKind::Refused, "the service takes at most {} {} in a session of this model, and {} were announced",
-                most, visit.purpose == Purpose::Prepare ? "prepared inferences" : "records", visit.announced);
-  SD_ASSIGN(Quotas::Visit quota, tools_.quotas.visit(*visit.hospital, visit.offlineAnnounced()));
+  if (visit.purpose == Purpose::Fresh && !model.fresh)
+    return fail(ErrorKind::Refused,
+                "the service serves model '{}' from prepared inferences alone; prepare some, and run with --store",
+                model.name);
+  const std::uint64_t most = visit.roster->settings().records;
+  if (visit.purpose == Purpose::Prepare)
+    visit.announced = std::min(visit.announced, model.prepare);
+  else if (visit.announced > most)
+    return fail(ErrorKind::Refused,
+                "the service takes at most {} records in a session of this model, and {} were "
+                "announced",
+                most, visit.announced);
+  // What is prepared may be less than the hospital asks for.
+  const bool isPreparing = visit.purpose == Purpose::Prepare;
+  SD_ASSIGN(Quotas::Visit quota, tools_.quotas.visit(*visit.hospital, isPreparing ? 1 : visit.offlineAnnounced()));
+  if (isPreparing) visit.announced = std::min(visit.announced, quota.left());
   const CorrelationSource source =
       visit.purpose == Purpose::Stored ? CorrelationSource::Store : CorrelationSource::TwoParty;
   SD_ASSIGN(const Admission::Room room,
@@ -141,7 +152,8 @@ Expected<void> Desk::runSession(Visit &visit, Quotas::Visit &quota) {
   SD_TRY(audit(visit, "begin", ""));
   visit.begun = true;
   SessionOptions options{visit.model->program(), tools_.pool, PreprocessMode::TwoParty, seed};
-  options.store = {visit.purpose, visit.purpose == Purpose::Fresh ? nullptr : visit.model->store(), visit.announced};
+  options.store = {visit.purpose, visit.purpose == Purpose::Fresh ? nullptr : visit.model->store(), visit.announced,
+                   visit.model->settings().keep};
   options.store.log = [&](std::string_view text) {
     tools_.log.write(Level::Warning, "store", {{"session", visit.session}, {"text", text}});
   };

@@ -23,7 +23,7 @@ Expected<Quotas::Visit> Quotas::visit(const HospitalSettings &hospital, std::uin
                 "this hospital may make {} more inferences today (UTC) of its {} a day, and asks for {}", left,
                 hospital.inferences, offlinePhases);
   ++account.sessions;
-  return Visit(*this, hospital);
+  return Visit(*this, hospital, left);
 }
 
 Expected<void> Quotas::Visit::take() {

@@ -19,15 +19,19 @@ public:
   public:
     // Takes one offline phase of the day's; an error if there is none left.
     Expected<void> take();
-    Visit(Visit &&other) noexcept : quotas_(std::exchange(other.quotas_, nullptr)), hospital_(other.hospital_) {}
+    std::uint64_t left() const { return left_; } // of the day's, when the session began
+    Visit(Visit &&other) noexcept
+        : quotas_(std::exchange(other.quotas_, nullptr)), hospital_(other.hospital_), left_(other.left_) {}
     Visit &operator=(Visit &&) = delete;
     ~Visit();
 
   private:
     friend class Quotas;
-    Visit(Quotas &quotas, const HospitalSettings &hospital) : quotas_(&quotas), hospital_(hospital) {}
+    Visit(Quotas &quotas, const HospitalSettings &hospital, std::uint64_t left)
+        : quotas_(&quotas), hospital_(hospital), left_(left) {}
     Quotas *quotas_;
     HospitalSettings hospital_;
+    std::uint64_t left_;
   };
 
   // Errors: it has as many sessions as it may, or wants more offline phases than are left of the day's.

@@ -17,6 +17,8 @@ struct ModelSettings {
   StorePlace store;                        // of prepared inferences; none if empty
   unsigned sessions = 8;                   // at once
   std::uint64_t prepare = 1000;            // inferences that one session may prepare
+  std::uint64_t keep = 0;                  // inferences that a hospital may have ready; 0: no limit
+  bool fresh = true;                       // whether sessions may make their correlations as they run
   std::uint64_t weightCache = 256'000'000; // bytes
 };
 

@@ -29,6 +29,11 @@ std::string essence(const std::string &name) {
   return letters;
 }
 
+float inUnitOf(const UnitConversion &unit, float value) {
+  if (unit.factor == 1 && unit.offset == 0) return value;
+  return static_cast<float>(static_cast<double>(value) * unit.factor + unit.offset);
+}
+
 class Reader {
 public:
   Reader(CsvReader &table, const InputMeaning *input, const ColumnOptions &options)
@@ -113,18 +118,48 @@ private:
     return names;
   }
 
+  // What a header such as "glucose [mg/dL]" or "glucose (mg/dL)" says beside the column's name.
+  static std::optional<std::string> unitIn(const std::string &header, const std::string &name) {
+    if (!header.starts_with(name)) return std::nullopt;
+    const std::string_view rest = std::string_view(header).substr(name.size());
+    const std::size_t open = rest.find_first_not_of(" ");
+    if (open == rest.npos || rest.size() < open + 3) return std::nullopt;
+    const char last = rest[open] == '[' ? ']' : rest[open] == '(' ? ')' : '\0';
+    if (last == '\0' || rest.back() != last) return std::nullopt;
+    return std::string(rest.substr(open + 1, rest.size() - open - 2));
+  }
+
+  Expected<UnitConversion> conversion(const Column &column, const std::string &unit) const {
+    if (unit == column.unit) return UnitConversion{};
+    const auto found = std::ranges::find(column.units, unit, &UnitConversion::unit);
+    if (found != column.units.end()) return *found;
+    std::vector<std::string> known;
+    if (!column.unit.empty()) known.push_back(column.unit);
+    for (const UnitConversion &each : column.units)
+      known.push_back(each.unit);
+    return fail("line {}: column '{}' is in '{}'; the program {}", table_.firstLine(), column.name, unit,
+                known.empty() ? "does not say in what unit it takes it"
+                              : fmt::format("takes {}", fmt::join(known, ", ")));
+  }
+
   Expected<void> byName(const std::vector<std::string> &names) {
     std::vector<std::string> missing, unknown;
     std::set<std::size_t> used;
     for (const Column &column : *columns_) {
-      const auto found = std::ranges::find(names, column.name);
-      if (found == names.end()) {
+      std::size_t at = static_cast<std::size_t>(std::ranges::find(names, column.name) - names.begin());
+      UnitConversion unit;
+      for (std::size_t i = 0; i < names.size() && at == names.size(); ++i)
+        if (const auto given = unitIn(names[i], column.name)) {
+          SD_ASSIGN(unit, conversion(column, *given));
+          at = i;
+        }
+      if (at == names.size()) {
         missing.push_back(column.name);
         continue;
       }
-      const auto at = static_cast<std::size_t>(found - names.begin());
       if (isApart(at)) return fail("--id {}: the program computes with that column", column.name);
       places_.push_back(at);
+      units_.push_back(unit);
       used.insert(at);
     }
     for (std::size_t i = 0; i < names.size(); ++i)
@@ -167,7 +202,8 @@ private:
         result.records.data.push_back(static_cast<float>(*column->substitute));
         continue;
       }
-      SD_ASSIGN(const float value, table_.number(places_[i]));
+      SD_ASSIGN(float value, table_.number(places_[i]));
+      if (!units_.empty()) value = inUnitOf(units_[i], value);
       result.records.data.push_back(value);
     }
     if (identifiers_.empty()) return {};
@@ -183,6 +219,7 @@ private:
   const ColumnOptions &options_;
   const std::vector<Column> *columns_ = nullptr; // null: without names
   std::vector<std::size_t> places_;              // of the input's columns, in the table
+  std::vector<UnitConversion> units_;            // of places_, if they were found by name
   std::vector<std::size_t> identifiers_;
   std::size_t counter_ = kNone; // a first column that has no name and counts the records
   bool fromOne_ = false;

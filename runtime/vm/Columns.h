@@ -19,7 +19,8 @@ struct ColumnOptions {
 };
 
 // `input` is null where nothing is said of the input. If it has columns and the table has names, each column is found
-// by its name, whatever their order; a missing, unknown or repeated one is an error. Otherwise columns are taken by
+// by its name, whatever their order, and converted if its header ends in a unit that the schema knows, in brackets; a
+// missing, unknown or repeated one is an error. Otherwise columns are taken by
 // position, which is noted with the first few names. A missing value becomes the column's substitute; it is an error
 // where there is none.
 Expected<RecordTable> readColumns(CsvReader table, const InputMeaning *input, const ColumnOptions &options);

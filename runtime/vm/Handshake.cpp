@@ -41,9 +41,6 @@ Expected<void> compareWants(const Hello &service, const Hello &hospital) {
                 describe(static_cast<Purpose>(hospital.purpose)));
   if (purpose != Purpose::Fresh && service.store == hospital.store)
     return fail("both sides use the same store; each side needs a --store of its own");
-  if (purpose == Purpose::Prepare && service.records != hospital.records)
-    return fail("party 0 prepares {} inference(s), party 1 {}; give both sides the same --prepare N", service.records,
-                hospital.records);
   if (service.mode != hospital.mode)
     return fail("party 0's offline phase is {}, party 1's {}; give both sides the same --preprocess",
                 toString(static_cast<PreprocessMode>(service.mode)),
@@ -81,6 +78,7 @@ Expected<HandshakeResult> shakeHands(Channel &control, const HandshakeOptions &o
   HandshakeResult result;
   result.peerStore = theirs.store;
   result.records = options.party == 1 ? mine.records : theirs.records;
+  if (options.purpose == Purpose::Prepare) result.records = std::min(mine.records, theirs.records);
   if (result.records == 0 || result.records > kMaxRecords) return fail("the peer announces {} records", result.records);
   if (result.records > options.mostRecords)
     return fail(ErrorKind::Refused, "the service takes at most {} records in a session, and {} were announced",

@@ -18,7 +18,7 @@ struct HandshakeOptions {
   int party = 0;
   Digest program{};
   PreprocessMode mode = PreprocessMode::TwoParty;
-  std::uint64_t records = 0; // party 1's; ignored for party 0, unless both prepare so many
+  std::uint64_t records = 0; // party 1's; ignored for party 0, unless it prepares at most so many
   Purpose purpose = Purpose::Fresh;
   std::array<std::uint8_t, 16> store{};          // the identity of this side's, unless Purpose::Fresh
   std::vector<std::uint8_t> channelBinding = {}; // runtime/net/ChannelBinding.h
@@ -29,7 +29,7 @@ struct HandshakeOptions {
 struct HandshakeResult {
   SessionId
       session{}; // the same on both sides, new for each session, chosen by neither alone, and bound to the channel
-  std::uint64_t records = 0;
+  std::uint64_t records = 0; // of inferences to prepare: the smaller of both sides' numbers
   std::array<std::uint8_t, 16> peerStore{};
 };
 

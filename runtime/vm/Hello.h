@@ -10,8 +10,8 @@
 namespace sd {
 
 inline constexpr std::uint16_t kSessionStream = 0, kOnlineStream = 1; // others are the offline phase's
-inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3, kProgramTag = 4;
-inline constexpr std::uint16_t kProtocolVersion = 7;
+inline constexpr std::uint16_t kHelloTag = 1, kReadyTag = 2, kDoneTag = 3, kProgramTag = 4, kCountTag = 5;
+inline constexpr std::uint16_t kProtocolVersion = 8;
 inline constexpr std::uint64_t kMaxRecords = std::uint64_t{1} << 32; // of one session
 
 enum class PreprocessMode : std::uint8_t { TwoParty = 0, Dealer = 1 };

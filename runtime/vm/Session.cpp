@@ -37,7 +37,15 @@ public:
 
 private:
   Expected<HandshakeResult> begin(int party, std::uint64_t records);
+  Expected<std::uint64_t> lacking(const HandshakeResult &agreed);
+  Expected<void> agreeOnCount(HandshakeResult &agreed);
   Expected<void> finish();
+  // Before any was used.
+  tl::unexpected<Error> withoutInferences(const Error &error) {
+    const bool said = error.kind == ErrorKind::Refused || error.kind == ErrorKind::Input;
+    if (options_.store.tooFew && said) *options_.store.tooFew = true;
+    return tl::unexpected(error);
+  }
   Expected<void> mayPrepare() { return options_.beforeOffline ? options_.beforeOffline() : Expected<void>(); }
   Expected<void> serveFresh(ServiceProvider<R> &provider, const WeightSet<R> &weights);
   Expected<void> serveStored(const StoreId &peer, const WeightSet<R> &weights);
@@ -93,6 +101,7 @@ private:
   const ProgramIndex index_;
   Meter meter_;
   SessionStats stats_;
+  std::uint64_t ready_ = 0;                  // ClientResult
   Digest madeFor_ = options_.program.digest; // EntryBinding::program
 };
 
@@ -123,6 +132,38 @@ Expected<HandshakeResult> Session<R>::begin(int party, std::uint64_t records) {
   return agreed;
 }
 
+// How many this side would prepare.
+template <RingWord R>
+Expected<std::uint64_t> Session<R>::lacking(const HandshakeResult &agreed) {
+  const StoreUse &use = options_.store;
+  if (use.keep == 0) return agreed.records;
+  SD_ASSIGN(const Pool pool, use.store->pool(binding(agreed.peerStore)));
+  SD_ASSIGN(const Pool::Contents contents, pool.contents());
+  ready_ = contents.ready.size();
+  return ready_ >= use.keep ? 0 : std::min(agreed.records, use.keep - ready_);
+}
+
+// P1 -> P0 how many it would prepare, P0 -> P1 how many it will be.
+template <RingWord R>
+Expected<void> Session<R>::agreeOnCount(HandshakeResult &agreed) {
+  SD_ASSIGN(std::uint64_t count, lacking(agreed));
+  const auto send = [&] {
+    ByteWriter writer;
+    writer.put(count);
+    return control().send(kCountTag, writer.take());
+  };
+  if (stats_.party == 1) SD_TRY(send());
+  std::array<std::uint8_t, 8> bytes{};
+  SD_TRY(control().receive(kCountTag, bytes));
+  SD_ASSIGN(const std::uint64_t theirs, ByteReader(bytes).get<std::uint64_t>("the number to prepare"));
+  if (theirs > (stats_.party == 1 ? count : agreed.records))
+    return fail("the peer wants to prepare {} inferences, more than were agreed on", theirs);
+  count = std::min(count, theirs);
+  if (stats_.party == 0) SD_TRY(send());
+  agreed.records = stats_.records = count;
+  return {};
+}
+
 template <RingWord R>
 Expected<void> Session<R>::finish() {
   SD_TRY(meet(control(), kDoneTag));
@@ -134,10 +175,17 @@ template <RingWord R>
 Expected<SessionStats> Session<R>::serve(const WeightSet<R> &weights,
                                          const ProviderFactory<ServiceProvider<R>> &makeProvider) {
   if (options_.store.purpose != Purpose::Fresh) madeFor_ = digestOf(weights);
-  SD_ASSIGN(const HandshakeResult agreed, begin(0, 0));
+  SD_ASSIGN(HandshakeResult agreed, begin(0, 0));
   if (options_.store.purpose == Purpose::Stored) {
     SD_TRY(serveStored(agreed.peerStore, weights));
     return std::move(stats_);
+  }
+  if (options_.store.purpose == Purpose::Prepare) {
+    SD_TRY(agreeOnCount(agreed));
+    if (agreed.records == 0) {
+      SD_TRY(finish());
+      return std::move(stats_);
+    }
   }
   SD_ASSIGN(const ProviderContext context, providerContext(agreed.session));
   SD_ASSIGN(const std::unique_ptr<ServiceProvider<R>> provider, makeProvider(context));
@@ -204,10 +252,15 @@ Expected<void> Session<R>::prepareAsService(const HandshakeResult &agreed, Servi
 template <RingWord R>
 Expected<ClientResult> Session<R>::consult(std::span<const NamedTensors> records,
                                            const ProviderFactory<ClientProvider<R>> &makeProvider) {
-  SD_ASSIGN(const HandshakeResult agreed, begin(1, records.size()));
+  SD_ASSIGN(HandshakeResult agreed, begin(1, records.size()));
   ClientResult result;
   const auto all = [&]() -> Expected<void> {
     if (options_.store.purpose == Purpose::Stored) return consultStored(records, agreed.peerStore, result);
+    if (options_.store.purpose == Purpose::Prepare) {
+      SD_TRY(agreeOnCount(agreed));
+      result.ready = ready_;
+      if (agreed.records == 0) return finish();
+    }
     SD_ASSIGN(const ProviderContext context, providerContext(agreed.session));
     SD_ASSIGN(const std::unique_ptr<ClientProvider<R>> provider, makeProvider(context));
     meter_.add(stats_.setup);
@@ -264,9 +317,10 @@ template <RingWord R>
 Expected<void> Session<R>::consultStored(std::span<const NamedTensors> records, const StoreId &peer,
                                          ClientResult &result) {
   const StoreReport told = report();
-  SD_ASSIGN(Pool pool, options_.store.store->existingPool(binding(peer)));
-  StoredBundles<ClientMaterial<R>> stored(std::move(pool), plan_, control(), told);
-  SD_TRY(stored.compare(records.size()));
+  auto pool = options_.store.store->existingPool(binding(peer));
+  if (!pool) return withoutInferences(pool.error());
+  StoredBundles<ClientMaterial<R>> stored(*std::move(pool), plan_, control(), told);
+  if (const auto compared = stored.compare(records.size()); !compared) return withoutInferences(compared.error());
   meter_.add(stats_.setup);
   for (const NamedTensors &record : records) {
     SD_ASSIGN(ClearPart clear, ClearPart::prepare(program_, record));

@@ -37,7 +37,9 @@ using ProviderFactory = std::function<Expected<std::unique_ptr<Provider>>(const 
 struct StoreUse {
   Purpose purpose = Purpose::Fresh;
   const Store *store = nullptr;
-  std::uint64_t inferences = 0;                     // Purpose::Prepare: how many
+  std::uint64_t inferences = 0;                     // Purpose::Prepare: how many at most; both sides may lower it
+  std::uint64_t keep = 0;                           // Purpose::Prepare: so many with this peer are enough; 0: no limit
+  bool *tooFew = nullptr;                           // P1's: set if no record is run for want of prepared inferences
   std::function<void(std::string_view)> log = {};   // told of what was discarded, and why
   std::function<void(std::string_view)> trace = {}; // told of each stored inference: that it was made; before its use
 };
@@ -71,6 +73,7 @@ Expected<SessionStats> runService(Connection &peer, const SessionOptions &option
 struct ClientResult {
   std::vector<std::vector<Tensor<float>>> outputs; // by record, then by output of the program; none if there is a sink
   std::uint64_t finished = 0;                      // records that have outputs
+  std::uint64_t ready = 0;                         // StoreUse::keep: inferences that were there before
   std::optional<Error> failure;                    // why only the first ones have
   SessionStats stats;
 };

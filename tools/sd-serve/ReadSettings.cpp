@@ -93,6 +93,8 @@ ModelSettings readModel(const toml::table &table, const std::string &folder, Pro
   readStore(section, model, folder);
   section.number("sessions", model.sessions, 1, 1024);
   section.number("prepare", model.prepare, 1, 1'000'000);
+  section.number("keep", model.keep, 0, 1'000'000);
+  section.flag("fresh", model.fresh);
   std::uint64_t cache = model.weightCache / kMegabyte;
   section.number("weight_cache", cache, 0, 1'000'000);
   model.weightCache = cache * kMegabyte;

@@ -64,6 +64,27 @@ assert np.allclose(numbers(path), stored / 4095, atol=1e-6)
 signed = rng.integers(-2048, 2048, (8, 8))
 assert np.allclose(numbers(save("signed", signed, signed=1)), (signed + 2048) / 4095, atol=1e-6)
 
+# The same by the schema, which options may not contradict.
+image = {"height": 8, "width": 8, "channels": ["grey"]}
+programs.compile(work, sdc, "lung", [1, 8, 8], image | {"modality": ["CT"], "window": [-1000, 400], "rescale": "required",
+                                                       "photometric": ["MONOCHROME2"], "fit": "crop"})
+programs.compile(work, sdc, "raw", [1, 8, 8], image | {"rescale": "ignored", "window": "file"})
+assert np.allclose(prepare.numbers("lung", path)[0, 0], np.clip((values + 1000) / 1400, 0, 1), atol=1e-6)
+assert np.allclose(prepare.numbers("lung", path, flags=["--window=-1000,400", "--modality", "CT"])[0, 0],
+                   np.clip((values + 1000) / 1400, 0, 1), atol=1e-6)
+assert np.allclose(prepare.numbers("raw", path)[0, 0], np.clip((stored - 39.5) / 399 + 0.5, 0, 1), atol=1e-6)
+prepare.refused("its modality is 'CR', and the program takes CT", "lung", save("cr", stored, rest=scaled))
+prepare.refused("'MONOCHROME1', and the program takes MONOCHROME2", "lung", save("m1", stored, "MONOCHROME1", "CT", rest=scaled))
+prepare.refused("no rescale slope and intercept, which the program needs", "lung", save("noslope", stored, modality="CT"))
+prepare.refused("--window file: the program's schema says -1000,400", "lung", path, flags=["--window", "file"], exit=2)
+prepare.refused("--modality MR: the program's schema says CT", "lung", path, flags=["--modality", "MR"], exit=2)
+prepare.refused("--fit pad: the program's schema says crop", "lung", path, flags=["--fit", "pad"], exit=2)
+
+# Without the preamble.
+bare = open(path, "rb").read()[132:]
+open(f"{work}/bare", "wb").write(bare)
+assert np.array_equal(prepare.numbers("grey", f"{work}/bare"), prepare.numbers("grey", path))
+
 prepare.numbers("grey", path, flags=["--identifiers", f"{work}/ids.csv", "--modality", "CR,CT"])
 assert open(f"{work}/ids.csv").read() == 'record,identifier\n1,P-17\n'
 prepare.refused("its modality is 'CT'", "grey", path, flags=["--modality", "CR,DX"])

@@ -80,6 +80,21 @@ assert np.allclose(prepare.numbers("grey", f"{work}/wide20.png", flags=["--fit",
 padded = prepare.numbers("grey", f"{work}/wide20.png", flags=["--fit", "pad"])[0, 0]
 assert not padded[:2].any() and padded[2:5].all() and not padded[5:].any()
 
+# By the schema: normalization, layout, size.
+colours = {"height": 8, "width": 8, "channels": ["red", "green", "blue"]}
+mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+programs.compile(work, sdc, "normal", [3, 8, 8], colours | {"normalization": {"mean": mean, "std": std}, "resize": "none"})
+programs.compile(work, sdc, "cube", [3, 3, 3], {"height": 3, "width": 3, "channels": ["red", "green", "blue"], "layout": "channels_last"})
+image = picture(8, 8, "RGB")
+image.save(f"{work}/normal.png")
+wanted_normal = ((np.asarray(image) / 255 - mean) / std).transpose(2, 0, 1)
+assert np.allclose(prepare.numbers("normal", f"{work}/normal.png")[0], wanted_normal, atol=1e-5)
+assert np.allclose(prepare.numbers("cube", f"{work}/normal.png", flags=["--fit", "stretch"])[0] * 255,
+                   np.asarray(image.resize((3, 3), Image.BILINEAR)), atol=1)
+picture(16, 16, "RGB").save(f"{work}/larger.png")
+prepare.refused("its schema says that images are not resized", "normal", f"{work}/larger.png")
+prepare.refused("--fit crop: the program's schema says that images are not resized", "normal", f"{work}/normal.png", flags=["--fit", "crop"], exit=2)
+
 # What does not fit.
 picture(8, 8, "RGB").save(f"{work}/colour.png")
 picture(3, 3, "L").save(f"{work}/tiny.png")
@@ -99,6 +114,8 @@ prepare.refused("no such file", "grey", f"{work}/text.png")
 prepare.refused("no such file", "grey", f"{work}/empty.png")
 prepare.refused("neither a .npy", "grey", f"{work}/none.xyz")
 prepare.refused("does not say how images", "plain", f"{work}/grey.png")
+prepare.refused("too small", "grey", f"{work}/grey.png", f"{work}/colour.png", f"{work}/tiny.png")
+prepare.refused("in colour", "grey", f"{work}/grey.png", f"{work}/colour.png", f"{work}/tiny.png")
 prepare.refused("missing.png", "grey", f"{work}/missing.png")
 
 # Arrays, alone and with images; names of records.

@@ -55,7 +55,7 @@ audit = "audit.log"
 name = "first"
 program = "{first}"
 store = "store"
-prepare = 3
+prepare = 2
 {models}
 [[hospital]]
 name = "North"
@@ -120,7 +120,6 @@ ask("south", *run, program=second)
 ask("south", "--model", "second", *run, program="other.sdb")
 ask("east", *run)
 ask("north", "--prepare", "4", "--store", "north-store")
-ask("north", "--prepare", "2", "--store", "north-store")
 ask("north", "--store", "north-store", *run)
 (folder / "many.csv").write_text(open(records).read() * 51)
 ask("south", "--input", "many.csv")

@@ -2,28 +2,32 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 serve, program, folder = sys.argv[1:]
 tools, folder = os.path.dirname(serve), pathlib.Path(folder)
 folder.mkdir()
-settings = folder / "service.toml"
-settings.write_text(f"""address = "127.0.0.1:0"
+
+
+def start(name, more=""):
+    settings = folder / f"{name}.toml"
+    settings.write_text(f"""address = "127.0.0.1:0"
 [[model]]
 name = "model"
 program = "{program}"
-store = "dir:service-store"
+store = "dir:{name}-store"
+{more}
 [[hospital]]
 name = "all"
 certificate = "none"
 models = "any"
 """)
-service = subprocess.Popen([serve, settings], stderr=subprocess.PIPE, text=True)
-address = None
-while not address:
-    found = re.search(r"listening .*?address=(\S+)", service.stderr.readline())
-    address = found and found[1]
+    service = subprocess.Popen([serve, settings], stderr=subprocess.PIPE, text=True)
+    while True:
+        if found := re.search(r"listening .*?address=(\S+)", service.stderr.readline()):
+            return service, found[1]
 
 
 def run(what, *command):
@@ -34,8 +38,33 @@ def run(what, *command):
     print(f"{what}: exit {done.returncode}: {text}", flush=True)
 
 
+def hospital(what, address, *flags):
+    run(what, f"{tools}/sd-run", "--party", 1, program, "--address", address, "--store", "store", *flags)
+
+
+service, address = start("service")
 for count in (5, 5, 7):
-    run(f"keep {count}", f"{tools}/sd-run", "--party", 1, program, "--address", address, "--store", "store", "--keep", count)
+    hospital(f"keep {count}", address, "--keep", count)
+# Another service has pools of its own, and limits.
+other, there = start("other", "keep = 3\nprepare = 2\nfresh = false")
+for count in (2, 9, 9):
+    hospital(f"keep {count} there", there, "--keep", count)
+hospital("prepare there", there, "--prepare", 4)
+record = folder / "record.csv"
+record.write_text("3,4\n" * 4)
+hospital("four there", there, "--input", record)
+hospital("four there, fresh", there, "--input", record, "--if-empty", "fresh")
+(folder / "eight.csv").write_text("3,4\n" * 8)
+hospital("eight", address, "--input", folder / "eight.csv")
+hospital("keep eight, fresh", address, "--input", folder / "eight.csv", "--if-empty", "fresh", "--output", folder / "y.npy")
+other.terminate()
+other.communicate()
+service.terminate()
+service.communicate()
+shutil.rmtree(folder / "store")
+shutil.rmtree(folder / "service-store")
+service, address = start("service")
+hospital("keep 7", address, "--keep", 7)
 service.terminate()
 service.communicate()
 store = f"{tools}/sd-store"

@@ -149,7 +149,8 @@ Sample branches() {
   const SlotId first = m.add(OpKind::ShareOutput, {product}, {}, clear);
   const SlotId second = m.add(OpKind::ShareOutput, {larger}, {}, clear);
   m.group(true);
-  m.schema().inputOrNew("left").image = ImageMeaning{1, 4, {"grey"}, 255, 0};
+  ImageMeaning &image = m.schema().inputOrNew("left").image.emplace();
+  image.height = 1, image.width = 4, image.channels = {"grey"}, image.black = 255, image.white = 0;
   OutputMeaning &output = m.schema().outputOrNew("larger");
   output.kind = ResultKind::Findings;
   output.items = {{"a", {}, 0.5}, {"b", {}, 0.25}, {"c", {}, -1}, {"d", {}, 1e30}};
