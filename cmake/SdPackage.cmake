@@ -46,7 +46,7 @@ install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sd
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sdc-compiler COMPONENT compiler
   USE_SOURCE_PERMISSIONS PATTERN __pycache__ EXCLUDE)
 install(PROGRAMS scripts/make-certs DESTINATION ${CMAKE_INSTALL_DATADIR}/sdc COMPONENT runtime)
-install(FILES examples/service/sd-serve.service examples/service/sd-keep.service examples/service/sd-keep.timer
+install(FILES examples/service/sd-serve.service examples/service/sd-keep.service examples/service/sd-keep.timer examples/service/sd-watch.service
   DESTINATION lib/systemd/system COMPONENT runtime)
 
 set(CPACK_GENERATOR DEB)

@@ -216,6 +216,20 @@ std::string csvCell(std::string text) {
   return cell + '"';
 }
 
+std::string_view endingOf(ReportFormat format) {
+  switch (format) {
+  case ReportFormat::Csv:
+    return ".csv";
+  case ReportFormat::Json:
+    return ".json";
+  case ReportFormat::Html:
+    return ".html";
+  case ReportFormat::Fhir:
+    return ".fhir.json";
+  }
+  return "";
+}
+
 ReportFacts factsOf(const Program &program, const Digest &digest) {
   ReportFacts facts{program.schema.modelName, program.schema.modelVersion, toHex(digest), "", "", ""};
   if (const auto &compiled = program.schema.compiled) {

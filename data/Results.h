@@ -14,6 +14,7 @@ namespace sd {
 std::string csvCell(std::string text);
 
 enum class ReportFormat { Csv, Json, Html, Fhir };
+std::string_view endingOf(ReportFormat format); // of a file's name: ".fhir.json"
 
 struct ReportedRecord {
   std::string id; // PatientID, file name or column; else its number, from 1

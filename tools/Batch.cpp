@@ -64,8 +64,12 @@ Expected<void> Batch::passSkipped() {
 
 Expected<void> Batch::put(std::vector<Tensor<float>> outputs) {
   SD_TRY(passSkipped());
-  return delivery_.put(outputs);
+  SD_TRY(delivery_.put(outputs));
+  ++put_;
+  return {};
 }
+
+bool Batch::isComplete() const { return put_ == records_.size(); }
 
 Expected<void> Batch::finish(const Error *failure, const Interruption &interruption) {
   std::optional<Error> cause;

@@ -22,6 +22,8 @@ public:
 
   Expected<void> put(std::vector<Tensor<float>> outputs); // of the next of toRun()
 
+  bool isComplete() const; // each record of toRun() has been put
+
   // Brings the results home. The error that ends the run, if any: `failure` with what has become of the results, a
   // result that is not where it should be, or one that is not valid.
   Expected<void> finish(const Error *failure, const Interruption &interruption);
@@ -34,6 +36,7 @@ private:
   std::unique_ptr<std::vector<bool>> skipped_; // the delivery refers to it
   Delivery delivery_;
   std::vector<NamedTensors> records_;
+  std::uint64_t put_ = 0; // of records_
 };
 
 } // namespace sd

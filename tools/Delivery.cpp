@@ -92,7 +92,7 @@ Expected<void> Delivery::put(const std::vector<Tensor<float>> &outputs) {
       break;
     }
   collect(outputs, done_);
-  SD_TRY(journal_ ? keepNext(outputs) : options_.report.format ? Expected<void>() : printNext(outputs));
+  SD_TRY(journal_ ? keepNext(outputs) : !options_.report.formats.empty() ? Expected<void>() : printNext(outputs));
   ++done_;
   if (options_.report.audit.empty()) return {};
   auto logged = service::appendToAudit(options_.report.audit, {{"time", timeNow()},
@@ -122,7 +122,7 @@ std::vector<Tensor<float>> Delivery::outputsOf(std::span<const float> values) co
 }
 
 void Delivery::collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record) {
-  if (!options_.report.format) return;
+  if (options_.report.formats.empty()) return;
   ReportedRecord each{idOf(record), !outputs.empty() && isValidRecord(outputs), "", {}};
   if (!each.valid)
     each.problem = outputs.empty() ? "the record is outside the program's range and was skipped"
@@ -135,19 +135,26 @@ void Delivery::collect(const std::vector<Tensor<float>> &outputs, std::uint64_t 
 }
 
 // With what was finished; records that were not run are in it, without results.
-Expected<void> Delivery::writeReport() {
-  if (!options_.report.format || done_ == 0) return {};
+Expected<void> Delivery::writeReports() {
+  if (options_.report.formats.empty() || done_ == 0) return {};
   for (std::uint64_t record = reported_.size(); record < count_; ++record)
     reported_.push_back({idOf(record), false, "the run ended before this record", {}});
   ReportFacts facts = factsOf(options_.program.program, options_.program.digest);
   facts.service = options_.report.service;
   facts.time = timeNow();
-  const std::string text = renderReport(*options_.report.format, facts, reported_);
+  Expected<void> first;
+  for (const ReportFormat format : options_.report.formats)
+    if (const Expected<void> written = writeReport(format, facts); !written && first) first = written;
+  return first;
+}
+
+Expected<void> Delivery::writeReport(ReportFormat format, const ReportFacts &facts) {
+  const std::string text = renderReport(format, facts, reported_);
   const auto write = [&](const std::string &path) {
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
                                FileMode::Private);
   };
-  const std::string &path = options_.report.path;
+  const std::string path = options_.report.pathOf(format);
   Expected<void> written;
   if (!path.empty())
     written = write(path);
@@ -237,7 +244,7 @@ Expected<std::string> Delivery::writeSomewhere(const std::string &path, std::siz
 }
 
 Expected<void> Delivery::finish() {
-  const Expected<void> files = writeFiles(), report = writeReport();
+  const Expected<void> files = writeFiles(), report = writeReports();
   return files ? report : files;
 }
 

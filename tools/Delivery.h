@@ -55,7 +55,8 @@ private:
   void collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record); // for the report
   std::string idOf(std::uint64_t record) const;
   std::vector<Tensor<float>> outputsOf(std::span<const float> values) const; // of an entry of the journal
-  Expected<void> writeReport();
+  Expected<void> writeReports();
+  Expected<void> writeReport(ReportFormat format, const ReportFacts &facts);
   Expected<void> writeFiles();
   Expected<void> printNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> keepNext(const std::vector<Tensor<float>> &outputs);

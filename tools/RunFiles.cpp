@@ -36,7 +36,9 @@ Expected<void> checkResultFiles(const RunOptions &options, const RunFiles &files
     SD_TRY(take("--output", path));
   if (!options.stats.empty()) SD_TRY(take("--stats", options.stats));
   if (!options.profile.empty()) SD_TRY(take("--profile", options.profile));
-  if (!options.report.path.empty()) SD_TRY(take("--report", options.report.path));
+  if (!options.report.path.empty())
+    for (const ReportFormat format : options.report.formats)
+      SD_TRY(take("--report", options.report.pathOf(format)));
   if (!options.report.audit.empty()) SD_TRY(take("--audit", options.report.audit));
   return {};
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -67,6 +68,46 @@ Expected<void> readStore(RunOptions &options, const RawOptions &raw) {
   return {};
 }
 
+Expected<void> readWatch(RunOptions &options, bool hasRecord) {
+  if (options.watch.empty()) return {};
+  if (!hasRecord) return fail("--watch is party 1's: it has the records");
+  if (options.results.empty()) return fail("--watch needs --results FOLDER, where results and the ledger go");
+  if (!(options.inputs.empty() && options.outputs.empty() && options.report.path.empty() && options.stats.empty() &&
+        options.profile.empty()))
+    return fail(
+        "--watch has no --input, --output, --report, --stats or --profile: each file's results go to --results");
+  if (options.report.formats.empty()) options.report.formats = {ReportFormat::Json};
+  options.report.addsEnding = true;
+  return {};
+}
+
+Expected<void> readReport(RunOptions &options) {
+  ReportOptions &report = options.report;
+  if (!report.path.empty() && report.formats.empty())
+    return fail("--report needs --format csv, json, html or fhir: text is printed as it comes");
+  if (report.formats.size() < 2) return {};
+  if (report.path.empty() && options.watch.empty())
+    return fail("several formats go to files: --report NAME, to which each adds its ending");
+  report.addsEnding = true;
+  return {};
+}
+
+Expected<std::vector<ReportFormat>> parseFormats(const std::string &text) {
+  static const std::map<std::string, ReportFormat> known = {{"csv", ReportFormat::Csv},
+                                                            {"json", ReportFormat::Json},
+                                                            {"html", ReportFormat::Html},
+                                                            {"fhir", ReportFormat::Fhir}};
+  std::vector<ReportFormat> formats;
+  if (text == "text") return formats;
+  for (const std::string &name : CLI::detail::split(text, ',')) {
+    const auto found = known.find(name);
+    if (found == known.end()) return fail("text, csv, json, html or fhir, not '{}'", name);
+    if (std::ranges::find(formats, found->second) != formats.end()) return fail("'{}' is there twice", name);
+    formats.push_back(found->second);
+  }
+  return formats;
+}
+
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
   if (options.program.empty()) options.program = options.model + ".sdb";
   if (options.program == ".sdb") return fail("M.sdb is missing: the compiled program, or --model NAME");
@@ -78,20 +119,22 @@ Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty)
   const bool hasRecord = isClient && options.purpose != Purpose::Prepare;
   if (!isClient && !(options.inputs.empty() && options.outputs.empty() && options.classes.empty()))
     return fail("party 0 has no --input, --output or --classes: the record and the result are party 1's");
-  if (hasRecord && options.inputs.empty()) return fail("--input is missing");
+  SD_TRY(readWatch(options, hasRecord));
+  if (hasRecord && options.inputs.empty() && options.watch.empty()) return fail("--input is missing");
   if (options.resume && options.outputs.empty())
     return fail("--resume needs --output FILE: only results that go to a file can be gone on with");
   if (options.party == 1 && !options.weights.empty())
     return fail("party 1 has no --weights: they never leave the service");
-  const bool reports = options.report.format || !options.report.audit.empty();
+  const bool reports = !options.report.formats.empty() || !options.report.audit.empty();
   if (reports && !hasRecord) return fail("--format and --audit are party 1's: it alone has results");
-  if (!options.report.path.empty() && !options.report.format)
-    return fail("--report needs --format csv, json, html or fhir: text is printed as it comes");
+  SD_TRY(readReport(options));
   options.report.service = options.local ? "both parties in one process" : options.network.address;
   if (options.serve && isClient) return fail("--serve is party 0's");
   if (!options.model.empty() && (options.local || options.party == 0))
     return fail("--model is party 1's: it gets the model's program from the service");
   SD_ASSIGN(options.endpoint, options.network.endpoint(options.network.address));
+  if (!options.watch.empty()) // which has pauses of its own, that a signal ends
+    options.endpoint.waitForPeer = std::min(options.endpoint.waitForPeer, std::chrono::milliseconds(5000));
   SD_TRY(readPreprocess(raw.preprocess, options));
   if (options.weights.empty())
     options.weights = std::filesystem::path(options.program).replace_extension(".sdw").string();
@@ -143,22 +186,16 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("COLUMN")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  static const std::map<std::string, std::optional<ReportFormat>> formats = {{"text", std::nullopt},
-                                                                             {"csv", ReportFormat::Csv},
-                                                                             {"json", ReportFormat::Json},
-                                                                             {"html", ReportFormat::Html},
-                                                                             {"fhir", ReportFormat::Fhir}};
   CLI::Option *format =
       app.add_option_function<std::string>(
              "--format",
              [&options](const std::string &text) {
-               const auto found = formats.find(text);
-               if (found == formats.end())
-                 throw CLI::ValidationError("--format", "text, csv, json, html or fhir, not '" + text + "'");
-               options.report.format = found->second;
+               auto formats = parseFormats(text);
+               if (!formats) throw CLI::ValidationError("--format", formats.error().message);
+               options.report.formats = *std::move(formats);
              },
              "party 1: results as lines of text, as they come, or as a whole at the end, with what they "
-             "are from: a table, JSON, a page, or a FHIR R4 bundle")
+             "are from: a table, JSON, a page, or a FHIR R4 bundle; several with a comma between")
           ->type_name("text|csv|json|html|fhir")
           ->default_str("text");
   app.add_option("--report", options.report.path,
@@ -166,6 +203,22 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->type_name("FILE")
       ->check(notEmpty)
       ->needs(format);
+  CLI::Option *watch = app.add_option("--watch", options.watch,
+                                      "party 1: run what arrives in this folder, each file once, until a signal")
+                           ->type_name("FOLDER")
+                           ->check(notEmpty);
+  app.add_option("--results", options.results,
+                 "with --watch: where each file's result goes, in --format (json by default), and the ledger of what "
+                 "is done")
+      ->type_name("FOLDER")
+      ->check(notEmpty)
+      ->needs(watch);
+  app.add_option("--rescan", options.rescan,
+                 "with --watch: seconds between looks for files that the system did not tell of")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str()
+      ->needs(watch);
   app.add_option("--audit", options.report.audit,
                  "party 1: append a line for each record, without its values; each holds the hash of the one before")
       ->type_name("FILE")

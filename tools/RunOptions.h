@@ -1,7 +1,6 @@
 // The command line of sd-run.
 #pragma once
 
-#include <optional>
 #include <variant>
 #include <vector>
 
@@ -16,10 +15,13 @@ namespace sd {
 
 // Results beside, or in place of, lines of text.
 struct ReportOptions {
-  std::optional<ReportFormat> format; // none: text
-  std::string path;                   // empty: the standard output
-  std::string audit;                  // a file; empty: none
-  std::string service;                // whom results are from
+  std::vector<ReportFormat> formats; // none: text
+  std::string path;                  // empty: the standard output
+  bool addsEnding = false;           // each format's is added to the path: there are several, or a folder is watched
+  std::string audit;                 // a file; empty: none
+  std::string service;               // whom results are from
+
+  std::string pathOf(ReportFormat format) const { return addsEnding ? path + std::string(endingOf(format)) : path; }
 };
 
 struct RunOptions {
@@ -53,6 +55,8 @@ struct RunOptions {
   bool resume = false;
   std::vector<std::string> identifiers; // columns
   ReportOptions report;
+  std::string watch, results; // folders of records and their results; empty: the inputs are all
+  double rescan = 10;         // seconds between looks into the folder
 };
 
 // The options, or the exit code if the program shall end here: after --help, or after a usage error, which has been

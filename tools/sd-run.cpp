@@ -17,6 +17,7 @@
 #include "tools/FetchModel.h"
 #include "tools/MemoryLimit.h"
 #include "tools/Serve.h"
+#include "tools/watch/Watch.h"
 
 namespace sd {
 
@@ -91,7 +92,9 @@ Expected<void> checkResults(const RunOptions &options, const RunFiles &files, co
   SD_TRY(ResultWords::make(program, options.classes)); // before the run
   for (const auto &[name, path] : files.outputs)
     SD_TRY(checkWritable(path, FileMode::Private));
-  if (!options.report.path.empty()) SD_TRY(checkWritable(options.report.path, FileMode::Private));
+  if (!options.report.path.empty())
+    for (const ReportFormat format : options.report.formats)
+      SD_TRY(checkWritable(options.report.pathOf(format), FileMode::Private));
   return {};
 }
 
@@ -105,16 +108,92 @@ Expected<void> writeStats(const RunOptions &options, const Program &program, std
   return {};
 }
 
+std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
 std::uint64_t weightCacheBytes(const RunOptions &options) { return options.weightCache * std::uint64_t{1'000'000}; }
 
-template <RingWord R>
-Expected<void> runLocally(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
-                          ThreadPool &pool, Interruption &interruption) {
-  SD_TRY(checkResults(options, files, program.program));
-  SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
+// What a run of some records came to: the results have gone to its sink.
+struct Ran {
+  std::vector<SessionStats> parties;
+  std::optional<Error> failure;
+};
+using RunRecords = std::function<Ran(std::span<const NamedTensors> records, const ResultSink &results)>;
+
+// The records that --input names, in one session.
+Expected<void> runInputs(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                         const RunRecords &run, Interruption &interruption) {
   SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));
   SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
   sayOpenBounds(program.program);
+  Ran ran;
+  if (!batch.toRun().empty())
+    ran = run(batch.toRun(), [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); });
+  const Expected<void> delivered = batch.finish(ran.failure ? &*ran.failure : nullptr, interruption);
+  const Expected<void> reported =
+      ran.parties.empty() ? Expected<void>() : writeStats(options, program.program, ran.parties);
+  return delivered ? reported : delivered;
+}
+
+// One file of a folder that is watched: its records are a batch of their own.
+FileResult runFile(const RunOptions &options, const LoadedProgram &program, const RunRecords &run,
+                   Interruption &interruption, const std::function<bool()> &isSame) {
+  using Kind = FileResult::Kind;
+  const RunFiles files{{{recordInputs(program.program)[0].name, options.inputs}}, {}};
+  auto records = readRecords(options, files, program.program);
+  if (!isSame()) return {Kind::Changed, {}};
+  if (!records) return {Kind::Broken, records.error()};
+  auto batch = Batch::open(options, files, program, *std::move(records));
+  if (!batch) return {Kind::Broken, batch.error()};
+  Ran ran;
+  if (!batch->toRun().empty())
+    ran = run(batch->toRun(), [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+      if (interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted");
+      return batch->put(std::move(outputs));
+    });
+  const bool isComplete = batch->isComplete();
+  if (ran.failure && !isComplete) {
+    const ErrorKind kind = ran.failure->kind;
+    const bool isAway = kind == ErrorKind::Network || kind == ErrorKind::Refused || kind == ErrorKind::Resources;
+    return {kind == ErrorKind::Interrupted ? Kind::Stopped : isAway ? Kind::Away : Kind::Failed, *ran.failure};
+  }
+  const Expected<void> delivered = batch->finish(nullptr, interruption);
+  if (delivered) return {};
+  return {delivered.error().kind == ErrorKind::Invalid ? Kind::Invalid : Kind::Failed, delivered.error()};
+}
+
+Expected<void> runFolder(const RunOptions &options, const LoadedProgram &program, const RunRecords &run,
+                         Interruption &interruption) {
+  if (recordInputs(program.program).size() != 1)
+    return fail(ErrorKind::Usage, "--watch: the program has several inputs, and a file is a record of one");
+  sayOpenBounds(program.program);
+  WatchOptions watch{options.watch, options.results, milliseconds(options.rescan), {}, toHex(program.digest)};
+  for (const ReportFormat format : options.report.formats)
+    watch.endings.emplace_back(endingOf(format));
+  return watchFolder(
+      watch,
+      [&](const std::string &path, const std::string &result, const std::function<bool()> &isSame) {
+        RunOptions one = options;
+        one.inputs = {path};
+        one.report.path = result;
+        return runFile(one, program, run, interruption, isSame);
+      },
+      interruption);
+}
+
+Expected<void> runRecords(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                          const RunRecords &run, Interruption &interruption) {
+  return options.watch.empty() ? runInputs(options, files, program, run, interruption)
+                               : runFolder(options, program, run, interruption);
+}
+
+template <RingWord R>
+Expected<LocalResult> consultLocally(const RunOptions &options, const LoadedProgram &program,
+                                     const WeightSet<R> &weights, ThreadPool &pool,
+                                     std::span<const NamedTensors> records, const ResultSink &results) {
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -132,19 +211,28 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
     local.makeServiceProvider = dealerService<R>();
     local.makeClientProvider = dealerClient<R>(program.program, pool);
   }
-  // Until there is a result, a signal ends the process at once; then it lets the record in work come to its end.
-  std::optional<Interruption::Scope> scope;
-  local.results = [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
-    if (!scope) scope.emplace(interruption, [] {});
-    SD_TRY(batch.put(std::move(outputs)));
-    return interruption.signal() == 0 ? Expected<void>() : fail(ErrorKind::Interrupted, "interrupted");
+  local.results = results;
+  return runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records);
+}
+
+template <RingWord R>
+Expected<void> runLocally(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
+                          ThreadPool &pool, Interruption &interruption) {
+  SD_TRY(checkResults(options, files, program.program));
+  SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
+  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results) -> Ran {
+    // Until there is a result, a signal ends the process at once; then it lets the record in work come to its end.
+    std::optional<Interruption::Scope> scope;
+    auto result = consultLocally<R>(
+        options, program, weights, pool, records, [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+          if (!scope && options.watch.empty()) scope.emplace(interruption, [] {});
+          SD_TRY(results(std::move(outputs)));
+          return interruption.signal() == 0 ? Expected<void>() : fail(ErrorKind::Interrupted, "interrupted");
+        });
+    if (!result) return {{}, result.error()};
+    return {{result->service, result->client}, std::nullopt};
   };
-  Expected<LocalResult> result;
-  if (!batch.toRun().empty())
-    result = runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, batch.toRun());
-  const Expected<void> delivered = batch.finish(result ? nullptr : &result.error(), interruption);
-  if (!delivered || !result) return delivered;
-  return writeStats(options, program.program, std::vector{result->service, result->client});
+  return runRecords(options, files, program, run, interruption);
 }
 
 // One party's connection to its dealer, for one session. Its peer hears that it failed; where the dealer is says the
@@ -197,12 +285,6 @@ struct Party {
     return SessionOptions{program, pool, options.mode, seed, [&dealer] { return dealer.connect(); }, std::move(use)};
   }
 };
-
-std::string_view plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
-
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
 
 template <RingWord R>
 Expected<SessionStats> serveOne(const Party &party, const WeightSet<R> &weights,
@@ -269,7 +351,9 @@ Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors>
                                Interruption &interruption, bool *tooFew = nullptr) {
   const RunOptions &options = party.options;
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
-  const Interruption::Scope scope(interruption, [&peer] { peer->close("the hospital's run was interrupted"); });
+  std::optional<Interruption::Scope> scope; // a folder's watch has its own
+  if (options.watch.empty())
+    scope.emplace(interruption, [&peer] { peer->close("the hospital's run was interrupted"); });
   DealerLine dealer(options, *peer);
   SD_ASSIGN(SessionOptions session, party.session(dealer));
   session.results = results;
@@ -307,25 +391,22 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
     SD_ASSIGN(const Party party, Party::make(options, program, pool));
     return prepareAsParty1<R>(party, interruption);
   }
-  SD_ASSIGN(IdentifiedRecords records, readRecords(options, files, program.program));
-  SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
-  sayOpenBounds(program.program);
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
-  Expected<ClientResult> result;
-  const auto put = [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); };
-  bool tooFew = false;
-  if (!batch.toRun().empty()) result = consult<R>(party, batch.toRun(), put, interruption, &tooFew);
-  if (!result && options.ifEmpty == "fresh" && tooFew) {
-    say(fmt::format("{}; goes on without the store (--if-empty fresh)", result.error().message));
-    RunOptions fresh = options;
-    fresh.purpose = Purpose::Fresh;
-    SD_ASSIGN(const Party other, Party::make(fresh, program, pool));
-    result = consult<R>(other, batch.toRun(), put, interruption);
-  }
-  const Error *failure = !result ? &result.error() : result->failure ? &*result->failure : nullptr;
-  const Expected<void> delivered = batch.finish(failure, interruption);
-  const Expected<void> reported = result ? writeStats(options, program.program, {&result->stats, 1}) : Expected<void>();
-  return delivered ? reported : delivered;
+  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results) -> Ran {
+    bool tooFew = false;
+    auto result = consult<R>(party, records, results, interruption, &tooFew);
+    if (!result && options.ifEmpty == "fresh" && tooFew) {
+      say(fmt::format("{}; goes on without the store (--if-empty fresh)", result.error().message));
+      RunOptions without = options;
+      without.purpose = Purpose::Fresh;
+      const auto fresh = Party::make(without, program, pool);
+      if (!fresh) return {{}, fresh.error()};
+      result = consult<R>(*fresh, records, results, interruption);
+    }
+    if (!result) return {{}, result.error()};
+    return {{result->stats}, result->failure};
+  };
+  return runRecords(options, files, program, run, interruption);
 }
 
 Expected<void> run(RunOptions options) {
