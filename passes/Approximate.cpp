@@ -10,6 +10,7 @@
 #include <numbers>
 #include <set>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "passes/FitPiecewise.h"
 #include "passes/Partition.h"
@@ -172,18 +173,32 @@ private:
       return isPlainRelu(op);
     case OpKind::Piecewise:
       return true;
-    case OpKind::Add:
-    case OpKind::Sub:
-    case OpKind::Mul:
-    case OpKind::Div:
+    case SD_NN_ARITHMETIC:
       if (op.kind == OpKind::Div && !graph_.constant(op.operands[1])) return false;
       return std::ranges::all_of(op.operands, [&](ValueId v) {
         const auto *constant = graph_.constant(v);
         return constant ? isPublicNumber(constant) : graph_.module.type(v).shape == graph_.module.type(op.result).shape;
       });
-    default:
-      return isSmooth(op.kind);
+    case OpKind::Sigmoid:
+    case SD_NN_SMOOTH:
+      return true;
+    case SD_NN_ENDS:
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case OpKind::VecDot:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_LAYOUT:
+    case OpKind::Softmax:
+    case OpKind::LogSoftmax:
+    case SD_NN_RANKING:
+    case OpKind::ReduceSum:
+    case OpKind::Function:
+#include "ir/core/ShareCases.def"
+      break;
     }
+    return false;
   }
 
   // Growing sets of ops in front of op `last` that depend on one value, and that nothing else uses.
