@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ir/core/Functions.h"
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Windows.h"
 
 namespace sd {
@@ -360,7 +361,7 @@ Fingerprints Walk::along(const Op &op) {
 }
 
 bool Walk::step(const Op &op) {
-  if (op.kind == OpKind::Return) return true;
+  if (!info(op.kind).hasResult()) return true;
   Fingerprints &result = values_[op.result];
   switch (op.kind) {
   case OpKind::Input:
@@ -390,8 +391,7 @@ bool Walk::step(const Op &op) {
   case OpKind::VecDot:
     result = vecDot(op);
     break;
-  case OpKind::MaxPool:
-  case OpKind::AvgPool:
+  case SD_NN_POOLS:
     result = pool(op);
     break;
   case OpKind::Transpose:
@@ -408,18 +408,23 @@ bool Walk::step(const Op &op) {
     break;
   case OpKind::Softmax:
   case OpKind::LogSoftmax:
-  case OpKind::ArgMax:
-  case OpKind::TopK:
+  case SD_NN_RANKING:
   case OpKind::ReduceSum:
-  case OpKind::ArgTopK:
     result = along(op);
     break;
   case OpKind::Function:
     result = rowFunction(op.attrs.str(Attr::Function)) ? along(op) : elementwise(op);
     break;
-  default:
-    if (info(op.kind).level != Level::Nn) return false;
+  case SD_NN_ARITHMETIC:
+  case OpKind::Relu:
+  case OpKind::Piecewise:
+  case OpKind::Sigmoid:
+  case SD_NN_SMOOTH:
     result = elementwise(op);
+    break;
+  case OpKind::Return:
+#include "ir/core/ShareCases.def"
+    return false;
   }
   return true;
 }

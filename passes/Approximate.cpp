@@ -10,6 +10,7 @@
 #include <numbers>
 #include <set>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "passes/FitPiecewise.h"
 #include "passes/FitWide.h"
@@ -24,17 +25,9 @@ namespace {
 bool isScalarFunction(const Op &op) { return op.kind == OpKind::Function && !isNorm(op); }
 
 bool isSmooth(const Op &op) {
-  switch (op.kind) {
-  case OpKind::Sigmoid:
-  case OpKind::Tanh:
-  case OpKind::Erf:
-  case OpKind::Elu:
-  case OpKind::Softplus:
-  case OpKind::Softsign:
-    return true;
-  default:
-    return isScalarFunction(op);
-  }
+  const OpKind kind = op.kind;
+  return kind == OpKind::Sigmoid || kind == OpKind::Tanh || kind == OpKind::Erf || kind == OpKind::Elu ||
+         kind == OpKind::Softplus || kind == OpKind::Softsign || isScalarFunction(op);
 }
 
 // One that the hospital would compute, if nothing behind it were private.
@@ -64,34 +57,18 @@ std::vector<bool> nonNegativeValues(const Module &module) {
   for (const Op &op : module.ops) {
     if (op.result == kNoValue) continue;
     const auto all = [&] { return std::ranges::all_of(op.operands, [&](ValueId v) { return result[v]; }); };
-    switch (op.kind) {
-    case OpKind::Constant:
+    const OpKind kind = op.kind;
+    if (kind == OpKind::Constant)
       result[op.result] = std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v >= 0; });
-      break;
-    case OpKind::Relu:
+    else if (kind == OpKind::Relu)
       result[op.result] = isPlainRelu(op);
-      break;
-    case OpKind::Sigmoid:
-    case OpKind::Softmax:
-    case OpKind::Softplus:
-      result[op.result] = true;
-      break;
-    case OpKind::Mul:
+    else if (kind == OpKind::Mul)
       result[op.result] = op.operands[0] == op.operands[1] || all();
-      break;
-    case OpKind::Add:
-    case OpKind::Identity:
-    case OpKind::Reshape:
-    case OpKind::Transpose:
-    case OpKind::Gather:
-    case OpKind::Concat:
-    case OpKind::MaxPool:
-    case OpKind::AvgPool:
+    else if (kind == OpKind::Add || kind == OpKind::Concat || kind == OpKind::MaxPool || kind == OpKind::AvgPool ||
+             isMove(kind))
       result[op.result] = all();
-      break;
-    default:
-      break;
-    }
+    else
+      result[op.result] = kind == OpKind::Sigmoid || kind == OpKind::Softmax || kind == OpKind::Softplus;
   }
   return result;
 }
@@ -234,17 +211,31 @@ private:
       return isPlainRelu(op);
     case OpKind::Piecewise:
       return true;
-    case OpKind::Add:
-    case OpKind::Sub:
-    case OpKind::Mul:
-    case OpKind::Div:
+    case SD_NN_ARITHMETIC:
       return std::ranges::all_of(op.operands, [&](ValueId v) {
         const auto *constant = graph_.constant(v);
         return constant ? isPublicNumber(constant) : graph_.module.type(v).shape == graph_.module.type(op.result).shape;
       });
-    default:
+    case OpKind::Sigmoid:
+    case SD_NN_SMOOTH:
+    case OpKind::Function:
       return isSmooth(op);
+    case SD_NN_ENDS:
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case OpKind::VecDot:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_LAYOUT:
+    case OpKind::Softmax:
+    case OpKind::LogSoftmax:
+    case SD_NN_RANKING:
+    case OpKind::ReduceSum:
+#include "ir/core/ShareCases.def"
+      break;
     }
+    return false;
   }
 
   // By a computed value: no product does it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/Linear.h"
 
 namespace sd {
@@ -148,16 +149,24 @@ void Channels::visit(const Op &op) {
   case OpKind::Mul:
   case OpKind::Div:
     return visitProduct(op);
-  case OpKind::MaxPool:
-  case OpKind::AvgPool:
+  case SD_NN_POOLS:
     if (varies(op.operands[0], 1)) pin(op.operands[0]);
     return keep(op);
   case OpKind::Relu:
   case OpKind::Piecewise:
     if (!isHomogeneous(op)) pin(op.operands[0]);
     return keep(op);
-  default:
-    if (movesElements(op.kind)) return visitMove(op);
+  case OpKind::Identity:
+  case SD_NN_LAYOUT:
+    return visitMove(op);
+  case SD_NN_ENDS: // channels end here
+  case OpKind::VecDot:
+  case SD_NN_SMOOTH:
+  case OpKind::AtMost:
+  case SD_NN_FINAL:
+  case OpKind::Function:
+#include "ir/core/ShareCases.def"
+    break;
   }
   pinAll(op);
 }

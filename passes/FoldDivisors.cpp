@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Windows.h"
 #include "passes/Linear.h"
 #include "passes/Pass.h"
@@ -35,17 +36,27 @@ bool commutesWithFactor(const Op &op) {
   case OpKind::Transpose:
   case OpKind::Gather:
   case OpKind::Relu:
-  case OpKind::MaxPool:
-  case OpKind::AvgPool:
+  case SD_NN_POOLS:
     return true;
   case OpKind::Piecewise: // a leaky ReLU
     return op.attrs.floats(Attr::Knots).size() == 1 && op.attrs.floats(Attr::Knots).data[0] == 0 &&
            op.attrs.f(Attr::Offset) == 0;
   case OpKind::Pad:
     return op.attrs.f(Attr::Fill) == 0;
-  default:
-    return false;
+  case SD_NN_ENDS:
+  case SD_NN_PRODUCTS:
+  case OpKind::BatchNorm:
+  case SD_NN_ARITHMETIC:
+  case OpKind::VecDot:
+  case SD_NN_SMOOTH:
+  case OpKind::AtMost:
+  case OpKind::Concat:
+  case SD_NN_FINAL:
+  case OpKind::Function:
+#include "ir/core/ShareCases.def"
+    break;
   }
+  return false;
 }
 
 // By value: whether all paths from it end in linear ops that take a factor into their weights.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/IntervalRules.h"
 
 namespace sd::intervals {
@@ -59,9 +60,19 @@ std::optional<Functions::Function> Functions::resultOf(const Case &c) const {
     x->f = positivePart(x->f);
     return x;
   }
-  default:
-    return std::nullopt;
+  case OpKind::ShareConstant: // not followed
+  case OpKind::ShareInput:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareSumPool:
+  case SD_SHARE_LAYOUT:
+  case OpKind::ShareTruncate:
+  case OpKind::ShareMax:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
   }
+  return std::nullopt;
 }
 
 std::optional<Interval> Functions::follow(const Case &c) {

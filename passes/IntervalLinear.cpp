@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/IntervalRules.h"
 
 namespace sd::intervals {
@@ -114,9 +115,21 @@ Interval linearOp(const Case &c) {
     return matMul(c);
   case OpKind::ShareScale:
     return scale(c);
-  default:
-    return combine(*c.in[0], exactly(*c.weights[0]), std::plus<>()); // share.addw
+  case OpKind::ShareAddW:
+    return combine(*c.in[0], exactly(*c.weights[0]), std::plus<>());
+  case OpKind::ShareConstant: // without weights
+  case OpKind::ShareInput:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_LAYOUT:
+  case SD_SHARE_COMPARISONS:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
   }
+  assert(false && "not a linear op");
+  return *c.in[0];
 }
 
 } // namespace sd::intervals

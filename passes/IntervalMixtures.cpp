@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/IntervalRules.h"
 
 namespace sd::intervals {
@@ -50,9 +51,21 @@ std::optional<Mixtures::Part> Mixtures::partOf(const Case &c) const {
     return part;
   case OpKind::ShareRescale:
     return part;
-  default:
-    return std::nullopt;
+  case OpKind::ShareConstant: // not followed
+  case OpKind::ShareInput:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case OpKind::ShareAddC:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_LAYOUT:
+  case OpKind::ShareRelu:
+  case OpKind::ShareMax:
+  case OpKind::ShareDot:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
   }
+  return std::nullopt;
 }
 
 std::optional<Interval> Mixtures::follow(const Case &c) {

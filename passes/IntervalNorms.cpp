@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/IntervalRules.h"
 
 namespace sd::intervals {
@@ -76,8 +77,20 @@ double Norms::evaluate(ValueId value, ValueId sum, double t, std::map<ValueId, d
   case OpKind::ShareRelu:
     y = std::max(halfUp(x(0), op.attrs.i(Attr::Bits)), 0.0);
     break;
-  default:
-    y = x(0); // moved, or at another scale
+  case OpKind::ShareRescale: // another scale
+  case SD_SHARE_LAYOUT:
+    y = x(0);
+    break;
+  case OpKind::ShareConstant: // functionOf() follows none of them
+  case OpKind::ShareInput:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case OpKind::ShareSumPool:
+  case OpKind::ShareMax:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    assert(false && "no function of the sum");
   }
   known[value] = y;
   return y;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Ring.h"
 #include "ir/core/Windows.h"
 
@@ -50,6 +51,27 @@ Interval layout(const Case &c, std::span<const Interval> operands, double fill =
           reference::evaluateLayout<double>(c.op.kind, highs, c.op.attrs, shape, fill)};
 }
 
+// Concatenation along axis 1 of what varies by channel alone.
+std::optional<Interval> concatChannels(const Case &c) {
+  if (c.op.attrs.i(Attr::Axis) != 1) return std::nullopt;
+  std::vector<double> low, high;
+  std::size_t rank = 0;
+  for (std::size_t i = 0; i < c.in.size(); ++i) {
+    const Shape &shape = c.module.type(c.op.operands[i]).shape;
+    const Shape own = ownShape(*c.in[i], shape);
+    rank = shape.size();
+    if (elementCount(own) != own[1]) return std::nullopt;
+    Shape channels(rank, 1);
+    channels[1] = shape[1];
+    const Interval each = expanded(*c.in[i], channels);
+    low.insert(low.end(), each.low.data.begin(), each.low.data.end());
+    high.insert(high.end(), each.high.data.begin(), each.high.data.end());
+  }
+  Shape shape(rank, 1);
+  shape[1] = static_cast<std::int64_t>(low.size());
+  return Interval{{shape, low}, {shape, high}};
+}
+
 Interval layoutOp(const Case &c) {
   const Shape &shape = c.module.type(c.op.operands[0]).shape;
   const Interval &x = *c.in[0];
@@ -82,34 +104,25 @@ Interval layoutOp(const Case &c) {
     const Interval full[] = {expanded(x, shape)};
     return layout(c, full, fill);
   }
-  default:
-    break; // concat
+  case OpKind::ShareConcat:
+    if (auto channels = concatChannels(c)) return *channels;
+    break;
+  case OpKind::ShareConstant: // no layout
+  case OpKind::ShareInput:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_COMPARISONS:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    assert(false && "not a layout op");
   }
   std::vector<Interval> operands;
   for (std::size_t i = 0; i < c.in.size(); ++i)
     operands.push_back(expanded(*c.in[i], c.module.type(c.op.operands[i]).shape));
   return layout(c, operands);
-}
-
-// Concatenation along axis 1 of what varies by channel alone.
-std::optional<Interval> concatChannels(const Case &c) {
-  if (c.op.attrs.i(Attr::Axis) != 1) return std::nullopt;
-  std::vector<double> low, high;
-  std::size_t rank = 0;
-  for (std::size_t i = 0; i < c.in.size(); ++i) {
-    const Shape &shape = c.module.type(c.op.operands[i]).shape;
-    const Shape own = ownShape(*c.in[i], shape);
-    rank = shape.size();
-    if (elementCount(own) != own[1]) return std::nullopt;
-    Shape channels(rank, 1);
-    channels[1] = shape[1];
-    const Interval each = expanded(*c.in[i], channels);
-    low.insert(low.end(), each.low.data.begin(), each.low.data.end());
-    high.insert(high.end(), each.high.data.begin(), each.high.data.end());
-  }
-  Shape shape(rank, 1);
-  shape[1] = static_cast<std::int64_t>(low.size());
-  return Interval{{shape, low}, {shape, high}};
 }
 
 Interval sumPool(const Case &c) {
@@ -234,8 +247,7 @@ Interval inDoubles(const Case &c) {
     return *c.in[0];
   case OpKind::ShareSumPool:
     return sumPool(c);
-  case OpKind::ShareConcat:
-    if (auto channels = concatChannels(c)) return *channels;
+  case SD_SHARE_LAYOUT:
     return layoutOp(c);
   case OpKind::ShareTruncate:
     return truncated(*c.in[0], static_cast<int>(attrs.i(Attr::Bits)));
@@ -251,9 +263,14 @@ Interval inDoubles(const Case &c) {
     return product(*c.in[0], *c.in[1]);
   case OpKind::ShareDot:
     return dot(c);
-  default:
-    return layoutOp(c);
+  case OpKind::ShareConstant: // followed apart
+  case OpKind::ShareInput:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
   }
+  assert(false && "no value of shares");
+  return unknown(c);
 }
 
 } // namespace
@@ -314,9 +331,23 @@ std::optional<Interval> clearOp(const Module &module, const Op &op, std::span<co
     const Interval full[] = {expanded(*in[0], module.type(op.operands[0]).shape)};
     return layout({module, op, in, {}, false}, full);
   }
-  default:
-    return std::nullopt;
+  case SD_NN_PRODUCTS: // not followed
+  case OpKind::BatchNorm:
+  case OpKind::VecDot:
+  case OpKind::Relu:
+  case SD_NN_SMOOTH:
+  case OpKind::Piecewise:
+  case OpKind::AtMost:
+  case SD_NN_POOLS:
+  case OpKind::Concat:
+  case OpKind::Pad:
+  case SD_NN_FINAL:
+  case OpKind::Function:
+  case OpKind::Return:
+#include "ir/core/ShareCases.def"
+    break;
   }
+  return std::nullopt;
 }
 
 } // namespace sd::intervals

@@ -81,18 +81,11 @@ std::optional<Affine> affineOf(const Graph &graph, const Op &op) {
   affine.x = op.operands[left ? 1 : 0];
   if (graph.module.type(affine.x).shape != graph.module.type(op.result).shape) return std::nullopt;
   const Tensor<float> &constant = left ? *left : *right;
-  switch (op.kind) {
-  case OpKind::Add:
-    affine.summand = constant;
-    break;
-  case OpKind::Sub:
-    affine.summand = left ? constant : mapped(constant, [](float v) { return -v; });
-    if (left) affine.factor.data[0] = -1;
-    break;
-  case OpKind::Mul:
-    affine.factor = constant;
-    break;
-  default:
+  if (op.kind == OpKind::Add) affine.summand = constant;
+  if (op.kind == OpKind::Sub) affine.summand = left ? constant : mapped(constant, [](float v) { return -v; });
+  if (op.kind == OpKind::Sub && left) affine.factor.data[0] = -1;
+  if (op.kind == OpKind::Mul) affine.factor = constant;
+  if (op.kind == OpKind::Div) {
     if (std::ranges::count(constant.data, 0.0f)) return std::nullopt;
     affine.factor = mapped(constant, [](float v) { return static_cast<float>(1.0 / v); });
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/Channels.h"
 #include "passes/Linear.h"
 #include "passes/Partition.h"
@@ -333,10 +334,13 @@ Magnitude Magnitudes::visit(const Op &op) const {
     return alongAxisOnly(op);
   case OpKind::AvgPool:
     return hull(alongAxisOnly(op), 0);
-  default:
-    break;
-  }
-  if (op.kind == OpKind::Pad) {
+  case OpKind::Identity:
+  case OpKind::Reshape:
+  case OpKind::Transpose:
+  case OpKind::Concat:
+  case OpKind::Gather:
+    return move(op);
+  case OpKind::Pad: {
     const Magnitude &m = values_[op.operands[0]];
     const Compact *parts[] = {&m.low, &m.high, &m.mean, &m.variance};
     const auto &pads = op.attrs.ints(Attr::Pads);
@@ -349,7 +353,15 @@ Magnitude Magnitudes::visit(const Op &op) const {
     return hull({uniform(shape, *std::ranges::min_element(m.low.data)), most(m.high), most(m.mean), most(m.variance)},
                 op.attrs.f(Attr::Fill));
   }
-  return movesElements(op.kind) ? move(op) : unknown(shape);
+  case OpKind::Constant: // nothing is known
+  case OpKind::Return:
+  case OpKind::VecDot:
+  case SD_NN_SMOOTH:
+  case SD_NN_FINAL:
+#include "ir/core/ShareCases.def"
+    break;
+  }
+  return unknown(shape);
 }
 
 // A record behind sums and products with constants: a normalisation, which leaves numbers of about 1 whatever the range

@@ -18,6 +18,7 @@
 #include <map>
 #include <set>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/ScheduleChoice.h"
 #include "passes/Pass.h"
 #include "passes/Rewrite.h"
@@ -187,7 +188,13 @@ private:
       const bool fits = rewriter_.builder.type(rewriter_[x]).scale + bits <= k_ - kRoomBits;
       return bits <= kSpareBits && fits ? carry(op, most, op.attrs) : land(op);
     }
-    default:
+    case OpKind::ShareConstant:
+    case OpKind::ShareInput:
+    case SD_SHARE_PACKED:
+    case OpKind::ShareMulC:
+    case OpKind::ShareAddC:
+    case SD_SHARE_PRODUCTS:
+#include "ir/core/NnCases.def"
       return land(op);
     }
   }

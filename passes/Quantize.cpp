@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "passes/Fixed.h"
 #include "passes/PiecewiseLinear.h"
@@ -183,6 +184,16 @@ void Quantizer::lower(const Op &op) {
   case OpKind::Mul:
   case OpKind::Div:
     return lowerProduct(op);
+  case OpKind::Reshape:
+    return lowerMove(op, OpKind::ShareReshape);
+  case OpKind::Transpose:
+    return lowerMove(op, OpKind::ShareTranspose);
+  case OpKind::Gather:
+    return lowerMove(op, OpKind::ShareGather);
+  case OpKind::Pad:
+    return lowerPad(op);
+  case OpKind::Identity:
+    return define(op, share(op.operands[0]));
   case OpKind::MaxPool:
     return lowerMaxPool(op);
   case OpKind::AtMost:
@@ -195,9 +206,13 @@ void Quantizer::lower(const Op &op) {
     return lowerRelu(op);
   case OpKind::Piecewise:
     return lowerPiecewise(op);
-  default:
-    return lowerMove(op);
+  case SD_NN_SMOOTH: // approximated before, or refused by check()
+  case SD_NN_ENDS:   // not private
+  case SD_NN_FINAL:
+#include "ir/core/ShareCases.def"
+    break;
   }
+  assert(false && "no op of the private part");
 }
 
 void Quantizer::lowerRelu(const Op &op) {
@@ -366,24 +381,12 @@ void Quantizer::lowerConcat(const Op &op) {
   define(op, append(op, OpKind::ShareConcat, std::move(operands), op.attrs));
 }
 
-void Quantizer::lowerMove(const Op &op) {
+void Quantizer::lowerMove(const Op &op, OpKind to) { define(op, append(op, to, {share(op.operands[0])}, op.attrs)); }
+
+void Quantizer::lowerPad(const Op &op) {
   const ValueId x = share(op.operands[0]);
-  switch (op.kind) {
-  case OpKind::Reshape:
-    return define(op, append(op, OpKind::ShareReshape, {x}, op.attrs));
-  case OpKind::Transpose:
-    return define(op, append(op, OpKind::ShareTranspose, {x}, op.attrs));
-  case OpKind::Gather:
-    return define(op, append(op, OpKind::ShareGather, {x}, op.attrs));
-  case OpKind::Pad: {
-    const auto fill = static_cast<std::int64_t>(std::round(std::ldexp(op.attrs.f(Attr::Fill), scaleOf(x))));
-    return define(op,
-                  append(op, OpKind::SharePad, {x}, {{Attr::Pads, op.attrs.ints(Attr::Pads)}, {Attr::IntFill, fill}}));
-  }
-  default:
-    assert(op.kind == OpKind::Identity);
-    return define(op, x);
-  }
+  const auto fill = static_cast<std::int64_t>(std::round(std::ldexp(op.attrs.f(Attr::Fill), scaleOf(x))));
+  define(op, append(op, OpKind::SharePad, {x}, {{Attr::Pads, op.attrs.ints(Attr::Pads)}, {Attr::IntFill, fill}}));
 }
 
 } // namespace sd

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "passes/PiecewiseLinear.h"
 #include "passes/Quantizer.h"
 
@@ -108,11 +109,7 @@ void Quantizer::checkPrivate(const Op &op) {
                       kMaxWindowTaps);
     return;
   }
-  case OpKind::Tanh:
-  case OpKind::Erf:
-  case OpKind::Elu:
-  case OpKind::Softplus:
-  case OpKind::Softsign:
+  case SD_NN_SMOOTH:
     return complaints_.add(op, "has no fixed-point form; run approximate before quantize");
   case OpKind::Piecewise: {
     const IntegerPieces f =
@@ -150,8 +147,17 @@ void Quantizer::checkPrivate(const Op &op) {
     if (!(std::abs(std::ldexp(op.attrs.f(Attr::Fill), 2 * s_)) < std::ldexp(1.0, k_)))
       complaints_.add(op, "a padding of {:g} does not fit at scale 2^{}", op.attrs.f(Attr::Fill), s_);
     return;
-  default:
+  case OpKind::Identity: // whatever the operand
+  case OpKind::Relu:
+  case OpKind::Reshape:
+  case OpKind::Transpose:
+  case OpKind::Gather:
+  case OpKind::Function:
     return;
+  case SD_NN_ENDS: // not private
+  case SD_NN_FINAL:
+#include "ir/core/ShareCases.def"
+    break;
   }
 }
 

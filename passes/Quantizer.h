@@ -59,7 +59,8 @@ private:
   bool isDecided(ValueId value) const; // sums of what nn.atmost gives: integers at scale 0
   void lowerAvgPool(const Op &op);
   void lowerConcat(const Op &op);
-  void lowerMove(const Op &op);
+  void lowerMove(const Op &op, OpKind to);
+  void lowerPad(const Op &op);
 
   // The share of an nn value; enters an input, once.
   ValueId share(ValueId value);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "passes/Pass.h"
 #include "passes/Rewrite.h"
@@ -154,9 +155,20 @@ private:
       return conv(op);
     case OpKind::Concat:
       return op.operands.size() == 1 && forward(op, operand(op, 0));
-    default:
-      return false;
+    case SD_NN_ENDS: // as simple as they are
+    case OpKind::MatMul:
+    case OpKind::BatchNorm:
+    case OpKind::VecDot:
+    case SD_NN_SMOOTH:
+    case OpKind::Piecewise:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_FINAL:
+    case OpKind::Function:
+#include "ir/core/ShareCases.def"
+      break;
     }
+    return false;
   }
 
   const Module &module_;

@@ -10,6 +10,7 @@
 #include "compiler/onnx/Inside.h"
 #include "compiler/onnx/WrittenNorm.h"
 #include "ir/core/Functions.h"
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 
 namespace sd {
@@ -81,22 +82,15 @@ Expected<void> checkPair(const Emitter &emitter, OpKind op, const Value &a, cons
   return {};
 }
 
-// What the hospital computes in the place of an op that the program would compute.
+// What the hospital computes in the place of an op that the program would compute; none for others.
 std::string_view functionOf(OpKind op) {
-  switch (op) {
-  case OpKind::Relu:
-    return "relu";
-  case OpKind::Tanh:
-    return "tanh";
-  case OpKind::Erf:
-    return "erf";
-  case OpKind::Softplus:
-    return "softplus";
-  case OpKind::Softsign:
-    return "softsign";
-  default:
-    return {};
-  }
+  static constexpr std::pair<OpKind, std::string_view> kFunctions[] = {{OpKind::Relu, "relu"},
+                                                                       {OpKind::Tanh, "tanh"},
+                                                                       {OpKind::Erf, "erf"},
+                                                                       {OpKind::Softplus, "softplus"},
+                                                                       {OpKind::Softsign, "softsign"}};
+  const auto found = std::ranges::find(kFunctions, op, &std::pair<OpKind, std::string_view>::first);
+  return found == std::end(kFunctions) ? std::string_view{} : found->second;
 }
 
 } // namespace
@@ -543,7 +537,22 @@ std::string Emitter::nameOfClearEnd(const Value &x) const {
       name[0] = static_cast<char>(name[0] - 'a' + 'A');
       return name;
     }
-    default:
+    case SD_NN_ENDS: // the name is that of an operand
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+    case OpKind::VecDot:
+    case OpKind::Relu:
+    case SD_NN_SMOOTH:
+    case OpKind::Piecewise:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_LAYOUT:
+    case OpKind::ReduceSum:
+#include "ir/core/ShareCases.def"
       break;
     }
     const auto computed =

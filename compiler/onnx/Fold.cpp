@@ -54,18 +54,13 @@ bool combine(OpKind op, float a, float b, float &out) {
 }
 
 bool combine(OpKind op, std::int64_t a, std::int64_t b, std::int64_t &out) {
-  switch (op) {
-  case OpKind::Add:
-    return !__builtin_add_overflow(a, b, &out);
-  case OpKind::Sub:
-    return !__builtin_sub_overflow(a, b, &out);
-  case OpKind::Mul:
-    return !__builtin_mul_overflow(a, b, &out);
-  default:
-    if (b == 0 || b == -1) return b != 0 && !__builtin_sub_overflow(std::int64_t{0}, a, &out);
-    out = a / b;
-    return true;
-  }
+  if (op == OpKind::Add) return !__builtin_add_overflow(a, b, &out);
+  if (op == OpKind::Sub) return !__builtin_sub_overflow(a, b, &out);
+  if (op == OpKind::Mul) return !__builtin_mul_overflow(a, b, &out);
+  assert(op == OpKind::Div);
+  if (b == 0 || b == -1) return b != 0 && !__builtin_sub_overflow(std::int64_t{0}, a, &out);
+  out = a / b;
+  return true;
 }
 
 template <class T>

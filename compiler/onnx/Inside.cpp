@@ -13,23 +13,11 @@ constexpr int kMostOps = 32; // of a formula
 constexpr std::string_view kJumps[] = {"ceil", "floor", "round", "sign", "step"};
 
 bool isElementwise(const Op &op) {
-  switch (op.kind) {
-  case OpKind::Add:
-  case OpKind::Sub:
-  case OpKind::Mul:
-  case OpKind::Piecewise:
-  case OpKind::Tanh:
-  case OpKind::Erf:
-  case OpKind::Elu:
-  case OpKind::Softplus:
-  case OpKind::Softsign:
-  case OpKind::Sigmoid:
-    return true;
-  case OpKind::Relu:
-    return op.operands.size() == 1;
-  default:
-    return false;
-  }
+  const OpKind kind = op.kind;
+  if (kind == OpKind::Relu) return op.operands.size() == 1;
+  return kind == OpKind::Add || kind == OpKind::Sub || kind == OpKind::Mul || kind == OpKind::Piecewise ||
+         kind == OpKind::Tanh || kind == OpKind::Erf || kind == OpKind::Elu || kind == OpKind::Softplus ||
+         kind == OpKind::Softsign || kind == OpKind::Sigmoid;
 }
 
 // The ops of a formula behind one secret value. Passes look at it again, and refuse what they can't approximate.

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "compiler/onnx/LinearMap.h"
+#include "ir/core/OpFamilies.h"
 
 namespace sd {
 namespace {
@@ -162,9 +163,25 @@ struct Trace {
     case OpKind::Transpose:
       followTranspose(op);
       return true;
-    default:
-      return false;
+    case SD_NN_ENDS: // no part of a mask
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case OpKind::Mul:
+    case OpKind::Div:
+    case OpKind::VecDot:
+    case OpKind::Relu:
+    case SD_NN_SMOOTH:
+    case OpKind::Piecewise:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case OpKind::Concat:
+    case SD_NN_FINAL:
+    case OpKind::Function:
+#include "ir/core/ShareCases.def"
+      break;
     }
+    return false;
   }
 };
 

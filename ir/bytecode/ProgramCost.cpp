@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/ScheduleAttr.h"
 
 namespace sd {
@@ -159,18 +160,22 @@ ProtocolCost protocolOf(const Program &program, const Instruction &it) {
     return inputCost(ringBits);
   case OpKind::ShareOutput:
     return outputCost(ringBits);
-  case OpKind::ShareTruncate:
-  case OpKind::ShareRelu:
-  case OpKind::ShareMax:
+  case SD_SHARE_COMPARISONS:
     return compareCost(ringBits, compareShape(it.op, it.attrs));
   case OpKind::ShareMul:
     return productCost(ringBits);
   case OpKind::ShareDot:
     return dotCost(dotShapeOf(program, it));
-  default:
-    assert(false && "an interactive op without a protocol");
-    return {};
+  case OpKind::ShareConstant: // local
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_LAYOUT:
+#include "ir/core/NnCases.def"
+    break;
   }
+  return {};
 }
 
 Expected<ProgramCost> costOf(const Program &program) { return Costing(program).run(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/ScheduleAttr.h"
 
 namespace sd {
@@ -33,11 +34,15 @@ std::array<Material, 2> materialOf(const Instruction &it, std::uint64_t word) {
     return {Material{3 * word, 0}, Material{4 * word, 0}};
   case OpKind::ShareDot: // of the result; the operands' masks are counted beside it
     return {Material{word, 0}, Material{2 * word, 0}};
-  case OpKind::ShareTruncate:
-  case OpKind::ShareRelu:
-  case OpKind::ShareMax:
+  case SD_SHARE_COMPARISONS:
     break;
-  default:
+  case OpKind::ShareConstant: // local, or, of linear layers, counted apart
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_LAYOUT:
+#include "ir/core/NnCases.def"
     return {};
   }
   const CompareShape shape = compareShape(it.op, it.attrs);

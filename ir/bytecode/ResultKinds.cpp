@@ -1,5 +1,7 @@
 #include "ir/bytecode/ResultKinds.h"
 
+#include "ir/core/OpFamilies.h"
+
 namespace sd {
 
 namespace {
@@ -40,7 +42,29 @@ public:
       out.meaning.kind = ResultKind::Classes; // marks, of --reveal class
       out.meaning.decided = true;
       break;
-    default:
+    case SD_NN_ENDS: // numbers
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case SD_NN_ARITHMETIC:
+    case OpKind::VecDot:
+    case OpKind::Relu:
+    case SD_NN_SMOOTH:
+    case OpKind::Piecewise:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_LAYOUT:
+    case SD_NN_RANKING:
+    case OpKind::ReduceSum:
+    case OpKind::ShareConstant:
+    case OpKind::ShareInput:
+    case SD_SHARE_PACKED:
+    case OpKind::ShareAddW:
+    case SD_SHARE_SUMS:
+    case SD_SHARE_CONSTANTS:
+    case SD_SHARE_LAYOUT:
+    case SD_SHARE_COMPARISONS:
+    case SD_SHARE_PRODUCTS:
       break;
     }
     return out;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/ReferenceLinear.h"
 
 namespace sd {
@@ -128,11 +129,7 @@ Value<R> Run<R>::integersExactly(const OpView &op) {
   for (auto &each : wide)
     pointers.push_back(&each);
   const Shape &shape = program_.types[op.result].shape;
-  auto result =
-      isLinear(op.kind)
-          ? evaluateLinear<double>(op.kind, pointers, *op.attrs, shape)
-          : evaluateLayout<double>(op.kind, pointers, *op.attrs, shape,
-                                   op.kind == OpKind::SharePad ? static_cast<double>(op.attrs->i(Attr::IntFill)) : 0.0);
+  auto result = evaluateLinear<double>(op.kind, pointers, *op.attrs, shape);
   Value<R> value;
   const double largest = largestOf(result);
   if (kBitsOf<R> == 32 && largest < kExactDouble)
@@ -161,6 +158,7 @@ template <RingWord R>
 Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
   Value<R> value;
   const Type &type = program_.types[op.result];
+  bool exact = false; // in integers of any size
   switch (op.kind) {
   case OpKind::ShareConstant:
     value.ring = borrowed(weights_[index]);
@@ -177,11 +175,20 @@ Expected<Value<R>> Run<R>::shareOp(std::size_t index, const OpView &op) {
     value.clear = owned(dequantize<R>(*operand(op, 0).ring, scale));
     return value;
   }
-  default:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_PRODUCTS:
+  case SD_SHARE_LAYOUT:
+    exact = true;
+    break;
+  case SD_SHARE_COMPARISONS:
+#include "ir/core/NnCases.def"
     break;
   }
   if (options_.observe && op.attrs->has(Attr::Bound)) observe(index, op);
-  if (options_.observe && (isLinear(op.kind) || isLayout(op.kind))) value = integersExactly(op);
+  if (options_.observe && exact) value = integersExactly(op);
   auto operands = all(op, &Value<R>::ring);
   if (!value.ring) {
     SD_ASSIGN(auto result, evaluateShare<R>(op.kind, operands, *op.attrs));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Rules.h"
 
 namespace sd {
@@ -13,13 +14,6 @@ constexpr rules::Rule kRules[] = {
 #include "ir/core/Ops.def"
 #undef SD_OP
 };
-
-Holder holderOf(OpKind kind, std::size_t operand) {
-  if (info(kind).level == Level::Nn || kind == OpKind::ShareInput) return Holder::Clear;
-  const bool takesWeights = kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale ||
-                            kind == OpKind::ShareAddW || kind == OpKind::ShareRelu;
-  return takesWeights && operand > 0 ? Holder::Weight : Holder::Share;
-}
 
 std::string_view text(Holder holder) {
   return holder == Holder::Clear ? "clear" : holder == Holder::Weight ? "weight" : "share";
@@ -54,7 +48,7 @@ Expected<Type> checked(OpKind kind, std::span<const Type> operands, const Attrs 
   for (std::size_t i = 0; i < operands.size(); ++i)
     if (auto ok = checkType(operands[i]); !ok) return fail("G4: operand {}: {}", i, ok.error().message);
   for (std::size_t i = 0; i < operands.size(); ++i)
-    if (auto wanted = holderOf(kind, i); operands[i].holder != wanted)
+    if (auto wanted = rules::operandHolder(kind, i); operands[i].holder != wanted)
       return fail("G5: operand {} must be a {} value, not {}", i, text(wanted), toString(operands[i]));
   if (declared)
     if (auto ok = checkType(*declared); !ok) return fail("G6: {}", ok.error().message);
@@ -70,6 +64,28 @@ Expected<Type> checked(OpKind kind, std::span<const Type> operands, const Attrs 
 }
 
 } // namespace
+
+Holder rules::operandHolder(OpKind kind, std::size_t operand) {
+  switch (kind) {
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case OpKind::ShareRelu:
+    return operand > 0 ? Holder::Weight : Holder::Share;
+  case OpKind::ShareConstant:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_LAYOUT:
+  case OpKind::ShareTruncate:
+  case OpKind::ShareMax:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+    return Holder::Share;
+  case OpKind::ShareInput:
+#include "ir/core/NnCases.def"
+    break;
+  }
+  return Holder::Clear;
+}
 
 Expected<void> checkType(const Type &type) {
   SD_TRY(checkedElementCount(type.shape));

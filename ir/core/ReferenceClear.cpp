@@ -7,6 +7,7 @@
 #include <span>
 
 #include "ir/core/Functions.h"
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "ir/core/ReferenceLinear.h"
 #include "ir/core/Windows.h"
@@ -273,10 +274,28 @@ double evaluateScalar(OpKind kind, double x) {
     return x > 0 ? x : std::expm1(x);
   case OpKind::Softplus:
     return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
-  default:
-    assert(kind == OpKind::Softsign);
+  case OpKind::Softsign:
     return x / (1 + std::abs(x));
+  case SD_NN_ENDS: // not of one number
+  case OpKind::Identity:
+  case SD_NN_PRODUCTS:
+  case OpKind::BatchNorm:
+  case SD_NN_ARITHMETIC:
+  case OpKind::VecDot:
+  case OpKind::Piecewise:
+  case OpKind::AtMost:
+  case SD_NN_POOLS:
+  case SD_NN_LAYOUT:
+  case OpKind::Softmax:
+  case OpKind::LogSoftmax:
+  case SD_NN_RANKING:
+  case OpKind::ReduceSum:
+  case OpKind::Function:
+#include "ir/core/ShareCases.def"
+    break;
   }
+  assert(false && "not a function of one number");
+  return x;
 }
 
 Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float> *const> operands, const Attrs &attrs) {
@@ -285,10 +304,14 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
     types.push_back(Type::clear(operand->shape));
   SD_ASSIGN(const Type type, resultType(kind, types, attrs));
   const Shape &shape = type.shape;
-  if (isLayout(kind))
-    return evaluateLayout(kind, operands, attrs, shape, kind == OpKind::Pad ? toFloat(attrs.f(Attr::Fill)) : 0.0F);
-  if (isLinear(kind)) return linearInDouble(kind, operands, attrs, shape);
   switch (kind) {
+  case SD_NN_LAYOUT:
+    return evaluateLayout(kind, operands, attrs, shape, kind == OpKind::Pad ? toFloat(attrs.f(Attr::Fill)) : 0.0F);
+  case SD_NN_PRODUCTS:
+  case OpKind::Add:
+  case OpKind::Sub:
+  case OpKind::Mul:
+    return linearInDouble(kind, operands, attrs, shape);
   case OpKind::Constant:
     return attrs.floats(Attr::Value);
   case OpKind::Identity:
@@ -310,11 +333,7 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
   case OpKind::LogSoftmax:
     return softmax(*operands[0], attrs.i(Attr::Axis), kind == OpKind::LogSoftmax);
   case OpKind::Sigmoid:
-  case OpKind::Tanh:
-  case OpKind::Erf:
-  case OpKind::Elu:
-  case OpKind::Softplus:
-  case OpKind::Softsign:
+  case SD_NN_SMOOTH:
     return map<float>(*operands[0], [kind](float v) { return toFloat(evaluateScalar(kind, v)); });
   case OpKind::Piecewise:
     return piecewise(*operands[0], attrs);
@@ -333,9 +352,12 @@ Expected<Tensor<float>> evaluateClear(OpKind kind, std::span<const Tensor<float>
   case OpKind::TopK:
   case OpKind::ArgTopK:
     return topK(*operands[0], attrs, shape, kind == OpKind::ArgTopK);
-  default:
-    return fail("{} has no value of its own", info(kind).mnemonic);
+  case OpKind::Input:
+  case OpKind::Return:
+#include "ir/core/ShareCases.def"
+    break;
   }
+  return fail("{} has no value of its own", info(kind).mnemonic);
 }
 
 } // namespace sd

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Ring.h"
 #include "ir/core/Windows.h"
 
@@ -239,24 +240,6 @@ Tensor<float> sumPoolBack(const Tensor<float> &g, const Attrs &attrs, const Shap
   return result;
 }
 
-bool isLayout(OpKind kind) {
-  switch (kind) {
-  case OpKind::Reshape:
-  case OpKind::ShareReshape:
-  case OpKind::Transpose:
-  case OpKind::ShareTranspose:
-  case OpKind::Concat:
-  case OpKind::ShareConcat:
-  case OpKind::Pad:
-  case OpKind::SharePad:
-  case OpKind::Gather:
-  case OpKind::ShareGather:
-    return true;
-  default:
-    return false;
-  }
-}
-
 template <class T>
 Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape, T fill) {
   const Tensor<T> &x = *operands[0];
@@ -273,10 +256,35 @@ Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, 
   case OpKind::Gather:
   case OpKind::ShareGather:
     return gather(x, attrs.i(Attr::Axis), attrs.ints(Attr::Indices), shape);
-  default:
-    assert(kind == OpKind::Reshape || kind == OpKind::ShareReshape);
+  case OpKind::Reshape:
+  case OpKind::ShareReshape:
     return Tensor<T>(shape, x.data);
+  case SD_NN_ENDS:
+  case OpKind::Identity:
+  case SD_NN_PRODUCTS:
+  case OpKind::BatchNorm:
+  case SD_NN_ARITHMETIC:
+  case OpKind::VecDot:
+  case OpKind::Relu:
+  case SD_NN_SMOOTH:
+  case OpKind::Piecewise:
+  case OpKind::AtMost:
+  case SD_NN_POOLS:
+  case SD_NN_FINAL:
+  case OpKind::Function:
+  case OpKind::ShareConstant:
+  case OpKind::ShareInput:
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_COMPARISONS:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+    break;
   }
+  assert(false && "not a layout op");
+  return x;
 }
 
 namespace {
@@ -295,31 +303,6 @@ Tensor<T> dot(const Tensor<T> &x, const Tensor<T> &y, const Shape &shape) {
 }
 
 } // namespace
-
-bool isLinear(OpKind kind) {
-  switch (kind) {
-  case OpKind::Conv:
-  case OpKind::MatMul:
-  case OpKind::Add:
-  case OpKind::Sub:
-  case OpKind::Mul:
-  case OpKind::ShareConv:
-  case OpKind::ShareMatMul:
-  case OpKind::ShareScale:
-  case OpKind::ShareAddW:
-  case OpKind::ShareAdd:
-  case OpKind::ShareSub:
-  case OpKind::ShareMul:
-  case OpKind::ShareDot:
-  case OpKind::ShareMulC:
-  case OpKind::ShareAddC:
-  case OpKind::ShareRescale:
-  case OpKind::ShareSumPool:
-    return true;
-  default:
-    return false;
-  }
-}
 
 template <class T>
 Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape) {
@@ -355,10 +338,32 @@ Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, 
     return map<T>(x, [factor = static_cast<T>(attrs.i(Attr::Factor))](T a) { return a * factor; });
   case OpKind::ShareAddC:
     return map<T>(x, [addend = static_cast<T>(attrs.i(Attr::Addend))](T a) { return a + addend; });
-  default:
-    assert(kind == OpKind::ShareRescale);
+  case OpKind::ShareRescale:
     return x;
+  case SD_SHARE_LAYOUT:
+    return evaluateLayout<T>(kind, operands, attrs, shape,
+                             kind == OpKind::SharePad ? static_cast<T>(attrs.i(Attr::IntFill)) : T{});
+  case SD_NN_ENDS:
+  case OpKind::Identity:
+  case OpKind::BatchNorm:
+  case OpKind::Div:
+  case OpKind::VecDot:
+  case OpKind::Relu:
+  case SD_NN_SMOOTH:
+  case OpKind::Piecewise:
+  case OpKind::AtMost:
+  case SD_NN_POOLS:
+  case SD_NN_FINAL:
+  case OpKind::Function:
+  case SD_NN_LAYOUT:
+  case OpKind::ShareConstant:
+  case OpKind::ShareInput:
+  case SD_SHARE_COMPARISONS:
+  case OpKind::ShareOutput:
+    break;
   }
+  assert(false && "not a linear op");
+  return x;
 }
 
 template Tensor<float> evaluateLayout(OpKind, Operands<float>, const Attrs &, const Shape &, float);

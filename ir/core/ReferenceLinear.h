@@ -16,18 +16,14 @@ using Operands = std::span<const Tensor<T> *const>;
 template <class T>
 Tensor<T> evaluateLayout(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape, T fill);
 
-bool isLayout(OpKind kind);
-
-// conv, matmul, add, sub, mul of both levels, and share.scale, share.addw, share.mulc, share.addc, share.rescale,
-// share.sumpool. T: double, Ring32, Ring64.
+// conv, matmul, add, sub, mul of both levels, and all share ops but inputs, outputs, constants and comparisons. T:
+// double, Ring32, Ring64.
 template <class T>
 Tensor<T> evaluateLinear(OpKind kind, Operands<T> operands, const Attrs &attrs, const Shape &shape);
 
 // The transpose of a convolution or sum pool, as a map of x: what the gradient of the result brings to that of x.
 Tensor<float> convolveBack(const Tensor<float> &g, const Tensor<float> &w, const Attrs &attrs, const Shape &x);
 Tensor<float> sumPoolBack(const Tensor<float> &g, const Attrs &attrs, const Shape &x);
-
-bool isLinear(OpKind kind); // of those, the ones that evaluateLinear takes
 
 // Calls f(result index, a's index, b's index) for each element of `result`, to which a and b broadcast.
 template <class F>

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 #include "ir/core/ReferenceLinear.h"
+#include "ir/core/Rules.h"
 
 namespace sd {
 
@@ -19,11 +21,10 @@ SignedOf<R> centred(R value) {
 // Types that let the rule check shapes; scales fit whatever they are.
 template <RingWord R>
 Expected<Shape> resultShape(OpKind kind, Operands<R> operands, const Attrs &attrs) {
-  const bool takesWeights = kind == OpKind::ShareConv || kind == OpKind::ShareMatMul || kind == OpKind::ShareScale ||
-                            kind == OpKind::ShareAddW || kind == OpKind::ShareRelu;
   std::vector<Type> types;
   for (auto *operand : operands)
-    types.push_back(takesWeights && !types.empty() ? Type::weight(operand->shape, 0) : Type::share(operand->shape, 0));
+    types.push_back(rules::operandHolder(kind, types.size()) == Holder::Weight ? Type::weight(operand->shape, 0)
+                                                                               : Type::share(operand->shape, 0));
   SD_ASSIGN(Type type, resultType(kind, types, attrs, nullptr, kBitsOf<R>));
   return std::move(type.shape);
 }
@@ -43,18 +44,22 @@ Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const>
       kind == OpKind::ShareOutput)
     return fail("{} does not map shares to shares", info(kind).mnemonic);
   SD_ASSIGN(const Shape shape, resultShape<R>(kind, operands, attrs));
-  if (isLayout(kind))
-    return evaluateLayout<R>(kind, operands, attrs, shape,
-                             kind == OpKind::SharePad ? static_cast<R>(attrs.i(Attr::IntFill)) : R{0});
-  if (isLinear(kind)) return evaluateLinear<R>(kind, operands, attrs, shape);
   const Tensor<R> &x = *operands[0];
   const int bits = static_cast<int>(attrs.i(Attr::Bits, 0));
   const auto truncated = [&](R y) { return truncate(centred(y), bits); };
   constexpr SignedOf<R> kZero = 0;
-  if (kind == OpKind::ShareTruncate) return map<R>(x, [&](R y) { return static_cast<R>(truncated(y)); });
-  if (kind == OpKind::ShareRelu && operands.size() == 1)
-    return map<R>(x, [&](R y) { return static_cast<R>(std::max(truncated(y), kZero)); });
-  if (kind == OpKind::ShareRelu) {
+  switch (kind) {
+  case SD_SHARE_PACKED:
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_PRODUCTS:
+  case SD_SHARE_LAYOUT:
+    return evaluateLinear<R>(kind, operands, attrs, shape);
+  case OpKind::ShareTruncate:
+    return map<R>(x, [&](R y) { return static_cast<R>(truncated(y)); });
+  case OpKind::ShareRelu: {
+    if (operands.size() == 1) return map<R>(x, [&](R y) { return static_cast<R>(std::max(truncated(y), kZero)); });
     Tensor<R> result(shape);
     forEachBroadcast(shape, shape, operands[1]->shape, [&](auto i, auto, auto turned) {
       const SignedOf<R> y = truncated(x.data[i]);
@@ -62,11 +67,20 @@ Expected<Tensor<R>> evaluateShare(OpKind kind, std::span<const Tensor<R> *const>
     });
     return result;
   }
-  assert(kind == OpKind::ShareMax);
-  Tensor<R> result = *operands[1];
-  for (std::size_t i = 0; i < result.data.size(); ++i)
-    result.data[i] += static_cast<R>(std::max(centred(static_cast<R>(x.data[i] - result.data[i])), kZero));
-  return result;
+  case OpKind::ShareMax: {
+    Tensor<R> result = *operands[1];
+    for (std::size_t i = 0; i < result.data.size(); ++i)
+      result.data[i] += static_cast<R>(std::max(centred(static_cast<R>(x.data[i] - result.data[i])), kZero));
+    return result;
+  }
+  case OpKind::ShareConstant: // refused above
+  case OpKind::ShareInput:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
+  }
+  assert(false && "does not map shares to shares");
+  return x;
 }
 
 template <RingWord R>

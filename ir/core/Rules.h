@@ -23,6 +23,9 @@ using Rule = Expected<Type> (*)(const Case &);
 #include "ir/core/Ops.def"
 #undef SD_OP
 
+// Who holds an operand of the op.
+Holder operandHolder(OpKind kind, std::size_t operand);
+
 template <class... Args>
 tl::unexpected<Error> broken(int constraint, fmt::format_string<Args...> format, Args &&...args) {
   return fail("C{}: {}", constraint, fmt::format(format, std::forward<Args>(args)...));

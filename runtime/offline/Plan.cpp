@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "ir/core/OpFamilies.h"
 #include "ir/core/Ring.h"
 #include "ir/core/ScheduleAttr.h"
 
@@ -13,9 +14,7 @@ std::optional<EntryKind> kindOf(OpKind op) {
   switch (op) {
   case OpKind::ShareInput:
     return EntryKind::Input;
-  case OpKind::ShareConv:
-  case OpKind::ShareMatMul:
-  case OpKind::ShareScale:
+  case SD_SHARE_PACKED:
     return EntryKind::Linear;
   case OpKind::ShareTruncate:
     return EntryKind::Truncate;
@@ -29,9 +28,15 @@ std::optional<EntryKind> kindOf(OpKind op) {
     return EntryKind::Dot;
   case OpKind::ShareOutput:
     return EntryKind::Output;
-  default:
-    return std::nullopt;
+  case OpKind::ShareConstant: // local: r of the result follows from r of the operands
+  case OpKind::ShareAddW:
+  case SD_SHARE_SUMS:
+  case SD_SHARE_CONSTANTS:
+  case SD_SHARE_LAYOUT:
+#include "ir/core/NnCases.def"
+    break;
   }
+  return std::nullopt;
 }
 
 } // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/core/LinearPacking.h"
+#include "ir/core/OpFamilies.h"
 #include "runtime/kernels/Convolution.h"
 #include "runtime/kernels/Elementwise.h"
 #include "runtime/kernels/Layout.h"
@@ -51,20 +53,16 @@ MatMulShape matMulShape(const LocalOp<R> &op) {
 }
 
 template <RingWord R>
-void runLinear(ThreadPool &pool, const LocalOp<R> &op, ConstSpan<R> w, ConstSpan<R> x, ConstSpan<R> bias,
-               std::span<R> y) {
-  switch (op.instruction.op) {
-  case OpKind::ShareConv:
-    return convolve<R>(pool, convShape(op), x, w, bias, y);
-  case OpKind::ShareMatMul:
-    matMul<R>(pool, matMulShape(op), x, w, y);
-    if (!bias.empty()) addToRows<R>(bias, y);
-    return;
-  default:
-    assert(op.instruction.op == OpKind::ShareScale);
-    multiplyBroadcast<R>(operandType(op, 0).shape, x, operandType(op, 1).shape, w, y);
-    if (!bias.empty()) addBroadcast<R>(operandType(op, 0).shape, y, operandType(op, 2).shape, bias, y);
-  }
+void runMatMul(ThreadPool &pool, const LocalOp<R> &op, ConstSpan<R> bias) {
+  matMul<R>(pool, matMulShape(op), op.operands[0], op.operands[1], op.result);
+  if (!bias.empty()) addToRows<R>(bias, op.result);
+}
+
+template <RingWord R>
+void runScale(const LocalOp<R> &op, ConstSpan<R> bias) {
+  const Shape &shape = operandType(op, 0).shape;
+  multiplyBroadcast<R>(shape, op.operands[0], operandType(op, 1).shape, op.operands[1], op.result);
+  if (!bias.empty()) addBroadcast<R>(shape, op.result, operandType(op, 2).shape, bias, op.result);
 }
 
 template <RingWord R>
@@ -93,12 +91,27 @@ void runPad(const LocalOp<R> &op, R fill) {
   pad<R>(x, std::span(pads).first(x.size()), fill, op.operands[0], resultType(op).shape, op.result);
 }
 
-// The ops that are linear without weights: the same on X and on r.
+// Weights and public summands are added to X alone: with `masks`, to nothing.
 template <RingWord R>
-void runCommon(ThreadPool &pool, const LocalOp<R> &op) {
+void run(ThreadPool &pool, const LocalOp<R> &op, bool masks) {
   const Attrs &attrs = op.instruction.attrs;
-  const ConstSpan<R> x = op.operands[0];
+  const ConstSpan<R> x = op.operands[0], bias = op.operands.size() > 2 ? op.operands[2] : ConstSpan<R>{};
+  const auto copy = [&] { std::copy(x.begin(), x.end(), op.result.begin()); };
   switch (op.instruction.op) {
+  case OpKind::ShareConv:
+    return convolve<R>(pool, convShape(op), x, op.operands[1], bias, op.result);
+  case OpKind::ShareMatMul:
+    return runMatMul<R>(pool, op, bias);
+  case OpKind::ShareScale:
+    return runScale<R>(op, bias);
+  case OpKind::ShareAddW:
+    if (masks) return copy();
+    return addBroadcast<R>(operandType(op, 0).shape, x, operandType(op, 1).shape, op.operands[1], op.result);
+  case OpKind::ShareAddC: {
+    if (masks) return copy();
+    const R addend[] = {static_cast<R>(attrs.i(Attr::Addend))};
+    return addBroadcast<R>(operandType(op, 0).shape, x, {}, addend, op.result);
+  }
   case OpKind::ShareAdd:
     return add<R>(x, op.operands[1], op.result);
   case OpKind::ShareSub:
@@ -107,27 +120,30 @@ void runCommon(ThreadPool &pool, const LocalOp<R> &op) {
     return multiplyBy<R>(x, static_cast<R>(attrs.i(Attr::Factor)), op.result);
   case OpKind::ShareRescale:
   case OpKind::ShareReshape:
-    std::copy(x.begin(), x.end(), op.result.begin());
-    return;
+    return copy();
   case OpKind::ShareSumPool:
     return runSumPool(pool, op);
   case OpKind::ShareTranspose:
     return transpose<R>(operandType(op, 0).shape, attrs.ints(Attr::Perm), x, op.result);
   case OpKind::ShareConcat:
     return runConcat(op);
+  case OpKind::SharePad:
+    return runPad<R>(op, masks ? R{0} : static_cast<R>(attrs.i(Attr::IntFill)));
   case OpKind::ShareGather:
     return gather<R>(operandType(op, 0).shape, static_cast<std::size_t>(attrs.i(Attr::Axis)), attrs.ints(Attr::Indices),
                      x, op.result);
-  default:
-    assert(false && "not a local op");
+  case OpKind::ShareConstant: // not local: weights, and what needs the peer
+  case OpKind::ShareInput:
+  case SD_SHARE_COMPARISONS:
+  case SD_SHARE_PRODUCTS:
+  case OpKind::ShareOutput:
+#include "ir/core/NnCases.def"
+    break;
   }
+  assert(false && "not a local op");
 }
 
 } // namespace
-
-bool hasLinearCorrelation(OpKind op) {
-  return op == OpKind::ShareConv || op == OpKind::ShareMatMul || op == OpKind::ShareScale;
-}
 
 bool isLocal(OpKind op) {
   return info(op).level == Level::Share && !info(op).isInteractive() && op != OpKind::ShareConstant;
@@ -135,44 +151,20 @@ bool isLocal(OpKind op) {
 
 template <RingWord R>
 void runOnValue(ThreadPool &pool, const LocalOp<R> &op) {
-  const auto &in = op.operands;
-  switch (op.instruction.op) {
-  case OpKind::ShareConv:
-  case OpKind::ShareMatMul:
-  case OpKind::ShareScale:
-    return runLinear(pool, op, in[1], in[0], in.size() > 2 ? in[2] : ConstSpan<R>{}, op.result);
-  case OpKind::ShareAddW:
-    return addBroadcast<R>(operandType(op, 0).shape, in[0], operandType(op, 1).shape, in[1], op.result);
-  case OpKind::ShareAddC: {
-    const R addend[] = {static_cast<R>(op.instruction.attrs.i(Attr::Addend))};
-    return addBroadcast<R>(operandType(op, 0).shape, in[0], {}, addend, op.result);
-  }
-  case OpKind::SharePad:
-    return runPad<R>(op, static_cast<R>(op.instruction.attrs.i(Attr::IntFill)));
-  default:
-    return runCommon(pool, op);
-  }
+  run(pool, op, false);
 }
 
 template <RingWord R>
 void runOnMask(ThreadPool &pool, const LocalOp<R> &op) {
-  assert(!hasLinearCorrelation(op.instruction.op));
-  switch (op.instruction.op) {
-  case OpKind::ShareAddW:
-  case OpKind::ShareAddC:
-    std::copy(op.operands[0].begin(), op.operands[0].end(), op.result.begin());
-    return;
-  case OpKind::SharePad:
-    return runPad<R>(op, 0);
-  default:
-    return runCommon(pool, op);
-  }
+  assert(!isPacked(op.instruction.op));
+  run(pool, op, true);
 }
 
 template <RingWord R>
 void applyLinear(ThreadPool &pool, const LocalOp<R> &op, std::span<const R> weights, std::span<const R> x,
                  std::span<R> y) {
-  runLinear(pool, op, weights, x, {}, y);
+  assert(isPacked(op.instruction.op));
+  runOnValue(pool, LocalOp<R>{op.program, op.instruction, {x, weights}, y});
 }
 
 #define SD_LOCAL_OPS(R)                                                                                                \

@@ -17,9 +17,8 @@ struct LocalOp {
   std::span<R> result;
 };
 
-// Whether the op is one of conv, matmul, scale: its mask comes from the offline phase, not from runOnMask().
-bool hasLinearCorrelation(OpKind op);
-// Whether the instruction runs without a word to the peer: hasLinearCorrelation(), or one of the ops of runOnMask().
+// Whether the instruction runs without a word to the peer: isPacked(), whose mask comes from the offline phase, or one
+// of the ops of runOnMask().
 bool isLocal(OpKind op);
 
 // X of the result. For linear ops W X + bias; the caller adds u.

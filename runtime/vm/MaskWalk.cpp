@@ -2,15 +2,14 @@
 
 #include <algorithm>
 
+#include "ir/core/LinearPacking.h"
 #include "runtime/vm/LocalOps.h"
 
 namespace sd {
 
 namespace {
 
-bool carriesMask(const Instruction &instruction) {
-  return isLocal(instruction.op) && !hasLinearCorrelation(instruction.op);
-}
+bool carriesMask(const Instruction &instruction) { return isLocal(instruction.op) && !isPacked(instruction.op); }
 
 std::uint64_t size(const Program &program, SlotId slot) {
   return static_cast<std::uint64_t>(elementCount(program.slots[slot].shape));

@@ -1,5 +1,6 @@
 #include "runtime/vm/OnlineRun.h"
 
+#include "ir/core/LinearPacking.h"
 #include "runtime/kernels/Elementwise.h"
 #include "runtime/protocol/MakeOp.h"
 #include "runtime/protocol/RoundGroup.h"
@@ -75,7 +76,7 @@ private:
       for (SlotId slot : instruction.operands)
         op.operands.push_back(operand(slot));
       runOnValue(context_.pool, op);
-      if (hasLinearCorrelation(instruction.op)) {
+      if (isPacked(instruction.op)) {
         SD_ASSIGN(const LinearMaterial<R> material,
                   bundle_.template take<LinearMaterial<R>>(context_.index.entryOf[i]));
         add<R>(result.span(), material.u.span(), result.span());

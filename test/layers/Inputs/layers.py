@@ -1,4 +1,5 @@
-"""layers.py ROOT: holds every #include and every library's DEPS against the layers, and files against 600 lines.
+"""layers.py ROOT: holds every #include and every library's DEPS against the layers, files against 600 lines, and switches
+over OpKind against a default.
 
 A folder may include itself and what stands behind its name. The link lines say the same to the linker; this says it to
 headers without code, and names the line.
@@ -66,6 +67,21 @@ def checkInclude(folder, included, quoted):
     return None
 
 
+def switchesWithDefault(text):
+    """Lines of switches over OpKind that have a `default:` of their own: nothing would name a new op there."""
+    for match in re.finditer(r"\bswitch \(", text):
+        depth, own = 0, []
+        for token in re.finditer(r"[{}]|\bdefault:|\bcase OpKind::|\bcase SD_(?:NN|SHARE)_", text[match.end() :]):
+            if token[0] in "{}":
+                depth += 1 if token[0] == "{" else -1
+                if depth == 0:
+                    break
+            elif depth == 1:
+                own.append(token[0])
+        if "default:" in own and len(own) > 1:
+            yield text.count("\n", 0, match.start()) + 1
+
+
 def main(root):
     problems, owner, links = [], {}, []
     for path in sources(root):
@@ -78,6 +94,8 @@ def main(root):
             continue
         if text.count("\n") > LINES:
             problems.append(f"{path}: {text.count(chr(10))} lines; at most {LINES}")
+        for number in switchesWithDefault(text):
+            problems.append(f"{path}:{number}: a switch over OpKind has a default, which would hide a new op")
         for number, line in enumerate(text.split("\n"), 1):
             include = re.match(r'\s*#\s*include\s+(["<])([^">]+)', line)
             problem = include and checkInclude(folder, include[2], include[1] == '"')

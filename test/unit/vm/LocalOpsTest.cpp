@@ -1,5 +1,6 @@
 #include "runtime/vm/LocalOps.h"
 
+#include "ir/core/LinearPacking.h"
 #include "ir/core/Reference.h"
 #include "test/unit/vm/Programs.h"
 
@@ -89,7 +90,7 @@ TYPED_TEST(LocalOpRings, PartsAddUpToTheReference) {
     std::vector<R> x(size, 1), r(size, 2);
     op.result = x;
     runOnValue(pool, op);
-    if (hasLinearCorrelation(c.op)) {
+    if (isPacked(c.op)) {
       applyLinear<R>(pool, op, value[1].data, mask[0].data, r);
     } else {
       op.operands.assign(operands.size(), {});
