@@ -1,18 +1,6 @@
-#include "compiler/Compile.h"
-
-#include <atomic>
-#include <mutex>
-
 #include "api/Internal.h"
-#include "compiler/Comparison.h"
-#include "compiler/ErrorEstimate.h"
-#include "compiler/HidingAdvice.h"
-#include "compiler/InputRanges.h"
-#include "compiler/Meaning.h"
+#include "compiler/Job.h"
 #include "compiler/Pipeline.h"
-#include "compiler/RoundingAdvice.h"
-#include "compiler/codegen/Codegen.h"
-#include "ir/bytecode/SchemaJson.h"
 #include "ir/bytecode/Writer.h"
 #include "ir/core/Guard.h"
 
@@ -36,7 +24,7 @@ sd::Expected<void> checkOptions(const CompileOptions &options) {
   using sd::ErrorKind;
   if (options.ring != 0 && options.ring != 32 && options.ring != 64)
     return sd::fail(ErrorKind::Usage, "ring = {}: it is 32 or 64", options.ring);
-  if (options.bound != 0 && (options.bound < 8 || options.bound > (options.ring == 64 ? 62 : 30)))
+  if (options.bound != 0 && (options.bound < 8 || options.bound > 62)) // loadJob() knows the ring
     return sd::fail(ErrorKind::Usage, "bound = {}: it is from 8 to the ring's bits less 2", options.bound);
   if (options.reveal != "scores" && options.reveal != "class")
     return sd::fail(ErrorKind::Usage, "reveal = '{}': it is scores or class", options.reveal);
@@ -67,21 +55,7 @@ sd::Expected<void> readOptions(const CompileOptions &options, sd::PassOptions &p
   passes.revealClass = options.reveal == "class";
   SD_ASSIGN(passes.ranges, policyOf(options.ranges));
   passes.minRecords = options.minRecords;
-  if (options.bound) passes.boundBits = options.bound;
   return {};
-}
-
-sd::Expected<sd::Module> readModel(const std::string &path, const CompileOptions &options, sd::PassContext &context,
-                                   sd::ModelFacts &facts) {
-  sd::ModelOptions model;
-  if (options.batch) model.batch = options.batch;
-  model.shapes = {options.shapes.begin(), options.shapes.end()};
-  model.inputRange = options.inputRange;
-  model.inputRanges = options.inputRanges;
-  if (options.ring) model.ringBits = options.ring;
-  model.remarks = &context.warnings;
-  model.facts = &facts;
-  return sd::loadModel(path, model);
 }
 
 std::vector<sd::RecordInput> inputsOf(const sd::Module &imported, const sd::Schema &schema) {
@@ -92,74 +66,76 @@ std::vector<sd::RecordInput> inputsOf(const sd::Module &imported, const sd::Sche
   return inputs;
 }
 
-// What is coarse, out of range or far off, as `sdc compile` says it.
-void describe(Program::Impl &out, std::span<const sd::Record> calibration) {
-  std::vector<std::string> &warnings = out.context.warnings;
-  for (auto &line : sd::describeRanges(*out.imported, *out.lowered, calibration))
-    warnings.push_back(line);
-  std::optional<sd::ErrorEstimate> estimate;
-  if (calibration.empty()) estimate = sd::estimateError(*out.imported, *out.lowered, out.context);
-  if (!(estimate && estimate->isSmall()))
-    for (auto &line : sd::describeRounding(out.context.coarse))
-      warnings.push_back(line);
-  if (estimate && estimate->isLarge())
-    warnings.push_back(sd::describeError(*estimate, *out.imported, *out.lowered, out.context));
-  if (const auto refused = sd::adviseOnHiding({*out.imported, out.context, calibration}, *out.lowered);
-      !refused.empty())
-    warnings.push_back(refused);
+sd::JobRequest requestOf(const std::string &path, const CompileOptions &options) {
+  sd::JobRequest request;
+  request.path = path;
+  if (options.batch) request.model.batch = options.batch;
+  request.model.shapes = {options.shapes.begin(), options.shapes.end()};
+  request.model.inputRange = options.inputRange;
+  request.model.inputRanges = options.inputRanges;
+  if (options.ring) request.model.ringBits = options.ring;
+  request.bound = options.bound;
+  request.schemaName = "the schema";
+  if (!options.schema.empty()) request.schema = [&]() -> sd::Expected<std::string> { return options.schema; };
+  if (!options.calibrate.empty())
+    request.calibration = [&](const sd::Job &job) -> sd::Expected<std::vector<sd::Record>> {
+      const std::vector<sd::RecordInput> inputs = inputsOf(job.imported, job.schema);
+      SD_ASSIGN(auto records, sd::splitRecords(inputs, tensorsOf(options.calibrate)));
+      SD_TRY(sd::checkEach(records, [&](const sd::Record &record) { return sd::checkRecord(inputs, record); }));
+      return records;
+    };
+  return request;
 }
 
-sd::Expected<void> judge(const Program::Impl &out, std::span<const sd::Record> calibration, bool acceptError) {
-  if (calibration.empty() || acceptError) return {};
-  const bool scores = !out.context.options.revealClass;
-  SD_ASSIGN(const sd::Comparison sum, sd::compare(*out.imported, *out.lowered, calibration,
-                                                  {.scores = scores, .thresholds = &out.context.options.thresholds}));
-  if (sum.close()) return {};
-  return sd::fail(
-      "fixed point is too far from the model on the {} calibration records: same class {}, largest error "
-      "{:.2g} % of an output's range\n{}\nor pass accept_error",
-      sum.records, sd::percentOf(sum.same, sum.records), 100 * sum.rangeError,
-      sd::adviseOnError({*out.imported, out.context, calibration}, [](const sd::Comparison &c) { return c.close(); }));
+// Who compiles from a program types no command: settings are named as their flags.
+sd::JobListener listenerOf(Program::Impl &out, const std::string &path) {
+  const auto say = [&out](sd::Said said, std::string text) {
+    while (text.ends_with('\n'))
+      text.pop_back();
+    (said == sd::Said::Warning ? out.warnings : out.notes).push_back(std::move(text));
+  };
+  const auto tune = [path] { return fmt::format("sdc tune {} --data X.npy", path); };
+  const auto compile = [](const std::vector<std::string> &declared, const sd::Settings &settings) {
+    const std::string flags = sd::flagsOf(settings, {});
+    return fmt::format("{}{}{}", fmt::join(declared, " "), declared.empty() || flags.empty() ? "" : " ", flags);
+  };
+  return {say, tune, compile, "accept_error"};
 }
 
 sd::Expected<void> compileInto(Program::Impl &out, const std::string &path, const CompileOptions &options) {
-  SD_TRY(readOptions(options, out.context.options));
-  sd::ModelFacts facts;
-  SD_ASSIGN(out.imported, readModel(path, options, out.context, facts));
-  std::optional<sd::Schema> given;
-  if (!options.schema.empty()) {
-    auto schema = sd::parseSchema(options.schema);
-    if (!schema) return sd::failAs(schema.error(), "the schema: {}", schema.error().message);
-    given = *std::move(schema);
-  }
-  SD_ASSIGN(sd::Meaning meaning, sd::describeModel(*out.imported, facts, given, out.context.options));
-  out.schema = std::move(meaning.schema);
-  std::ranges::move(meaning.warnings, std::back_inserter(out.context.warnings));
-  std::vector<sd::NamedTensors> calibration;
-  if (!options.calibrate.empty()) {
-    const std::vector<sd::RecordInput> inputs = inputsOf(*out.imported, out.schema);
-    SD_ASSIGN(calibration, sd::splitRecords(inputs, tensorsOf(options.calibrate)));
-    SD_TRY(sd::checkEach(calibration, [&](const sd::NamedTensors &record) { return sd::checkRecord(inputs, record); }));
-    out.context.options.calibration = calibration;
-  }
-  SD_ASSIGN(out.lowered, sd::lower(*out.imported, {sd::defaultPipeline(), {}}, out.context));
-  describe(out, calibration);
-  SD_TRY(judge(out, calibration, options.acceptError));
-  sd::addFacts(out.schema, out.context, *out.lowered);
-  SD_ASSIGN(sd::Compiled compiled, sd::generate(*out.lowered, out.schema));
+  sd::Job job;
+  job.comparesFloats = false;
+  job.keepsFloats = options.keepModel;
+  SD_TRY(readOptions(options, job.context.options));
+  SD_TRY(sd::loadJob(requestOf(path, options), job));
+  const sd::JobListener listener = listenerOf(out, path);
+  SD_TRY(sd::lowerJob({sd::defaultPipeline(), {}}, job, listener));
+  SD_ASSIGN(sd::Compiled compiled, sd::generateProgram(job, options.acceptError, listener));
   SD_ASSIGN(const std::vector<std::uint8_t> bytes, sd::writeProgram(compiled.program));
   out.loaded = {std::move(compiled.program), sd::digestOf(sd::Bytes(bytes))};
   out.weights = std::move(compiled.weights);
-  out.context.options.calibration = {}; // it refers to records that end here
-  out.warnings = out.context.warnings;
+  if (options.keepModel) out.imported = std::move(job.imported), out.lowered = std::move(job.module);
+  out.options = std::move(job.context.options);
+  out.options.calibration = {}; // it refers to records that end here
   return {};
+}
+
+// An error, with what was said before it: nobody else will tell.
+sd::Expected<void> compileOrTell(Program::Impl &out, const std::string &path, const CompileOptions &options) {
+  auto done = sd::guarded([&] { return compileInto(out, path, options); });
+  if (done) return done;
+  for (const std::string &warning : out.warnings)
+    done.error().message += "\nwarning: " + warning;
+  for (const std::string &note : out.notes)
+    done.error().message += "\nnote: " + note;
+  return done;
 }
 
 } // namespace
 
 Program Program::compile(const std::string &model, const CompileOptions &options) {
   auto impl = std::make_shared<Impl>();
-  valueOf(sd::guarded([&] { return compileInto(*impl, model, options); }));
+  valueOf(compileOrTell(*impl, model, options));
   Program program;
   program.impl = std::move(impl);
   return program;

@@ -1,6 +1,9 @@
 // Between the library's interface and the project's types.
 #pragma once
 
+#include <atomic>
+#include <mutex>
+
 #include "api/sdc.h"
 #include "ir/Module.h"
 #include "ir/bytecode/Reader.h"
@@ -25,11 +28,10 @@ Arrays stacked(const std::vector<Port> &ports, const std::vector<std::vector<sd:
 struct Program::Impl {
   sd::LoadedProgram loaded;
   std::optional<sd::AnyWeightSet> weights;
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings, notes;
   // Of a compilation: floats, fixed point, and what the passes were told.
   std::optional<sd::Module> imported, lowered;
-  sd::PassContext context;
-  sd::Schema schema;
+  sd::PassOptions options;
 };
 
 std::vector<sd::NamedTensors> recordsOf(const Program::Impl &program, const Arrays &arrays);

@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <filesystem>
-#include <mutex>
 
 #include "api/Internal.h"
 #include "compiler/Comparison.h"
@@ -94,6 +92,7 @@ void Program::save(const std::string &path) const {
 bool Program::hasWeights() const { return impl->weights.has_value(); }
 bool Program::hasModel() const { return impl->imported.has_value(); }
 const std::vector<std::string> &Program::warnings() const { return impl->warnings; }
+const std::vector<std::string> &Program::notes() const { return impl->notes; }
 std::string Program::name() const { return impl->loaded.program.name; }
 std::string Program::digest() const { return sd::toHex(impl->loaded.digest); }
 int Program::ringBits() const { return impl->loaded.program.ringBits; }
@@ -112,7 +111,7 @@ std::string Program::inspectJson(const std::vector<std::string> &networks) const
 
 Check Program::check(const Arrays &arrays, const std::vector<float> &labels) const {
   if (!impl->imported)
-    raise({"the program was loaded from a file: its model is needed for a check; compile it", false,
+    raise({"the program has no model, which is needed for a check: compile it, and keep the model", false,
            sd::ErrorKind::Usage});
   const std::vector<sd::NamedTensors> records = recordsOf(*impl, arrays);
   const std::size_t all = records.size() * static_cast<std::size_t>(sd::recordsInRun(*impl->imported));
@@ -123,11 +122,11 @@ Check Program::check(const Arrays &arrays, const std::vector<float> &labels) con
   std::optional<sd::Tensor<float>> classes;
   if (!labels.empty()) classes.emplace(sd::Shape{static_cast<std::int64_t>(labels.size())}, labels);
   return valueOf(sd::guarded([&]() -> sd::Expected<Check> {
-    const bool scores = !impl->context.options.revealClass;
+    const bool scores = !impl->options.revealClass;
     SD_ASSIGN(const sd::Comparison sum, sd::compare(*impl->imported, *impl->lowered, records,
                                                     {.labels = classes ? &*classes : nullptr,
                                                      .scores = scores,
-                                                     .thresholds = &impl->context.options.thresholds}));
+                                                     .thresholds = &impl->options.thresholds}));
     Check check;
     check.records = sum.records;
     check.sameClass = sum.same;

@@ -68,6 +68,7 @@ struct CompileOptions {
   double approximationError = 0x1p-8;
   bool privateNormalization = false, roundOutputs = false;
   bool acceptError = false; // else an error where fixed point is far from the model on the calibration records
+  bool keepModel = true;    // for check(); else its floats are given back, which large models take much memory for
 };
 
 struct Port { // an input or output
@@ -147,8 +148,11 @@ public:
   void save(const std::string &path) const; // model.sdb, and model.sdw if there are weights
 
   bool hasWeights() const;
-  bool hasModel() const;                            // check() can be asked for
-  const std::vector<std::string> &warnings() const; // of the compilation
+  bool hasModel() const; // check() can be asked for
+  // What `sdc compile` says: what can't be proved, or is coarse.
+  const std::vector<std::string> &warnings() const;
+  // And what else: which functions are approximated, what other settings give, what hospitals learn. Of several lines.
+  const std::vector<std::string> &notes() const;
   std::string name() const;
   std::string digest() const; // of the .sdb, hexadecimal
   int ringBits() const;

@@ -41,10 +41,10 @@ Expected<Module> loadText(const std::filesystem::path &path) {
   Diagnostics diagnostics;
   auto module = parse(text, path.string(), diagnostics);
   if (module) return *std::move(module);
-  std::string message = diagnostics.render();
-  while (message.ends_with('\n'))
-    message.pop_back();
-  return tl::unexpected<Error>(Error{std::move(message)});
+  Error error{.message = diagnostics.render(), .located = true};
+  while (error.message.ends_with('\n'))
+    error.message.pop_back();
+  return tl::unexpected(std::move(error));
 }
 
 Expected<Module> loadOnnx(const std::filesystem::path &path, const ModelOptions &options) {

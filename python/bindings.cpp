@@ -117,6 +117,7 @@ sdc::CompileOptions compileOptions(const py::dict &given) {
   take("private_normalization", options.privateNormalization);
   take("round_outputs", options.roundOutputs);
   take("accept_error", options.acceptError);
+  take("keep_model", options.keepModel);
   if (given.contains("calibrate"))
     options.calibrate = arraysOf(given["calibrate"].cast<std::map<std::string, Floats>>());
   return options;
@@ -175,6 +176,7 @@ PYBIND11_MODULE(_sdc, m) {
       .def_property_readonly("has_weights", &sdc::Program::hasWeights)
       .def_property_readonly("has_model", &sdc::Program::hasModel)
       .def_property_readonly("warnings", &sdc::Program::warnings)
+      .def_property_readonly("notes", &sdc::Program::notes)
       .def_property_readonly("name", &sdc::Program::name)
       .def_property_readonly("digest", &sdc::Program::digest)
       .def_property_readonly("ring", &sdc::Program::ringBits)

@@ -1,66 +1,40 @@
 #include "tools/Interruption.h"
 
-#include <poll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <mutex>
 #include <thread>
 
 #include "ir/core/Guard.h"
-#include "runtime/net/Socket.h"
+#include "tools/Signals.h"
 
 namespace sd {
 
 struct Interruption::Impl {
-  sigset_t taken{}, before{};
-  int descriptor = -1;
-  WakeUp over;
+  Signals signals;
   std::mutex mutex; // guards:
   std::function<void()> stop;
   int first = 0;
   std::thread thread;
 
-  explicit Impl(WakeUp wakeUp) : over(std::move(wakeUp)) {}
+  explicit Impl(Signals taken) : signals(std::move(taken)) {}
 
   void take(int signal) {
     const std::lock_guard lock(mutex);
-    if (first == 0 && stop) {
-      first = signal;
-      stop();
-      return;
-    }
-    std::signal(signal, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &taken, nullptr);
-    ::kill(::getpid(), signal);
+    if (first != 0 || !stop) return signals.die(signal);
+    first = signal;
+    stop();
   }
 
   void watch() {
-    while (true) {
-      pollfd descriptors[] = {{descriptor, POLLIN, 0}, {over.descriptor(), POLLIN, 0}};
-      if (::poll(descriptors, 2, -1) < 0) continue;
-      if (descriptors[1].revents != 0) return;
-      signalfd_siginfo signal{};
-      if (::read(descriptor, &signal, sizeof signal) == sizeof signal) take(static_cast<int>(signal.ssi_signo));
-    }
+    while (const auto signal = signals.next())
+      take(*signal);
   }
 };
 
 Interruption::Interruption(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Expected<std::unique_ptr<Interruption>> Interruption::make() {
-  SD_ASSIGN(WakeUp over, WakeUp::make());
-  auto impl = std::make_unique<Impl>(std::move(over));
-  sigemptyset(&impl->taken);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction action {};
-    sigaction(signal, nullptr, &action);
-    if (action.sa_handler != SIG_IGN) sigaddset(&impl->taken, signal); // nohup wants it ignored, say
-  }
-  impl->descriptor = ::signalfd(-1, &impl->taken, SFD_CLOEXEC);
-  if (impl->descriptor < 0) return fail(ErrorKind::Resources, "no descriptor is left for signals");
-  pthread_sigmask(SIG_BLOCK, &impl->taken, &impl->before);
-  std::unique_ptr<Interruption> result(new Interruption(std::move(impl)));
+  SD_ASSIGN(Signals signals, Signals::take({SIGINT, SIGTERM, SIGHUP}));
+  std::unique_ptr<Interruption> result(new Interruption(std::make_unique<Impl>(std::move(signals))));
   SD_TRY(guarded([&]() -> Expected<void> {
     result->impl_->thread = std::thread([&impl = *result->impl_] { impl.watch(); });
     return {};
@@ -69,10 +43,8 @@ Expected<std::unique_ptr<Interruption>> Interruption::make() {
 }
 
 Interruption::~Interruption() {
-  impl_->over.wake();
+  impl_->signals.stop();
   if (impl_->thread.joinable()) impl_->thread.join();
-  ::close(impl_->descriptor);
-  pthread_sigmask(SIG_SETMASK, &impl_->before, nullptr);
 }
 
 int Interruption::signal() const {

@@ -28,10 +28,9 @@ int main(int argc, char **argv) {
     return static_cast<int>(sd::ErrorKind::Usage);
   }
   if (auto done = action(); !done) {
-    const std::string &message = done.error().message;
-    const bool located = message.find(": error: ") != message.npos; // rendered with their places already
-    sd::writeError(fmt::format("{}{}\n", located ? "" : "error: ", message));
-    return static_cast<int>(done.error().kind);
+    const sd::Error &error = done.error();
+    sd::writeError(fmt::format("{}{}\n", error.located ? "" : "error: ", error.message));
+    return static_cast<int>(error.kind);
   }
   return 0;
 }

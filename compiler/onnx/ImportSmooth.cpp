@@ -79,12 +79,20 @@ Expected<void> importSmooth(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importElu(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const double alpha, node.real("alpha", 1.0));
-  SD_ASSIGN(Value result, elu(emitter, node.input(0), alpha));
+namespace {
+
+// A function with one parameter, its attribute `alpha`.
+Expected<void> importOfAlpha(Node &node, Emitter &emitter, double standard,
+                             Expected<Value> (*function)(Emitter &, const Value &, double)) {
+  SD_ASSIGN(const double alpha, node.real("alpha", standard));
+  SD_ASSIGN(Value result, function(emitter, node.input(0), alpha));
   node.setOutput(0, std::move(result));
   return {};
 }
+
+} // namespace
+
+Expected<void> importElu(Node &node, Emitter &emitter) { return importOfAlpha(node, emitter, 1.0, elu); }
 
 Expected<void> importSelu(Node &node, Emitter &emitter) {
   SD_ASSIGN(const double alpha, node.real("alpha", 1.67326319217681884765625));
@@ -140,12 +148,7 @@ Expected<void> importGelu(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importSwish(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const double alpha, node.real("alpha", 1.0));
-  SD_ASSIGN(Value result, swish(emitter, node.input(0), alpha));
-  node.setOutput(0, std::move(result));
-  return {};
-}
+Expected<void> importSwish(Node &node, Emitter &emitter) { return importOfAlpha(node, emitter, 1.0, swish); }
 
 Expected<void> importMish(Node &node, Emitter &emitter) { // x tanh(softplus(x))
   SD_ASSIGN(const Value soft, emitter.compute(OpKind::Softplus, {node.input(0)}));
@@ -170,12 +173,7 @@ Expected<void> importHardSwish(Node &node, Emitter &emitter) {
   return {};
 }
 
-Expected<void> importLeakyRelu(Node &node, Emitter &emitter) {
-  SD_ASSIGN(const double alpha, node.real("alpha", 0.01));
-  SD_ASSIGN(Value result, leakyRelu(emitter, node.input(0), alpha));
-  node.setOutput(0, std::move(result));
-  return {};
-}
+Expected<void> importLeakyRelu(Node &node, Emitter &emitter) { return importOfAlpha(node, emitter, 0.01, leakyRelu); }
 
 Expected<void> importPow(Node &node, Emitter &emitter) {
   const Value &x = node.input(0), &exponent = node.input(1);

@@ -26,9 +26,11 @@ Expected<std::vector<double>> realsOrTensor(Node &node, const std::string &name)
   return numbers.empty() ? std::move(wide) : std::move(numbers);
 }
 
-Expected<void> sameLength(std::string_view name, std::size_t length, std::size_t wanted) {
-  if (length == wanted) return {};
-  return fail("the attribute '{}' has {} entries where {} are needed", name, length, wanted);
+// Of attributes: names and numbers of entries.
+Expected<void> sameLengths(std::initializer_list<std::pair<std::string, std::size_t>> attributes, std::size_t wanted) {
+  for (const auto &[name, length] : attributes)
+    if (length != wanted) return fail("the attribute '{}' has {} entries where {} are needed", name, length, wanted);
+  return {};
 }
 
 Expected<void> checkNumbers(std::string_view name, const std::vector<double> &numbers) {
@@ -109,13 +111,13 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
   SD_ASSIGN(const auto values, realsOrTensor(node, "nodes_values"));
   for (auto *unused : {"nodes_hitrates", "nodes_hitrates_as_tensor", "nodes_missing_value_tracks_true"})
     node.ignore(unused); // records hold no NaN
-  for (const auto &[name, length] : {std::pair{"nodes_treeids", treeIds.size()},
-                                     {"nodes_nodeids", nodeIds.size()},
-                                     {"nodes_featureids", features.size()},
-                                     {"nodes_truenodeids", yes.size()},
-                                     {"nodes_falsenodeids", no.size()},
-                                     {"nodes_values", values.size()}})
-    SD_TRY(sameLength(name, length, modes.size()));
+  SD_TRY(sameLengths({{"nodes_treeids", treeIds.size()},
+                      {"nodes_nodeids", nodeIds.size()},
+                      {"nodes_featureids", features.size()},
+                      {"nodes_truenodeids", yes.size()},
+                      {"nodes_falsenodeids", no.size()},
+                      {"nodes_values", values.size()}},
+                     modes.size()));
   SD_TRY(checkNumbers("nodes_values", values));
 
   std::map<Key, std::size_t> byId;
@@ -150,9 +152,10 @@ Expected<TreeEnsemble> readTrees(Node &node, std::string_view weights, std::int6
   SD_ASSIGN(const auto leafNodes, node.integers(prefix + "_nodeids"));
   SD_ASSIGN(const auto leafOutputs, node.integers(prefix + "_ids"));
   SD_ASSIGN(const auto leafWeights, realsOrTensor(node, prefix + "_weights"));
-  for (const auto &[name, length] :
-       {std::pair{"_treeids", leafTrees.size()}, {"_nodeids", leafNodes.size()}, {"_ids", leafOutputs.size()}})
-    SD_TRY(sameLength(prefix + name, length, leafWeights.size()));
+  SD_TRY(sameLengths({{prefix + "_treeids", leafTrees.size()},
+                      {prefix + "_nodeids", leafNodes.size()},
+                      {prefix + "_ids", leafOutputs.size()}},
+                     leafWeights.size()));
   for (std::size_t i = 0; i < leafWeights.size(); ++i) {
     const auto found = byId.find({leafTrees[i], leafNodes[i]});
     if (found == byId.end())
@@ -199,14 +202,14 @@ Expected<TreeEnsemble> readTreeEnsemble(Node &node) {
   SD_ASSIGN(const auto sets, readSets(node));
   for (auto *unused : {"nodes_hitrates", "nodes_missing_value_tracks_true"})
     node.ignore(unused); // records hold no NaN
-  for (const auto &[name, length] : {std::pair{"nodes_featureids", features.size()},
-                                     {"nodes_truenodeids", yes.size()},
-                                     {"nodes_falsenodeids", no.size()},
-                                     {"nodes_trueleafs", yesIsLeaf.size()},
-                                     {"nodes_falseleafs", noIsLeaf.size()},
-                                     {"nodes_splits", values.size()}})
-    SD_TRY(sameLength(name, length, modes.size()));
-  SD_TRY(sameLength("leaf_targetids", leafTargets.size(), leafWeights.size()));
+  SD_TRY(sameLengths({{"nodes_featureids", features.size()},
+                      {"nodes_truenodeids", yes.size()},
+                      {"nodes_falsenodeids", no.size()},
+                      {"nodes_trueleafs", yesIsLeaf.size()},
+                      {"nodes_falseleafs", noIsLeaf.size()},
+                      {"nodes_splits", values.size()}},
+                     modes.size()));
+  SD_TRY(sameLengths({{"leaf_targetids", leafTargets.size()}}, leafWeights.size()));
   if (trees.outputs < 1) return fail("has {} targets", trees.outputs);
 
   std::size_t set = 0;

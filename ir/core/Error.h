@@ -29,6 +29,7 @@ struct Error {
   std::string message;
   bool here = false; // it names files of this machine: not for a peer
   ErrorKind kind = ErrorKind::Input;
+  bool located = false; // it is rendered with its places: "net.sdir:3:8: error: ..." (Diagnostics.h)
 };
 
 template <class T>

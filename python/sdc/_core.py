@@ -88,7 +88,7 @@ def compile(model, *, scale: int = 1024, weight_scale: int | None = None, ring: 
             calibrate=None, schema: Mapping | str | os.PathLike | None = None, reveal: str = "scores",
             ranges: str = "warn", min_records: int = 100, approximation_error: float = 2**-8,
             private_normalization: bool = False, round_outputs: bool = False, network: str = "lan",
-            accept_error: bool = False) -> "Program":
+            accept_error: bool = False, keep_model: bool = True) -> "Program":
     """Compiles a model.
 
     model: a path (.onnx, .onnxtext or .sdir), the bytes of an ONNX file, or an onnx.ModelProto.
@@ -100,13 +100,16 @@ def compile(model, *, scale: int = 1024, weight_scale: int | None = None, ring: 
     schema: what records and results mean (docs/schema.md): a dict, JSON, or a file's path.
     reveal: "scores", or "class" for the decision alone.
     ranges: "warn", "measured" (on min_records at least) or "require" (proved).
+    keep_model: for check(); without, a large model's floats are given back as the compilation goes on.
 
-    What the compiler can't prove or measures to be coarse becomes PrecisionWarning. Raises InputError for a model that
+    What the compiler can't prove or measures to be coarse becomes PrecisionWarning; what else `sdc compile` says is in
+    the program's `notes`. Raises InputError for a model that
     can't be compiled (`problems` lists why, node by node), UsageError for options that make no sense.
     """
     options = {"scale": scale, "reveal": reveal, "ranges": ranges, "min_records": min_records,
                "approximation_error": approximation_error, "private_normalization": private_normalization,
-               "round_outputs": round_outputs, "network": network, "accept_error": accept_error}
+               "round_outputs": round_outputs, "network": network, "accept_error": accept_error,
+               "keep_model": keep_model}
     for name, value in {"weight_scale": weight_scale, "ring": ring, "bound": bound, "batch": batch}.items():
         if value is not None:
             options[name] = value
@@ -159,6 +162,7 @@ class Program:
     outputs = property(lambda self: self._native.outputs, doc="(name, shape) of each output of one run.")
     has_weights = property(lambda self: self._native.has_weights, doc="Whether this is a service's copy.")
     warnings = property(lambda self: self._native.warnings, doc="What the compiler warned of.")
+    notes = property(lambda self: self._native.notes, doc="What else the compiler said: approximations, settings tried.")
 
     @property
     def schema(self) -> dict:

@@ -1,4 +1,5 @@
 """What sdc raises, by kind; the numbers are the exit codes of the tools."""
+import itertools
 
 
 class Error(Exception):
@@ -18,8 +19,10 @@ class InputError(Error, ValueError):
 
     @property
     def problems(self) -> list[str]:
-        """The lines after the first: for a model that can't be compiled, what stands in the way, node by node."""
-        return [line.strip() for line in str(self).splitlines()[1:]]
+        """The lines after the first: for a model that can't be compiled, what stands in the way, node by node. Without
+        the compiler's warnings and notes, which come last."""
+        lines = itertools.takewhile(lambda line: not line.startswith(("warning: ", "note: ")), str(self).splitlines()[1:])
+        return [line.strip() for line in lines]
 
 
 class OutputError(Error, OSError):

@@ -14,6 +14,7 @@ class Program:
     has_weights: bool
     has_model: bool
     warnings: list[str]
+    notes: list[str]
     name: str
     digest: str
     ring: int

@@ -1,5 +1,6 @@
 #include "runtime/offline/Plan.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -79,6 +80,12 @@ Plan::Totals Plan::totals() const {
     if (entry.kind == EntryKind::Dot) totals.dotElements += entry.elements;
   }
   return totals;
+}
+
+bool Plan::hasLinear() const {
+  return std::ranges::any_of(entries, [](const PlanEntry &entry) {
+    return entry.elements > 0 && (entry.kind == EntryKind::Linear || entry.kind == EntryKind::Dot);
+  });
 }
 
 const PlanEntry *Plan::find(std::uint32_t instruction) const {

@@ -56,6 +56,7 @@ struct Plan {
     std::uint64_t linearElements = 0, dotElements = 0;          // results of such entries
   };
   Totals totals() const;
+  bool hasLinear() const; // a Linear or Dot entry
 
   const PlanEntry *find(std::uint32_t instruction) const; // null for a local instruction
 };

@@ -152,7 +152,7 @@ Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &wa
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
   const auto linear = [&](std::vector<ReceiverSeeds<R>> seeds) -> Expected<void> {
-    if (const Plan::Totals totals = job.plan.totals(); totals.linearElements + totals.dotElements == 0) return {};
+    if (!job.plan.hasLinear()) return {};
     if (!linear_)
       linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"));
     return linear_->run(job, walk, std::move(seeds), [&](std::size_t i, SecretVector<R> share) -> Expected<void> {
@@ -161,14 +161,8 @@ Expected<void> TwoPartyClient<R>::prepare(const OfflineJob &job, MaskWalk<R> &wa
       return sink(i, ProductClient<R>{std::move(r), std::move(s), std::move(share), std::move(masks[i])});
     });
   };
-  if (layout.transfers.empty()) {
-    SD_TRY(runBoth(
-        options_.connection, [&] { return linear({}); }, transfers));
-  } else {
-    SD_TRY(transfers());
-    SD_ASSIGN(auto seeds, bits_->gatherLinear(layout));
-    SD_TRY(linear(std::move(seeds)));
-  }
+  const auto gather = [&] { return bits_->gatherLinear(layout); };
+  SD_TRY(runTransfersAndLinear(options_.connection, layout, transfers, gather, linear));
   for (std::size_t i = 0; i < entries.size(); ++i)
     if (entries[i].kind == EntryKind::Input) SD_TRY(sink(i, InputMaterial<R>{std::move(masks[i])}));
   SD_TRY(bits_->run(job, layout, walk, std::move(masks), sink));

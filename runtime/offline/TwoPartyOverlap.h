@@ -6,6 +6,7 @@
 
 #include "ir/core/Guard.h"
 #include "runtime/net/Channel.h"
+#include "runtime/offline/TwoPartyLayout.h"
 
 namespace sd {
 
@@ -28,6 +29,19 @@ Expected<void> runBoth(Connection &connection, First &&first, Second &&second) {
   run(first);
   other.join();
   return result;
+}
+
+// transfers() and linear(seeds) of one plan: at once, or, where linear layers take their transfers from the first, one
+// after the other with what gather() makes of them.
+template <class Transfers, class Gather, class Linear>
+Expected<void> runTransfersAndLinear(Connection &connection, const TwoPartyLayout &layout, Transfers &&transfers,
+                                     Gather &&gather, Linear &&linear) {
+  if (layout.transfers.empty())
+    return runBoth(
+        connection, [&] { return linear({}); }, transfers);
+  SD_TRY(transfers());
+  SD_ASSIGN(auto seeds, gather());
+  return linear(std::move(seeds));
 }
 
 } // namespace sd

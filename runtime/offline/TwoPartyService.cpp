@@ -138,20 +138,14 @@ Expected<void> TwoPartyService<R>::prepare(const OfflineJob &job, const WeightSe
   const TwoPartyLayout layout = TwoPartyLayout::make(job.plan);
   const auto transfers = [&] { return bits_->setUp(layout, job); };
   const auto linear = [&](std::vector<SenderSeeds> seeds) -> Expected<void> {
-    if (const Plan::Totals totals = job.plan.totals(); totals.linearElements + totals.dotElements == 0) return {};
+    if (!job.plan.hasLinear()) return {};
     if (!linear_)
       linear_.emplace(options_.connection.stream(kLinearStream), options_.seed.derive("linear correlations"),
                       options_.transforms);
     return linear_->run(job, weights, std::move(seeds), sink);
   };
-  if (layout.transfers.empty()) {
-    SD_TRY(runBoth(
-        options_.connection, [&] { return linear({}); }, transfers));
-  } else {
-    SD_TRY(transfers());
-    SD_ASSIGN(auto seeds, bits_->gatherLinear(layout));
-    SD_TRY(linear(std::move(seeds)));
-  }
+  const auto gather = [&] { return bits_->gatherLinear(layout); };
+  SD_TRY(runTransfersAndLinear(options_.connection, layout, transfers, gather, linear));
   return bits_->run(job, layout, sink);
 }
 

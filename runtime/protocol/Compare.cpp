@@ -19,6 +19,22 @@ CompareRun::Material takeRun(M &m) {
   return {std::move(m.tables), std::move(m.masks), std::move(m.products), std::move(m.ends)};
 }
 
+// The material of a comparison, if it is of this entry's.
+template <class Material, class Whole>
+Expected<Material> takeFitting(Material material, const PlanEntry &entry, bool fitting) {
+  Whole whole = std::move(material);
+  if (!fitting || !fits(whole, entry))
+    return fail("the correlations of a comparison are spent, or were made for another op");
+  return std::get<Material>(std::move(whole));
+}
+
+// From element `first` and plane word `begin` on; of a truncation.
+template <RingWord R, class M>
+SelectWrap<R> wrapAt(const M &m, SecretPlanes &choices, CompareRun &run, std::size_t first, std::size_t begin) {
+  return {m.wrapA.data() + first, m.wrapLA.data() + first, m.wrapB.data() + first, m.carry.data() + first,
+          choices[0] + begin,     choices[1] + begin,      run.opened(1) + begin,  nullptr};
+}
+
 // Where P1's words travel: the last message.
 bool carriesWords(int k, const ProtocolCost &cost) { return k == cost.messages() - 1; }
 
@@ -47,11 +63,8 @@ ServiceCompare<R>::ServiceCompare(const PlanEntry &entry, CompareService<R> m, T
 template <RingWord R>
 Expected<std::unique_ptr<ServiceCompare<R>>> ServiceCompare<R>::make(const PlanEntry &entry, CompareService<R> material,
                                                                      ThreadPool *pool, bool fitting) {
-  ServiceMaterial<R> whole = std::move(material);
-  if (!fitting || !fits(whole, entry))
-    return fail("the correlations of a comparison are spent, or were made for another op");
-  return std::unique_ptr<ServiceCompare<R>>(
-      new ServiceCompare<R>(entry, std::get<CompareService<R>>(std::move(whole)), pool));
+  SD_ASSIGN(auto own, (takeFitting<CompareService<R>, ServiceMaterial<R>>(std::move(material), entry, fitting)));
+  return std::unique_ptr<ServiceCompare<R>>(new ServiceCompare<R>(entry, std::move(own), pool));
 }
 
 template <RingWord R>
@@ -164,9 +177,7 @@ void ServiceCompare<R>::finish(std::span<const std::uint8_t> in) {
                               m.wrapChoice[0] + begin, run_.opened(0) + begin, out},
                              count);
     SelectWrap<R> wrap{};
-    if (rounding_.t)
-      wrap = {m.wrapA.data() + first,  m.wrapLA.data() + first, m.wrapB.data() + first, m.carry.data() + first,
-              m.wrapChoice[0] + begin, m.wrapChoice[1] + begin, run_.opened(1) + begin, nullptr};
+    if (rounding_.t) wrap = wrapAt<R>(m, material_.wrapChoice, run_, first, begin);
     const SelectService<R> args{y_.data() + first,
                                 m.select.data() + first,
                                 message.data() + first,
@@ -189,10 +200,9 @@ ClientCompare<R>::ClientCompare(const PlanEntry &entry, CompareClient<R> m, Thre
 template <RingWord R>
 Expected<std::unique_ptr<ClientOp<R>>> ClientCompare<R>::make(const PlanEntry &entry, CompareClient<R> material,
                                                               ThreadPool *pool) {
-  ClientMaterial<R> whole = std::move(material);
-  if (!compares(entry.kind) || !fits(whole, entry))
-    return fail("the correlations of a comparison are spent, or were made for another op");
-  return std::unique_ptr<ClientOp<R>>(new ClientCompare<R>(entry, std::get<CompareClient<R>>(std::move(whole)), pool));
+  const bool fitting = compares(entry.kind);
+  SD_ASSIGN(auto own, (takeFitting<CompareClient<R>, ClientMaterial<R>>(std::move(material), entry, fitting)));
+  return std::unique_ptr<ClientOp<R>>(new ClientCompare<R>(entry, std::move(own), pool));
 }
 
 template <RingWord R>
@@ -249,8 +259,8 @@ void ClientCompare<R>::writeWords(std::span<std::uint8_t> out) {
       wordsToPlanes(m.r.span().subspan(first, count), kSignBit<R>, 1, nr.ref().at(begin));
       for (std::size_t w = begin; w < end; ++w)
         nr[0][w] = ~nr[0][w];
-      wrap = {m.wrapA.data() + first, m.wrapLA.data() + first, m.wrapB.data() + first, m.carry.data() + first,
-              wraps_[0] + begin,      wraps_[1] + begin,       run_.opened(1) + begin, nr[0] + begin};
+      wrap = wrapAt<R>(m, wraps_, run_, first, begin);
+      wrap.nr = nr[0] + begin;
     }
     const SelectClient<R> args{m.r.data() + first,     m.select.data() + first,
                                word_.data() + first,   m.addend.empty() ? nullptr : m.addend.data() + first,

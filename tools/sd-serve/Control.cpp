@@ -1,16 +1,11 @@
 #include "tools/sd-serve/Control.h"
 
-#include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <thread>
 #include <tuple>
 
-#include "ir/core/Guard.h"
-#include "runtime/net/Socket.h"
+#include "tools/Signals.h"
 
 namespace sd::service {
 namespace {
@@ -33,15 +28,13 @@ Looks lookAt(const std::vector<std::string> &files) {
 } // namespace
 
 struct Control::Impl {
-  sigset_t taken{};
-  Socket signals;
-  WakeUp over;
+  Signals signals;
   ControlOptions options;
   bool stopping = false;
   Looks known, seen;
   std::thread thread;
 
-  explicit Impl(WakeUp wakeUp) : over(std::move(wakeUp)) {}
+  explicit Impl(Signals taken) : signals(std::move(taken)) {}
 
   void take(int signal) {
     if (signal == SIGHUP) {
@@ -49,10 +42,8 @@ struct Control::Impl {
       known = seen = lookAt(options.files());
       return;
     }
-    if (!std::exchange(stopping, true)) return options.stop();
-    std::signal(signal, SIG_DFL);
-    pthread_sigmask(SIG_UNBLOCK, &taken, nullptr);
-    ::kill(::getpid(), signal);
+    if (std::exchange(stopping, true)) return signals.die(signal);
+    options.stop();
   }
 
   // Files are written in pieces, and several are changed together: they are read once they have come to rest.
@@ -68,15 +59,11 @@ struct Control::Impl {
 
   void watch() {
     known = seen = lookAt(options.files());
-    while (true) {
-      pollfd descriptors[] = {{signals.get(), POLLIN, 0}, {over.descriptor(), POLLIN, 0}};
-      if (!pollUntil(descriptors, std::chrono::steady_clock::now() + kWatch)) {
-        if (!stopping) watchFiles();
-        continue;
-      }
-      if (descriptors[1].revents != 0) return;
-      signalfd_siginfo signal{};
-      if (::read(signals.get(), &signal, sizeof signal) == sizeof signal) take(static_cast<int>(signal.ssi_signo));
+    while (const auto signal = signals.next(std::chrono::steady_clock::now() + kWatch)) {
+      if (*signal)
+        take(*signal);
+      else if (!stopping)
+        watchFiles();
     }
   }
 };
@@ -84,15 +71,8 @@ struct Control::Impl {
 Control::Control(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Expected<std::unique_ptr<Control>> Control::start() {
-  SD_ASSIGN(WakeUp over, WakeUp::make());
-  auto impl = std::make_unique<Impl>(std::move(over));
-  sigemptyset(&impl->taken);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-    sigaddset(&impl->taken, signal);
-  impl->signals = Socket(::signalfd(-1, &impl->taken, SFD_CLOEXEC));
-  if (!impl->signals) return fail(ErrorKind::Resources, "no descriptor is left for signals");
-  pthread_sigmask(SIG_BLOCK, &impl->taken, nullptr);
-  return std::unique_ptr<Control>(new Control(std::move(impl)));
+  SD_ASSIGN(Signals signals, Signals::take({SIGINT, SIGTERM}, {SIGHUP}));
+  return std::unique_ptr<Control>(new Control(std::make_unique<Impl>(std::move(signals))));
 }
 
 void Control::obey(ControlOptions options) {
@@ -103,7 +83,7 @@ void Control::obey(ControlOptions options) {
 Control::~Control() { end(); }
 
 void Control::end() {
-  impl_->over.wake();
+  impl_->signals.stop();
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 

@@ -11,7 +11,8 @@
 namespace sd::service {
 
 struct ControlOptions {
-  std::function<void()> stop;                      // SIGTERM or SIGINT; a second one ends the process at once
+  // SIGTERM or SIGINT, unless the process was started to ignore it; a second one ends the process at once.
+  std::function<void()> stop;
   std::function<void()> reload;                    // SIGHUP, or `files` have changed
   std::function<std::vector<std::string>()> files; // asked for every few seconds
 };

@@ -4,19 +4,16 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
-#include <set>
 
 #include <algorithm>
 
-#include "compiler/Advice.h"
-#include "compiler/InputRanges.h"
-#include "compiler/RoundingAdvice.h"
 #include "data/RecordFiles.h"
 #include "ir/bytecode/File.h"
 #include "ir/bytecode/SchemaJson.h"
 #include "runtime/vm/NamedFiles.h"
 #include "tools/Console.h"
 #include "tools/TableOptions.h"
+#include "tools/sdc/CommandLine.h"
 
 namespace sd::tool {
 
@@ -127,41 +124,6 @@ Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &t
   return readTensor(path, tables, sayNote);
 }
 
-void printWarnings(const std::vector<std::string> &warnings) {
-  for (auto &warning : warnings)
-    writeError(fmt::format("warning: {}\n", warning));
-}
-
-std::string describeApproximations(const std::vector<Approximation> &approximations) {
-  std::string text;
-  std::set<std::string> seen; // each step of a recurrent layer has its own
-  for (auto &each : approximations) {
-    std::string line = fmt::format("{}: {} knots, within {:.3g}", each.where, each.knots, each.error);
-    if (each.slopeError > 0) line += fmt::format(" + {:.2g} |x|", each.slopeError);
-    line += '\n';
-    if (seen.insert(line).second) text += line;
-  }
-  return text;
-}
-
-std::string describeCalibration(const PassContext &context) {
-  constexpr std::size_t kShown = 5;
-  std::vector<RangeFact> facts = context.ranges;
-  std::ranges::stable_sort(facts, {}, &RangeFact::margin);
-  const auto proved = std::ranges::count(facts, RangeFact::Basis::Proved, &RangeFact::basis);
-  std::string text = fmt::format("calibration: {} {}; of {} range{} {} are proved, {} measured\n",
-                                 context.recordsMeasured, context.recordsMeasured == 1 ? "record" : "records",
-                                 facts.size(), facts.size() == 1 ? "" : "s", proved, std::ssize(facts) - proved);
-  std::vector<RangeFact> smallest; // of each op of the model, which may have become many
-  for (auto &fact : facts)
-    if (std::ranges::find(smallest, fact.where, &RangeFact::where) == smallest.end()) smallest.push_back(fact);
-  if (smallest.size() > kShown) smallest.resize(kShown);
-  for (auto &fact : smallest)
-    text += fmt::format("  {:<36} {:>5.1f} bits below its limit, {}\n", fact.where, fact.margin(),
-                        fact.basis == RangeFact::Basis::Proved ? "proved" : "measured");
-  return text;
-}
-
 Expected<std::vector<NamedTensors>> readRecords(const Job &job, const std::string &flag,
                                                 const std::vector<std::string> &texts, const CsvOptions &tables) {
   std::vector<RecordInput> inputs;
@@ -202,18 +164,16 @@ Expected<Tensor<float>> readLabels(const std::string &path, const CsvOptions &ta
 
 namespace {
 
-Expected<std::optional<Schema>> readSchema(const std::string &path) {
-  if (path.empty()) return std::optional<Schema>();
+Expected<std::string> readSchema(const std::string &path) {
   SD_ASSIGN(const std::vector<std::uint8_t> bytes, readFile(path, kMaxSchemaBytes));
-  auto schema = parseSchema({reinterpret_cast<const char *>(bytes.data()), bytes.size()});
-  if (!schema) return failAs(schema.error(), "{}: {}", path, schema.error().message);
-  return std::optional(*std::move(schema));
+  return std::string(bytes.begin(), bytes.end());
 }
 
 } // namespace
 
 Expected<void> load(const ModelFlags &flags, Job &job) {
-  ModelOptions model;
+  JobRequest request;
+  ModelOptions &model = request.model;
   PassOptions &options = job.context.options;
   SD_ASSIGN(options.scaleBits, asUsage(scaleBitsOf(flags.scale)));
   SD_ASSIGN(options.network, asUsage(parseNetwork(flags.network)));
@@ -235,45 +195,37 @@ Expected<void> load(const ModelFlags &flags, Job &job) {
   options.ranges = kPolicies.at(flags.ranges);
   options.minRecords = flags.minRecords;
   if (flags.ring) model.ringBits = flags.ring;
-  model.remarks = &job.context.warnings;
-  ModelFacts facts;
-  model.facts = &facts;
-  SD_ASSIGN(job.imported, loadModel(flags.model, model));
-  SD_ASSIGN(const std::optional<Schema> given, readSchema(flags.schema));
-  auto meaning = describeModel(job.imported, facts, given, options);
-  if (!meaning && given) return failAs(meaning.error(), "{}: {}", flags.schema, meaning.error().message);
-  if (!meaning) return tl::unexpected(std::move(meaning).error());
-  job.schema = std::move(meaning->schema);
-  std::ranges::move(meaning->warnings, std::back_inserter(job.context.warnings));
-  if (flags.bound > job.imported.ringBits - 2)
-    return fail(ErrorKind::Usage, "--bound {}: at most {} in a ring of {} bits", flags.bound, job.imported.ringBits - 2,
-                job.imported.ringBits);
-  if (flags.bound) options.boundBits = flags.bound;
-  if (!flags.calibrate.empty()) {
-    SD_ASSIGN(job.calibration, readRecords(job, "--calibrate", flags.calibrate, flags.tables));
-    options.calibration = job.calibration;
-  }
-  return {};
+  request.path = flags.model;
+  request.bound = flags.bound;
+  request.schemaName = flags.schema;
+  if (!flags.schema.empty()) request.schema = [&] { return readSchema(flags.schema); };
+  if (!flags.calibrate.empty())
+    request.calibration = [&](const Job &loaded) {
+      return readRecords(loaded, "--calibrate", flags.calibrate, flags.tables);
+    };
+  return loadJob(request, job);
+}
+
+JobListener listenerOf(const ModelFlags &flags) {
+  const auto say = [](Said said, const std::string &text) {
+    if (said == Said::Text)
+      writeError(text);
+    else
+      writeError(fmt::format("{}: {}\n", said == Said::Remark ? "note" : "warning", text));
+  };
+  const auto tune = [command = flags.command] {
+    return commandLine(*command, {.subcommand = "tune",
+                                  .left = {"--output", "--ranges", "--min-records"},
+                                  .added = {"--data", "X.npy"},
+                                  .settings = {}});
+  };
+  const auto compile = [command = flags.command](const std::vector<std::string> &declared, const Settings &settings) {
+    return commandLine(*command, {.subcommand = "", .left = {}, .added = declared, .settings = settings});
+  };
+  return {say, tune, compile, "--accept-error"};
 }
 
 namespace {
-
-// Warnings, and how far off the results may be: what is coarse is worth a note alone where they hardly are.
-void reportErrors(Job &job, const Module *module) {
-  const std::vector<std::string> coarse = describeRounding(job.context.coarse);
-  if (job.estimate && job.estimate->isSmall()) {
-    for (auto &line : coarse)
-      writeError(fmt::format("note: {}\n", line));
-    if (!coarse.empty())
-      writeError(fmt::format("note: {} that costs {:.1g} % of the output range at most\n",
-                             describeRecords(*job.estimate), 100 * job.estimate->comparison.rangeError));
-  } else {
-    job.context.warnings.insert(job.context.warnings.end(), coarse.begin(), coarse.end());
-  }
-  if (job.estimate && job.estimate->isLarge())
-    job.context.warnings.push_back(describeError(*job.estimate, job.imported, *module, job.context));
-  printWarnings(job.context.warnings);
-}
 
 // How long each part of a compilation took, printed at its end, a failed one's too.
 struct PassTimes {
@@ -303,58 +255,14 @@ struct PassTimes {
   std::vector<PassTime> list;
 };
 
-// A way out of what is off, where no table of settings is printed anyway.
-std::string adviceOnErrors(const Job &job) {
-  PassContext context = job.context;
-  context.options.revealClass = false;
-  if (job.estimate && job.estimate->isLarge())
-    return adviseOnError({job.imported, context, job.estimate->records},
-                         [](const Comparison &c) { return c.rangeError <= ErrorEstimate::kSmall; }) +
-           '\n';
-  if (!describeRounding(job.context.coarse).empty() && !(job.estimate && job.estimate->isSmall()))
-    return adviseOnRounding({job.imported, job.context, job.calibration}) + '\n';
-  return "";
-}
-
 } // namespace
 
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job) {
   PassTimes times(flags.timePasses);
   SD_TRY(times.measure("(import)", [&] { return load(flags, job); }));
-  const bool whole = passes == defaultPipeline() && flags.manager.stopAfter.empty();
-  Module input = job.imported;
-  if (!job.comparesFloats && job.calibration.empty() && hasManyWeights(input))
-    for (Op &op : job.imported.ops)
-      if (op.kind == OpKind::Constant) op.attrs.erase(Attr::Value);
   PassManagerOptions manager = flags.manager;
   manager.times = &times.list;
-  auto module = lower(std::move(input), {passes, manager}, job.context);
-  if (whole && module && job.calibration.empty())
-    job.estimate = times.measure("(error estimate)", [&] { return estimateError(job.imported, *module, job.context); });
-  if (const auto line = describeCommonRange(job.imported, job.context.options); whole && module && !line.empty())
-    sayNote(line);
-  if (whole && module && job.calibration.empty() && !job.comparesFloats)
-    if (const auto reason = whyNotEstimated(job.imported, *module); !reason.empty())
-      sayNote(fmt::format("how far off results may be was not tried on random records, since {}; sdc check with --data "
-                          "measures it on records",
-                          reason));
-  if (whole && module)
-    for (auto &line : describeRanges(job.imported, *module, job.calibration))
-      job.context.warnings.push_back(line);
-  reportErrors(job, module ? &*module : nullptr);
-  if (module && job.context.recordsMeasured) writeError(describeCalibration(job.context));
-  const std::string advice = whole && (!module || !isSound(job.context)) ? adviceOn(flags, job) : "";
-  if (!module) {
-    Error error = module.error();
-    if (job.context.vanished && whole)
-      error.message += '\n' + adviseOnZeros({job.imported, job.context, job.calibration});
-    else if (!advice.empty())
-      error.message += '\n' + advice.substr(0, advice.size() - 1); // without its last line end
-    return tl::unexpected(std::move(error));
-  }
-  writeError(advice.empty() && whole ? adviceOnErrors(job) : advice);
-  job.module = *std::move(module);
-  return {};
+  return lowerJob({passes, manager}, job, listenerOf(flags));
 }
 
 Expected<void> writeText(const std::string &path, const std::string &text) {

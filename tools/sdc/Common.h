@@ -5,9 +5,7 @@
 
 #include <functional>
 
-#include "compiler/Compile.h"
-#include "compiler/ErrorEstimate.h"
-#include "compiler/Meaning.h"
+#include "compiler/Job.h"
 #include "compiler/Pipeline.h"
 #include "runtime/vm/Csv.h"
 #include "runtime/vm/Records.h"
@@ -47,17 +45,6 @@ void addModelFlags(CLI::App &command, ModelFlags &flags);
 void addPassFlags(CLI::App &command, ModelFlags &flags);
 void addShapeFlags(CLI::App &command, ModelFlags &flags);
 
-// A model on its way: the options of its passes, and what they left behind.
-struct Job {
-  Module imported; // nn level, as the model has it
-  Schema schema;   // of its inputs and outputs
-  Module module;   // after the passes
-  PassContext context;
-  std::vector<NamedTensors> calibration; // what context.options points to
-  bool comparesFloats = true;            // else `imported` may lose its constants' values before the passes run
-  std::optional<ErrorEstimate> estimate; // of a whole compilation without calibration
-};
-
 // An error of what a flag says.
 template <class T>
 Expected<T> asUsage(Expected<T> result) {
@@ -71,11 +58,8 @@ Expected<void> load(const ModelFlags &flags, Job &job);
 // load(), and runs the passes. Warnings go to stderr, and with them what other settings would give.
 Expected<void> run(const ModelFlags &flags, const std::vector<const Pass *> &passes, Job &job);
 
-// Whether trials of other settings would take too much time and memory.
-bool hasManyWeights(const Module &imported);
-
-// What other settings would give than those of a job that is not sound: lines for people, or nothing.
-std::string adviceOn(const ModelFlags &flags, const Job &job);
+// Tells people on stderr, and speaks of this command line.
+JobListener listenerOf(const ModelFlags &flags);
 
 // The records that a flag's [NAME=]FILEs hold, as sd-run reads, splits and checks them: one map for each run of the
 // imported module.
@@ -93,17 +77,8 @@ void addRecordFlags(CLI::App &command, std::vector<std::string> &data, std::stri
 CLI::Option *addPerInput(CLI::App &command, const std::string &name, std::vector<std::string> &values,
                          const std::string &help);
 
-// What approximates the model's smooth functions, and how well, a line each; empty if there are none.
-std::string describeApproximations(const std::vector<Approximation> &approximations);
-
 // As readTensor(); what there is to note goes to stderr.
 Expected<Tensor<float>> readNumbers(const std::string &path, const CsvOptions &tables);
-
-// How many records were measured, and the ranges that they come closest to leaving, a line each.
-std::string describeCalibration(const PassContext &context);
-
-// "warning: ..." on stderr, a line each.
-void printWarnings(const std::vector<std::string> &warnings);
 
 Expected<void> writeText(const std::string &path, const std::string &text); // "-": standard output
 

@@ -1,6 +1,4 @@
 // sdc compile: a model to model.sdb (public) and model.sdw (private weights).
-#include "compiler/HidingAdvice.h"
-#include "compiler/codegen/Codegen.h"
 #include "ir/Printer.h"
 #include "tools/Console.h"
 #include "tools/sdc/Common.h"
@@ -17,25 +15,6 @@ struct Flags {
 
 std::string weightsPath(const std::string &program) {
   return std::filesystem::path(program).replace_extension(".sdw").string();
-}
-
-// Floats against fixed point on the records that the ranges were measured on.
-Expected<void> judge(const Job &job, bool acceptError) {
-  if (job.calibration.empty()) return {};
-  const bool scores = !job.context.options.revealClass;
-  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration,
-                                          {.scores = scores, .thresholds = &job.context.options.thresholds}));
-  const std::string text =
-      fmt::format("on the {} calibration records: same class {}{}", sum.records, percentOf(sum.same, sum.records),
-                  scores ? fmt::format(", largest error {:.3g} of outputs up to {:.4g} ({:.2g} % of an output's range)",
-                                       sum.errorMost, sum.outputMost, 100 * sum.rangeError)
-                         : "");
-  writeError(text + "\n");
-  if (sum.close() || acceptError) return {};
-  return fail(
-      "fixed point is too far from the model: more than 1 % of the classes or 2 % of an output's range differ\n"
-      "{}\nor pass --accept-error",
-      adviseOnError({job.imported, job.context, job.calibration}, [](const Comparison &c) { return c.close(); }));
 }
 
 Expected<void> compile(const Flags &flags) {
@@ -55,17 +34,7 @@ Expected<void> compile(const Flags &flags) {
   job.comparesFloats = false;
   SD_TRY(run(flags.model, defaultPipeline(), job));
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
-  if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
-    writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
-  if (const auto refused = adviseOnHiding({job.imported, job.context, job.calibration}, job.module); !refused.empty())
-    printWarnings({refused});
-  SD_TRY(judge(job, flags.acceptError));
-  if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
-    writeError(fmt::format("note: {}\n", line));
-  if (const auto line = describeClearEnd(job.module); !line.empty()) writeError(fmt::format("note: {}\n", line));
-  addFacts(job.schema, job.context, job.module);
-  job.imported = {}; // the model's floats
-  SD_ASSIGN(const Compiled compiled, generate(std::move(job.module), std::move(job.schema)));
+  SD_ASSIGN(const Compiled compiled, generateProgram(job, flags.acceptError, listenerOf(flags.model)));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
 
