@@ -74,6 +74,10 @@ def percent(right, of):
     return "" if right is None else f"{100 * right / of:.1f} %"
 
 
+def secured(right, of):
+    return "" if right is None else f"{100 * right / of:.1f} % of {of}"
+
+
 def measure(runner, network, scales, x, y, options):
     """Rows of the tables of accuracy and of cost: one each for each scale."""
     model = runner.path(network.name + ".onnx")
@@ -89,7 +93,7 @@ def measure(runner, network, scales, x, y, options):
         same = sum(int(c) == each["fixed"] for c, each in zip(chosen, checked["each"]))
         right = None if y is None else int((chosen == y[:count]).sum())
         accuracy.append((network.title, scale, len(x), percent(checked.get("float_right") if y is not None else None, len(x)),
-                         percent(checked.get("fixed_right") if y is not None else None, len(x)), percent(right, count),
+                         percent(checked.get("fixed_right") if y is not None else None, len(x)), secured(right, count),
                          f"{checked['same_class']} of {len(x)}", f"{same} of {count}"))
         offline, online = stats["offline"], stats["online"]
         later = offline["record_seconds"][1:] or offline["record_seconds"]
@@ -104,13 +108,13 @@ def measure(runner, network, scales, x, y, options):
 
 
 def elements(runner, op, count, repeats):
-    """Seconds and bytes of one element: online alone, and both phases."""
+    """Seconds and bytes of one element of 30 bits: online alone, and both phases."""
     model = networks.element(op, count)
     path = runner.path("element.onnx")
     onnx.save(model, path)
-    runner.compile(path, 1024, "-1,1")
+    runner.compile(path, 1024, "-500000,500000")  # of a smaller range, comparisons have fewer bits
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
-    x = np.random.default_rng(1).uniform(-1, 1, (repeats, *shape[1:])).astype(np.float32)
+    x = np.random.default_rng(1).uniform(-500000, 500000, (repeats, *shape[1:])).astype(np.float32)
     _, stats = runner.run(x)
     offline, online = stats["offline"], stats["online"]
     later = offline["record_seconds"][1:] or offline["record_seconds"]
@@ -134,7 +138,7 @@ def main():
     parser.add_argument("--address", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--data", metavar="FOLDER", help="original files of the data sets (README.md lists them), for whole test sets")
     parser.add_argument("--only", metavar="NAMES", default=",".join(networks.NETWORKS), help="m1,m2,c1,bc,di,li,th and elements; default: all")
-    parser.add_argument("--records", type=int, default=20, metavar="N", help="records of a secure run (20)")
+    parser.add_argument("--records", type=int, default=120, metavar="N", help="records of a secure run (120)")
     parser.add_argument("--large-records", type=int, default=5, metavar="N", help="the same for C1 (5)")
     parser.add_argument("--checked", type=int, default=1000, metavar="N", help="records of the accuracy in floats and fixed point (1000)")
     parser.add_argument("--elements", type=int, default=65536, metavar="N", help="elements of the ReLU and windows of the max-pool (65536)")
@@ -166,8 +170,9 @@ def main():
             print("running ReLU and max-pool alone", file=sys.stderr)
             measured = {op: elements(runner, op, options.elements, 5) for op in CIRCUITS}
 
+    print(f"{os.cpu_count()} processors; load average {os.getloadavg()[0]:.1f} (of an idle machine 1 to 2: higher loads make times longer)")
     if accuracy:
-        show("Accuracy (secure: of the records that were run)",
+        show("Accuracy",
              ("network", "scale", "records", "floats", "fixed", "secure", "fixed = floats", "secure = fixed"), accuracy)
         if without:
             print(f"{', '.join(without)}: on random images; accuracy needs --data FOLDER (README.md).")
