@@ -145,6 +145,8 @@ Expected<LoadedModel> loadOnnx(const fs::path &path) {
   if (error) return fail("cannot be read: {}", error.message());
   if (size > static_cast<std::uintmax_t>(std::numeric_limits<int>::max()))
     return fail("larger than 2 GiB; export the model with its weights as external data");
+  if (path.extension() == ".sdb" || path.extension() == ".sdw")
+    return fail("a compiled program; this takes the model that it was compiled from");
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (path.extension() == ".onnxtext") {
     std::ifstream stream(path, std::ios::binary);

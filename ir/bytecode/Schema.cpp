@@ -212,9 +212,13 @@ private:
     const auto channels = static_cast<std::int64_t>(image.channels.size());
     const Shape first{channels, image.height, image.width}, last{image.height, image.width, channels},
         grey{image.height, image.width};
+    const auto isFlat = [&](const Shape &each) { // of one channel: of several, their order would be a guess
+      return channels == 1 && each.size() == 1 && image.height > 0 && each[0] % image.height == 0 &&
+             each[0] / image.height == image.width;
+    };
     const auto isImage = [&](const Shape &each) {
       return (image.layout != ImageLayout::ChannelsLast && each == first) ||
-             (image.layout != ImageLayout::ChannelsFirst && each == last) || (channels == 1 && each == grey);
+             (image.layout != ImageLayout::ChannelsFirst && each == last) || (channels == 1 && each == grey) || isFlat(each);
     };
     if (!isImage(shape) && !(shape.size() > 1 && isImage(Shape(shape.begin() + 1, shape.end()))))
       problem("input '{}' is an image of {} x {} pixels and {} channels, and the model takes {}", input.name,

@@ -129,6 +129,13 @@ TEST(SchemaTest, IsHeldAgainstShapes) {
   for (const Shape &shape : {Shape{1, 3, 4, 5}, Shape{1, 4, 5, 3}, Shape{7, 3, 4, 5}, Shape{3, 4, 5}})
     EXPECT_EQ(fits(kImage, shape, {1}), "") << toString(shape);
   EXPECT_THAT(fits(kImage, {1, 3, 5, 4}, {1}), HasSubstr("an image of 4 x 5 pixels and 3 channels"));
+  EXPECT_THAT(fits(kImage, {1, 60}, {1}), HasSubstr("the model takes 1x60")); // in which order would channels be?
+  constexpr std::string_view kGrey =
+      R"({"inputs": [{"name": "x", "image": {"height": 4, "width": 5, "channels": ["grey"]}}]})";
+  for (const Shape &shape : {Shape{1, 20}, Shape{20}, Shape{4, 5}, Shape{1, 4, 5}, Shape{7, 1, 4, 5}})
+    EXPECT_EQ(fits(kGrey, shape, {1}), "") << toString(shape);
+  for (const Shape &shape : {Shape{1, 21}, Shape{20, 1}, Shape{5, 4}})
+    EXPECT_THAT(fits(kGrey, shape, {1}), HasSubstr("an image of 4 x 5 pixels and 1 channels")) << toString(shape);
   constexpr std::string_view kValues = R"({"outputs": [{"name": "y", "values": ["a", "b"]}]})";
   EXPECT_EQ(fits(kValues, {1}, {3, 2}), "");
   EXPECT_THAT(fits(kValues, {1}, {1, 3}), HasSubstr("has 2 names, and the model gives 3 numbers"));
