@@ -11,8 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kMethod = "sdc: two-party computation; the service did not see the record";
-
 // Names of files need not be UTF-8.
 std::string textOf(const Json &json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
@@ -171,7 +169,7 @@ private:
       each["valueBoolean"] = *cell.holds;
     }
     if (cell.holds) each["interpretation"] = {{{"text", *cell.holds ? "present" : "absent"}}};
-    each["method"] = {{"text", kMethod}};
+    each["method"] = {{"text", kReportMethod}};
     each["device"] = {{"display", fmt::format("{} (program {})", modelName(), facts_.digest)}};
     if (!facts_.ranges.empty()) each["note"] = {{{"text", facts_.ranges}}};
     return each;
@@ -226,6 +224,8 @@ std::string_view endingOf(ReportFormat format) {
     return ".html";
   case ReportFormat::Fhir:
     return ".fhir.json";
+  case ReportFormat::DicomSr:
+    return ".sr.dcm";
   }
   return "";
 }
@@ -256,6 +256,8 @@ std::string renderReport(ReportFormat format, const ReportFacts &facts, const st
     return htmlReport(facts, records);
   case ReportFormat::Fhir:
     return Fhir(facts, records).bundle();
+  case ReportFormat::DicomSr:
+    break; // renderDicomSr()
   }
   return {};
 }

@@ -21,7 +21,8 @@ struct ReportOptions {
   std::string audit;                 // a file; empty: none
   std::string service;               // whom results are from
 
-  std::string pathOf(ReportFormat format) const { return addsEnding ? path + std::string(endingOf(format)) : path; }
+  // `record`, from 0: of formats that have a file for each; later ones have their number before the ending.
+  std::string pathOf(ReportFormat format, std::size_t record = 0) const;
 };
 
 struct RunOptions {

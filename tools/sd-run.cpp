@@ -34,7 +34,7 @@ Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFile
   IdentifiedRecords read;
   const std::vector<RecordInput> all = recordInputs(program);
   for (const auto &[name, paths] : files.inputs) {
-    SD_ASSIGN(RecordTable table,
+    SD_ASSIGN(FileRecords table,
               readRecordFiles(paths, *std::ranges::find(all, name, &RecordInput::name),
                               {options.tables, options.images, {{}, options.identifiers, [](std::string_view text) {
                                                                   say(text);
@@ -42,10 +42,13 @@ Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFile
     if (!read.identifiers.empty() && !table.identifiers.empty() && read.identifiers != table.identifiers)
       return fail("{}: its records have other identifiers than those of another input", paths[0]);
     if (read.identifiers.empty()) read.identifiers = std::move(table.identifiers);
+    if (read.origins.empty() || (!table.origins.empty() && table.origins[0].study)) // an image's, if there is one
+      read.origins = std::move(table.origins);
     inputs[name] = std::move(table.records);
   }
   SD_ASSIGN(read.records, splitRecords(program, std::move(inputs)));
   if (read.identifiers.size() != read.records.size()) read.identifiers.clear(); // several rows are one record
+  if (read.origins.size() != read.records.size()) read.origins.clear();
   if (!read.identifiers.empty() && !files.outputs.empty())
     say("note: identifiers are printed, and not written: the results in a file are in the order of the records");
   return read;
