@@ -24,13 +24,13 @@ constexpr std::string_view kScheme = "99SDC"; // of our own codes, as PS3.3 8.2 
 
 // Units that UCUM (the units of SR, PS3.16 CID 82) knows, where it may write them otherwise.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 33> kUnits = {{
-    {"%", "%"},           {"mm", "mm"},         {"cm", "cm"},       {"m", "m"},           {"mm2", "mm2"},
-    {"cm2", "cm2"},       {"mm3", "mm3"},       {"cm3", "cm3"},     {"ml", "ml"},         {"mL", "mL"},
-    {"l", "l"},           {"L", "L"},           {"g", "g"},         {"mg", "mg"},         {"kg", "kg"},
-    {"kg/m2", "kg/m2"},   {"g/ml", "g/ml"},     {"g/mL", "g/mL"},   {"g/l", "g/l"},       {"g/L", "g/L"},
-    {"g/dL", "g/dL"},     {"mg/dL", "mg/dL"},   {"mg/dl", "mg/dl"}, {"mmol/l", "mmol/l"}, {"mmol/L", "mmol/L"},
-    {"mmHg", "mm[Hg]"},   {"1/min", "/min"},    {"ms", "ms"},       {"s", "s"},           {"years", "a"},
-    {"IU/L", "[IU]/L"},   {"U/L", "U/L"},       {"mV", "mV"},
+    {"%", "%"},         {"mm", "mm"},       {"cm", "cm"},       {"m", "m"},           {"mm2", "mm2"},
+    {"cm2", "cm2"},     {"mm3", "mm3"},     {"cm3", "cm3"},     {"ml", "ml"},         {"mL", "mL"},
+    {"l", "l"},         {"L", "L"},         {"g", "g"},         {"mg", "mg"},         {"kg", "kg"},
+    {"kg/m2", "kg/m2"}, {"g/ml", "g/ml"},   {"g/mL", "g/mL"},   {"g/l", "g/l"},       {"g/L", "g/L"},
+    {"g/dL", "g/dL"},   {"mg/dL", "mg/dL"}, {"mg/dl", "mg/dl"}, {"mmol/l", "mmol/l"}, {"mmol/L", "mmol/L"},
+    {"mmHg", "mm[Hg]"}, {"1/min", "/min"},  {"ms", "ms"},       {"s", "s"},           {"years", "a"},
+    {"IU/L", "[IU]/L"}, {"U/L", "U/L"},     {"mV", "mV"},
 }};
 
 // UTF-8 without what separates or ends values, of so many characters.
@@ -147,14 +147,14 @@ private:
     take(document_.setManufacturerModelName(textOf(modelName(), kLongText).c_str()));
     take(document_.setSeriesDescription(textOf("Results of " + modelName(), kLongText).c_str()));
     if (hasImage())
-      take(document_.getCurrentRequestedProcedureEvidence().addItem(
-          study.study.c_str(), study.series.c_str(), study.sopClass.c_str(), study.sopInstance.c_str()));
+      take(document_.getCurrentRequestedProcedureEvidence().addItem(study.study.c_str(), study.series.c_str(),
+                                                                    study.sopClass.c_str(), study.sopInstance.c_str()));
   }
 
   bool hasImage() const {
     const auto &study = record_.origin.study;
-    return study && !(study->study.empty() || study->series.empty() || study->sopClass.empty() ||
-                      study->sopInstance.empty());
+    return study &&
+           !(study->study.empty() || study->series.empty() || study->sopClass.empty() || study->sopInstance.empty());
   }
 
   std::string modelName() const { return facts_.model.empty() ? "a model without a name" : facts_.model; }

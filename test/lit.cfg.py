@@ -34,3 +34,7 @@ if shutil.which("dsrdump") and shutil.which("dsr2html"):
     config.available_features.add("dicom")
 else:
     lit_config.warning("NO DCMTK TOOLS: structured reports ARE NOT TESTED")
+if shutil.which("chromium"):
+    config.available_features.add("browser")
+else:
+    lit_config.warning("NO CHROMIUM: pages ARE NOT LOOKED AT")

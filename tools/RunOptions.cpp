@@ -101,6 +101,8 @@ Expected<void> readWatch(RunOptions &options, bool hasRecord) {
 
 Expected<void> readReport(RunOptions &options) {
   ReportOptions &report = options.report;
+  if (report.thumbnails && std::ranges::find(report.formats, ReportFormat::Html) == report.formats.end())
+    return fail("--thumbnails needs --format html: the other formats have no pictures");
   if (!report.path.empty() && report.formats.empty())
     return fail("--report needs --format csv, json, html, fhir or dicom-sr: text is printed as it comes");
   if (report.formats.size() < 2 && !(report.formats == std::vector{ReportFormat::DicomSr} && report.path.empty()))
@@ -209,6 +211,9 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
                  "party 1: where the result in --format goes, in place of being printed")
       ->type_name("FILE")
       ->check(notEmpty)
+      ->needs(format);
+  app.add_flag("--thumbnails", options.report.thumbnails,
+               "party 1: the page of --format html shows a small picture of each image")
       ->needs(format);
   CLI::Option *watch = app.add_option("--watch", options.watch,
                                       "party 1: run what arrives in this folder, each file once, until a signal")

@@ -18,6 +18,7 @@ struct ReportOptions {
   std::vector<ReportFormat> formats; // none: text
   std::string path;                  // empty: the standard output
   bool addsEnding = false;           // each format's is added to the path: there are several, or a folder is watched
+  bool thumbnails = false;           // of images, in HTML
   std::string audit;                 // a file; empty: none
   std::string service;               // whom results are from
 
