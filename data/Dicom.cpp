@@ -82,7 +82,7 @@ public:
     SD_TRY(checkColour(!grey, meaning_));
     SD_TRY(readShape(grey));
     SD_TRY(decompress());
-    ImageFile file{{}, textOf(*data_, DCM_PatientID)};
+    ImageFile file{{}, study()};
     if (!grey) {
       SD_ASSIGN(file.image, colour());
       return file;
@@ -105,6 +105,7 @@ private:
     if (condition.bad()) return fail("a damaged DICOM file, or none: {}", plainText(condition.text(), 200));
     data_ = format_.getDataset();
     if (data_ == nullptr || data_->card() == 0) return fail("a DICOM file without a data set, or none");
+    static_cast<void>(data_->convertToUTF8()); // names; what can't be converted stays as it is
     return {};
   }
 
@@ -121,6 +122,19 @@ private:
         (data_->findAndGetSint32(DCM_NumberOfFrames, frames).bad() || frames != 1))
       return fail("it holds {} images (frames), and the program takes one: extract the one that is meant", frames);
     return {};
+  }
+
+  DicomStudy study() const {
+    DicomStudy study;
+    const auto take = [&](std::string &to, const DcmTagKey &tag) { to = textOf(*data_, tag); };
+    take(study.patientId, DCM_PatientID), take(study.patientName, DCM_PatientName);
+    take(study.birthDate, DCM_PatientBirthDate), take(study.sex, DCM_PatientSex);
+    take(study.study, DCM_StudyInstanceUID), take(study.studyId, DCM_StudyID);
+    take(study.date, DCM_StudyDate), take(study.time, DCM_StudyTime);
+    take(study.accession, DCM_AccessionNumber);
+    take(study.series, DCM_SeriesInstanceUID);
+    take(study.sopClass, DCM_SOPClassUID), take(study.sopInstance, DCM_SOPInstanceUID);
+    return study;
   }
 
   Expected<void> readShape(bool grey) {

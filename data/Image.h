@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/ImageOptions.h"
+#include "data/Origin.h"
 #include "ir/core/Tensor.h"
 
 namespace sd {
@@ -20,7 +21,7 @@ struct Image {
 // What a file holds, and who it is of.
 struct ImageFile {
   Image image;
-  std::string patient; // a DICOM file's PatientID; empty: none
+  std::optional<DicomStudy> study; // of a DICOM file
 };
 
 enum class ImageFormat { None, Png, Jpeg, Dicom };
@@ -45,6 +46,9 @@ bool hasDicom(); // whether this build reads DICOM
 
 // Antialiased bilinear, as Pillow's Image.resize() and torchvision's Resize do it; nothing is rounded between.
 Image resize(const Image &image, std::int64_t height, std::int64_t width);
+
+// A PNG file of the picture, of at most 128 x 128 pixels.
+Expected<std::string> thumbnailOf(const Image &image);
 
 // The numbers of one record, [1, elements], in the order of `shape`: an input's, of one image with or without further
 // dimensions of 1. Errors: grey for colour or the reverse, a size or a form that the picture can't be brought to

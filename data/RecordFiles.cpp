@@ -88,24 +88,35 @@ std::string stemOf(const std::string &path) { return plainText(fs::path(path).st
 class Reader {
 public:
   Reader(const RecordInput &input, const RecordFileOptions &options)
-      : input_(input), csv_(options.tables), images_(options.images), options_(options.columns) {}
+      : input_(input), csv_(options.tables), images_(options.images), options_(options.columns),
+        thumbnails_(options.thumbnails) {}
 
-  Expected<RecordTable> file(const std::string &path) {
+  // Its records in rows, where they are of a shape that the program takes.
+  Expected<FileRecords> file(const std::string &path) {
+    FileRecords result;
+    RecordOrigin origin{path, {}, {}};
+    SD_ASSIGN(static_cast<RecordTable &>(result), table(path, origin));
+    result.origins.push_back(std::move(origin));
+    return result;
+  }
+
+private:
+  Expected<RecordTable> table(const std::string &path, RecordOrigin &origin) {
     const std::string ending = endingOf(path);
     if (isOneOf(ending, {".npy", ".csv", ".tsv"})) return readRecordTable(path, csv_, input_.meaning, options_);
     const std::string name = path == "-" ? "the standard input" : path;
     SD_ASSIGN(std::string content,
               path == "-" ? readStandardInput(kMaxTensorFileBytes) : readText(path, kMaxTensorFileBytes));
-    auto read = other(path, ending, std::move(content));
+    auto read = other(path, ending, std::move(content), origin);
     if (!read) return failAs(read.error(), "{}: {}", name, read.error().message);
     return read;
   }
 
-private:
-  Expected<RecordTable> other(const std::string &path, const std::string &ending, std::string content) {
+  Expected<RecordTable> other(const std::string &path, const std::string &ending, std::string content,
+                              RecordOrigin &origin) {
     ImageFormat format = imageFormatOf(content);
     if (format == ImageFormat::None && isOneOf(ending, {".dcm", ".dicom", ".ima"})) format = ImageFormat::Dicom;
-    if (format != ImageFormat::None) return image(path, format, content);
+    if (format != ImageFormat::None) return image(path, format, content, origin);
     if (ending == ".json" || isFhir(content)) {
       ColumnOptions options = options_;
       options.file = path == "-" ? "the standard input" : path;
@@ -141,7 +152,8 @@ private:
     return RecordTable{std::move(numbers), {}};
   }
 
-  Expected<RecordTable> image(const std::string &path, ImageFormat format, std::string_view content) {
+  Expected<RecordTable> image(const std::string &path, ImageFormat format, std::string_view content,
+                              RecordOrigin &origin) {
     if (!input_.meaning || !input_.meaning->image)
       return fail("an image, and the program does not say how images become its numbers: compile the model with a "
                   "--schema whose input '{}' has an \"image\"",
@@ -159,13 +171,20 @@ private:
                                   path, fmt::join(meaning.modalities, " or ")));
     }
     SD_ASSIGN(Tensor<float> record, prepareImage(file.image, meaning, input_.shape));
-    return RecordTable{std::move(record), {file.patient.empty() ? stemOf(path) : file.patient}};
+    if (thumbnails_) {
+      SD_ASSIGN(origin.thumbnail, thumbnailOf(file.image));
+    }
+    const bool isNamed = file.study && !file.study->patientId.empty();
+    std::string identifier = isNamed ? file.study->patientId : stemOf(path);
+    origin.study = std::move(file.study);
+    return RecordTable{std::move(record), {std::move(identifier)}};
   }
 
   const RecordInput &input_;
   const CsvOptions &csv_;
   const ImageOptions &images_;
   const ColumnOptions &options_;
+  bool thumbnails_;
   bool saidModality_ = false;
 };
 
@@ -184,7 +203,7 @@ Expected<std::int64_t> rowsOf(const Shape &given, const Shape &shape) {
 }
 
 // Adds a file's records, with an identifier each.
-Expected<void> append(RecordTable &all, const RecordTable &file, const std::string &path, const Shape &shape) {
+Expected<void> append(FileRecords &all, const FileRecords &file, const std::string &path, const Shape &shape) {
   const auto rows = rowsOf(file.records.shape, shape);
   if (!rows) return failAs(rows.error(), "{}: {}", path, rows.error().message);
   all.records.shape[0] += *rows;
@@ -192,10 +211,12 @@ Expected<void> append(RecordTable &all, const RecordTable &file, const std::stri
     return fail("{}: more than {} numbers in all", path, kMaxElements);
   all.records.data.insert(all.records.data.end(), file.records.data.begin(), file.records.data.end());
   const bool identified = file.identifiers.size() == static_cast<std::size_t>(*rows);
-  for (std::int64_t i = 0; i < *rows; ++i)
+  for (std::int64_t i = 0; i < *rows; ++i) {
+    all.origins.push_back(file.origins[0]);
     all.identifiers.push_back(identified   ? file.identifiers[static_cast<std::size_t>(i)]
                               : *rows == 1 ? stemOf(path)
                                            : fmt::format("{} {}", stemOf(path), i + 1));
+  }
   return {};
 }
 
@@ -220,7 +241,7 @@ Expected<std::vector<std::string>> filesIn(const std::string &name, const Note &
   return std::vector<std::string>{name};
 }
 
-Expected<RecordTable> readRecordFiles(const std::vector<std::string> &names, const RecordInput &input,
+Expected<FileRecords> readRecordFiles(const std::vector<std::string> &names, const RecordInput &input,
                                       const RecordFileOptions &options) {
   std::vector<std::string> files;
   for (const std::string &name : names) {
@@ -228,8 +249,13 @@ Expected<RecordTable> readRecordFiles(const std::vector<std::string> &names, con
     std::ranges::move(found, std::back_inserter(files));
   }
   Reader reader(input, options);
-  if (files.size() == 1) return reader.file(files[0]);
-  RecordTable all{Tensor<float>(Shape{0, elementsOfRecord(input.shape)}), {}};
+  if (files.size() == 1) {
+    SD_ASSIGN(FileRecords only, reader.file(files[0]));
+    if (const auto rows = rowsOf(only.records.shape, input.shape))
+      only.origins.resize(static_cast<std::size_t>(*rows), only.origins[0]);
+    return only;
+  }
+  FileRecords all{{Tensor<float>(Shape{0, elementsOfRecord(input.shape)}), {}}, {}};
   std::vector<std::string> problems;
   for (const std::string &path : files) {
     auto file = reader.file(path);

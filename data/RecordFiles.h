@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data/ImageOptions.h"
+#include "data/Origin.h"
 #include "runtime/vm/Columns.h"
 #include "runtime/vm/Records.h"
 
@@ -16,13 +17,18 @@ struct RecordFileOptions {
   CsvOptions tables;
   ImageOptions images;
   ColumnOptions columns; // `file` is set for each
+  bool thumbnails = false;
+};
+
+struct FileRecords : RecordTable {
+  std::vector<RecordOrigin> origins; // of each record
 };
 
 // All records of an input, one after another. Images are prepared for the image that the input's schema has
 // (docs/schema.md), which must be there; each is one record, with its PatientID or else its file's name as identifier.
 // Of an .npz the array is taken that is named like the input, or the only one. Errors name the file; of several files
 // that can't be taken, the first ones.
-Expected<RecordTable> readRecordFiles(const std::vector<std::string> &names, const RecordInput &input,
+Expected<FileRecords> readRecordFiles(const std::vector<std::string> &names, const RecordInput &input,
                                       const RecordFileOptions &options);
 
 } // namespace sd

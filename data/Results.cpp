@@ -1,5 +1,7 @@
 #include "data/Results.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -10,8 +12,6 @@ namespace sd {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::string_view kMethod = "sdc: two-party computation; the service did not see the record";
 
 // Names of files need not be UTF-8.
 std::string textOf(const Json &json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
@@ -73,7 +73,7 @@ std::string escaped(std::string_view text) {
 
 constexpr std::string_view kHead = R"(<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>Results</title><style>
 :root { color-scheme: light dark; --line: #bbb; --strong: #0b57d0; --bad: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --line: #555; --strong: #8ab4f8; --bad: #f2b8b5; } }
@@ -82,12 +82,26 @@ table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.holds td { font-weight: 600; color: var(--strong); }
+section { display: flow-root; }
+img { float: right; margin: 1rem 0 1rem 1rem; max-width: 8rem; max-height: 8rem; image-rendering: pixelated; }
 .bad { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 @media print { section { break-inside: avoid; } }
 </style></head><body>
 )";
+
+// A PNG file as a part of the page.
+std::string pictureOf(const ReportedRecord &record) {
+  const std::string &png = record.origin.thumbnail;
+  if (png.empty()) return "";
+  std::string text(4 * ((png.size() + 2) / 3) + 1, '\0'); // and the null that OpenSSL adds
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char *>(text.data()),
+                                     reinterpret_cast<const unsigned char *>(png.data()), static_cast<int>(png.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return fmt::format("<img alt=\"the image of record {}\" src=\"data:image/png;base64,{}\">\n", escaped(record.id),
+                     text);
+}
 
 std::string htmlReport(const ReportFacts &facts, const std::vector<ReportedRecord> &records) {
   std::string text = fmt::format("{}<h1>{}</h1>\n<dl>", kHead, facts.model.empty() ? "Results" : escaped(facts.model));
@@ -99,7 +113,7 @@ std::string htmlReport(const ReportFacts &facts, const std::vector<ReportedRecor
     if (!value.empty()) text += fmt::format("<dt>{}</dt><dd>{}</dd>", name, escaped(value));
   text += "</dl>\n";
   for (const ReportedRecord &record : records) {
-    text += fmt::format("<section><h2>{}</h2>\n", escaped(record.id));
+    text += fmt::format("<section><h2>{}</h2>\n{}", escaped(record.id), pictureOf(record));
     if (!record.valid) {
       text += fmt::format("<p class=\"bad\">No valid result: {}</p></section>\n", escaped(record.problem));
       continue;
@@ -171,7 +185,7 @@ private:
       each["valueBoolean"] = *cell.holds;
     }
     if (cell.holds) each["interpretation"] = {{{"text", *cell.holds ? "present" : "absent"}}};
-    each["method"] = {{"text", kMethod}};
+    each["method"] = {{"text", kReportMethod}};
     each["device"] = {{"display", fmt::format("{} (program {})", modelName(), facts_.digest)}};
     if (!facts_.ranges.empty()) each["note"] = {{{"text", facts_.ranges}}};
     return each;
@@ -226,6 +240,8 @@ std::string_view endingOf(ReportFormat format) {
     return ".html";
   case ReportFormat::Fhir:
     return ".fhir.json";
+  case ReportFormat::DicomSr:
+    return ".sr.dcm";
   }
   return "";
 }
@@ -256,6 +272,8 @@ std::string renderReport(ReportFormat format, const ReportFacts &facts, const st
     return htmlReport(facts, records);
   case ReportFormat::Fhir:
     return Fhir(facts, records).bundle();
+  case ReportFormat::DicomSr:
+    break; // renderDicomSr()
   }
   return {};
 }

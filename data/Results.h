@@ -1,9 +1,10 @@
-// Results for other programs and for people: CSV, JSON, one HTML page, and HL7 FHIR R4.
+// Results for other programs and for people: CSV, JSON, one HTML page, HL7 FHIR R4, and DICOM (DicomSr.h).
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "data/Origin.h"
 #include "ir/bytecode/Program.h"
 #include "runtime/vm/ResultWords.h"
 
@@ -13,7 +14,7 @@ namespace sd {
 // makes it text (OWASP, CSV injection).
 std::string csvCell(std::string text);
 
-enum class ReportFormat { Csv, Json, Html, Fhir };
+enum class ReportFormat { Csv, Json, Html, Fhir, DicomSr };
 std::string_view endingOf(ReportFormat format); // of a file's name: ".fhir.json"
 
 struct ReportedRecord {
@@ -21,7 +22,11 @@ struct ReportedRecord {
   bool valid = true;
   std::string problem; // of a record that is not valid
   std::vector<ResultCell> cells;
+  RecordOrigin origin = {};
 };
+
+// How results come about, in words.
+inline constexpr std::string_view kReportMethod = "sdc: two-party computation; the service did not see the record";
 
 // What holds for all records of a run.
 struct ReportFacts {
@@ -34,9 +39,9 @@ struct ReportFacts {
 // Of a program whose digest is `digest`; no service and no time yet.
 ReportFacts factsOf(const Program &program, const Digest &digest);
 
-// The whole report. Records that are not valid have no values in it. FHIR: a Bundle (collection) with a
-// DiagnosticReport for each record and an Observation for each class, finding or value. The same report gives the same
-// bytes.
+// The whole report, in any format but DicomSr, which has a file for each record. Records that are not valid have no
+// values in it. FHIR: a Bundle (collection) with a DiagnosticReport for each record and an Observation for each class,
+// finding or value. The same report gives the same bytes.
 std::string renderReport(ReportFormat format, const ReportFacts &facts, const std::vector<ReportedRecord> &records);
 
 } // namespace sd

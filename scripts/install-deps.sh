@@ -6,7 +6,7 @@ packages=(
   libonnx-dev libprotobuf-dev protobuf-compiler libhwy-dev libexpected-dev libeigen3-dev libfmt-dev
   libcli11-dev nlohmann-json3-dev libssl-dev libtomlplusplus-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev
   libpq-dev postgresql-15 haproxy procps
-  libpng-dev libturbojpeg0-dev zlib1g-dev libdcmtk-dev
+  libpng-dev libturbojpeg0-dev zlib1g-dev libdcmtk-dev dcmtk orthanc chromium
   libonnx-testdata llvm-19-tools openssl
   clang-format python3 python3-dev pybind11-dev python3-numpy python3-onnx python3-sklearn python3-pil
   python3-matplotlib python3-nbconvert python3-ipykernel

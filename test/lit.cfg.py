@@ -30,3 +30,11 @@ if (shutil.which("haproxy") or os.path.exists("/usr/sbin/haproxy")) and glob.glo
     config.available_features.add("scale-out")
 else:
     lit_config.warning("NO HAPROXY OR POSTGRESQL: services on several machines ARE NOT TESTED")
+if shutil.which("dsrdump") and shutil.which("dsr2html"):
+    config.available_features.add("dicom")
+else:
+    lit_config.warning("NO DCMTK TOOLS: structured reports ARE NOT TESTED")
+if shutil.which("chromium"):
+    config.available_features.add("browser")
+else:
+    lit_config.warning("NO CHROMIUM: pages ARE NOT LOOKED AT")

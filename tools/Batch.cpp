@@ -46,9 +46,10 @@ Expected<Batch> Batch::open(const RunOptions &options, const RunFiles &files, co
   for (const std::string &remark : screening.remarks)
     say("sd-run", remark);
   auto skipped = std::make_unique<std::vector<bool>>(std::move(screening.skipped));
-  SD_ASSIGN(Delivery delivery, Delivery::open({program, files, options.classes, *skipped,
-                                               std::move(identified.identifiers), options.resume, options.report},
-                                              digestOf(records, *skipped)));
+  SD_ASSIGN(Delivery delivery,
+            Delivery::open({program, files, options.classes, *skipped, std::move(identified.identifiers),
+                            std::move(identified.origins), options.resume, options.report},
+                           digestOf(records, *skipped)));
   if (options.resume)
     say("sd-run", delivery.done() > 0 ? fmt::format("going on after record {}", delivery.done())
                                       : "there is nothing to go on with; beginning with record 1");

@@ -9,6 +9,7 @@ namespace sd {
 struct IdentifiedRecords {
   std::vector<NamedTensors> records;
   std::vector<std::string> identifiers; // of each record, or none
+  std::vector<RecordOrigin> origins;    // the same
 };
 
 class Batch {

@@ -50,6 +50,23 @@ bool isValidRecord(const std::vector<Tensor<float>> &outputs) {
 
 std::string timeNow() { return service::toRfc3339(std::chrono::system_clock::now()); }
 
+// A report to its place: a file, or the standard output if the path is empty.
+Expected<void> bring(const std::string &path, const std::string &text) {
+  const auto write = [&](const std::string &to) {
+    return writeFileAtomically(to, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
+                               FileMode::Private);
+  };
+  Expected<void> written;
+  if (!path.empty())
+    written = write(path);
+  else if (!writeOut(text))
+    written = fail("can't write to the standard output");
+  if (written) return {};
+  const auto other = writeElsewhere(path.empty() ? "report.txt" : fs::path(path).filename().string(), write);
+  return fail(ErrorKind::Output, "{}; {}{}", written.error().message,
+              other ? "the report is in " : "the report is lost: ", other ? *other : other.error().message);
+}
+
 Shape joined(Shape shape, std::uint64_t records) {
   if (shape.empty()) shape = {1};
   shape[0] *= static_cast<std::int64_t>(records);
@@ -109,6 +126,10 @@ std::string Delivery::idOf(std::uint64_t record) const {
                                       : plainText(options_.identifiers[record], kMostIdentifierBytes);
 }
 
+RecordOrigin Delivery::originOf(std::uint64_t record) const {
+  return options_.origins.empty() ? RecordOrigin{} : options_.origins[record];
+}
+
 std::vector<Tensor<float>> Delivery::outputsOf(std::span<const float> values) const {
   std::vector<Tensor<float>> outputs;
   for (const Port &port : io_.outputs) {
@@ -123,7 +144,7 @@ std::vector<Tensor<float>> Delivery::outputsOf(std::span<const float> values) co
 
 void Delivery::collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record) {
   if (options_.report.formats.empty()) return;
-  ReportedRecord each{idOf(record), !outputs.empty() && isValidRecord(outputs), "", {}};
+  ReportedRecord each{idOf(record), !outputs.empty() && isValidRecord(outputs), "", {}, originOf(record)};
   if (!each.valid)
     each.problem = outputs.empty() ? "the record is outside the program's range and was skipped"
                                    : "a value inside the network left its bound";
@@ -138,32 +159,27 @@ void Delivery::collect(const std::vector<Tensor<float>> &outputs, std::uint64_t 
 Expected<void> Delivery::writeReports() {
   if (options_.report.formats.empty() || done_ == 0) return {};
   for (std::uint64_t record = reported_.size(); record < count_; ++record)
-    reported_.push_back({idOf(record), false, "the run ended before this record", {}});
+    reported_.push_back({idOf(record), false, "the run ended before this record", {}, originOf(record)});
   ReportFacts facts = factsOf(options_.program.program, options_.program.digest);
   facts.service = options_.report.service;
   facts.time = timeNow();
   Expected<void> first;
   for (const ReportFormat format : options_.report.formats)
-    if (const Expected<void> written = writeReport(format, facts); !written && first) first = written;
+    if (const Expected<void> written = format == ReportFormat::DicomSr ? writeDocuments(facts)
+                                                                       : bring(options_.report.pathOf(format),
+                                                                               renderReport(format, facts, reported_));
+        !written && first)
+      first = written;
   return first;
 }
 
-Expected<void> Delivery::writeReport(ReportFormat format, const ReportFacts &facts) {
-  const std::string text = renderReport(format, facts, reported_);
-  const auto write = [&](const std::string &path) {
-    return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
-                               FileMode::Private);
-  };
-  const std::string path = options_.report.pathOf(format);
-  Expected<void> written;
-  if (!path.empty())
-    written = write(path);
-  else if (!writeOut(text))
-    written = fail("can't write to the standard output");
-  if (written) return {};
-  const auto other = writeElsewhere(path.empty() ? "report.txt" : fs::path(path).filename().string(), write);
-  return fail(ErrorKind::Output, "{}; {}{}", written.error().message,
-              other ? "the report is in " : "the report is lost: ", other ? *other : other.error().message);
+// The first record's last: it has the name that tells a watched folder that all are there.
+Expected<void> Delivery::writeDocuments(const ReportFacts &facts) const {
+  for (std::size_t record = reported_.size(); record-- > 0;) {
+    SD_ASSIGN(const std::string document, renderDicomSr(facts, reported_[record], record));
+    SD_TRY(bring(options_.report.pathOf(ReportFormat::DicomSr, record), document));
+  }
+  return {};
 }
 
 Expected<void> Delivery::printNext(const std::vector<Tensor<float>> &outputs) {

@@ -7,7 +7,7 @@
 
 #include <optional>
 
-#include "data/Results.h"
+#include "data/DicomSr.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "ir/bytecode/Reader.h"
 #include "runtime/vm/Records.h"
@@ -22,6 +22,7 @@ struct DeliveryOptions {
   const std::vector<std::string> &classes;
   const std::vector<bool> &skipped;     // by record: it has no result, as the user wanted
   std::vector<std::string> identifiers; // of each record, or none
+  std::vector<RecordOrigin> origins;    // the same
   bool resume = false;
   const ReportOptions &report;
 };
@@ -54,9 +55,10 @@ private:
   Delivery(const DeliveryOptions &options, ResultWords words);
   void collect(const std::vector<Tensor<float>> &outputs, std::uint64_t record); // for the report
   std::string idOf(std::uint64_t record) const;
+  RecordOrigin originOf(std::uint64_t record) const;
   std::vector<Tensor<float>> outputsOf(std::span<const float> values) const; // of an entry of the journal
   Expected<void> writeReports();
-  Expected<void> writeReport(ReportFormat format, const ReportFacts &facts);
+  Expected<void> writeDocuments(const ReportFacts &facts) const; // DICOM's, one a record
   Expected<void> writeFiles();
   Expected<void> printNext(const std::vector<Tensor<float>> &outputs);
   Expected<void> keepNext(const std::vector<Tensor<float>> &outputs);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 
+#include "data/Image.h"
 #include "tools/ImageFlags.h"
 #include "tools/TableOptions.h"
 
@@ -19,6 +20,25 @@ namespace {
 struct RawOptions {
   std::string preprocess = "two-party", classes, outOfRange = "refuse";
 };
+
+Expected<std::vector<ReportFormat>> parseFormats(const std::string &text) {
+  static const std::map<std::string, ReportFormat> known = {{"csv", ReportFormat::Csv},
+                                                            {"json", ReportFormat::Json},
+                                                            {"html", ReportFormat::Html},
+                                                            {"fhir", ReportFormat::Fhir},
+                                                            {"dicom-sr", ReportFormat::DicomSr}};
+  std::vector<ReportFormat> formats;
+  if (text == "text") return formats;
+  for (const std::string &name : CLI::detail::split(text, ',')) {
+    const auto found = known.find(name);
+    if (found == known.end()) return fail("text, csv, json, html, fhir or dicom-sr, not '{}'", name);
+    if (std::ranges::find(formats, found->second) != formats.end()) return fail("'{}' is there twice", name);
+    if (found->second == ReportFormat::DicomSr && !hasDicom())
+      return fail("dicom-sr: this build writes no DICOM: build with DCMTK (libdcmtk-dev)");
+    formats.push_back(found->second);
+  }
+  return formats;
+}
 
 // refuse, skip, clip or clip=TOLERANCE
 Expected<ScreeningOptions> readScreening(const std::string &text) {
@@ -83,29 +103,19 @@ Expected<void> readWatch(RunOptions &options, bool hasRecord) {
 
 Expected<void> readReport(RunOptions &options) {
   ReportOptions &report = options.report;
+  if (report.thumbnails && std::ranges::find(report.formats, ReportFormat::Html) == report.formats.end())
+    return fail("--thumbnails needs --format html: the other formats have no pictures");
   if (!report.path.empty() && report.formats.empty())
-    return fail("--report needs --format csv, json, html or fhir: text is printed as it comes");
-  if (report.formats.size() < 2) return {};
-  if (report.path.empty() && options.watch.empty())
-    return fail("several formats go to files: --report NAME, to which each adds its ending");
+    return fail("--report needs --format csv, json, html, fhir or dicom-sr: text is printed as it comes");
+  if (report.formats.size() < 2 && !(report.formats == std::vector{ReportFormat::DicomSr} && report.path.empty()))
+    return {};
+  if (report.path.empty() && options.watch.empty()) {
+    if (report.formats.size() > 1)
+      return fail("several formats go to files: --report NAME, to which each adds its ending");
+    return fail("--format dicom-sr needs --report FILE.dcm: a report is a file for each record");
+  }
   report.addsEnding = true;
   return {};
-}
-
-Expected<std::vector<ReportFormat>> parseFormats(const std::string &text) {
-  static const std::map<std::string, ReportFormat> known = {{"csv", ReportFormat::Csv},
-                                                            {"json", ReportFormat::Json},
-                                                            {"html", ReportFormat::Html},
-                                                            {"fhir", ReportFormat::Fhir}};
-  std::vector<ReportFormat> formats;
-  if (text == "text") return formats;
-  for (const std::string &name : CLI::detail::split(text, ',')) {
-    const auto found = known.find(name);
-    if (found == known.end()) return fail("text, csv, json, html or fhir, not '{}'", name);
-    if (std::ranges::find(formats, found->second) != formats.end()) return fail("'{}' is there twice", name);
-    formats.push_back(found->second);
-  }
-  return formats;
 }
 
 Expected<void> finish(RunOptions &options, const RawOptions &raw, bool hasParty) {
@@ -195,13 +205,17 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
                options.report.formats = *std::move(formats);
              },
              "party 1: results as lines of text, as they come, or as a whole at the end, with what they "
-             "are from: a table, JSON, a page, or a FHIR R4 bundle; several with a comma between")
-          ->type_name("text|csv|json|html|fhir")
+             "are from: a table, JSON, a page, a FHIR R4 bundle, or a DICOM Structured Report for each record; "
+             "several with a comma between")
+          ->type_name("text|csv|json|html|fhir|dicom-sr")
           ->default_str("text");
   app.add_option("--report", options.report.path,
                  "party 1: where the result in --format goes, in place of being printed")
       ->type_name("FILE")
       ->check(notEmpty)
+      ->needs(format);
+  app.add_flag("--thumbnails", options.report.thumbnails,
+               "party 1: the page of --format html shows a small picture of each image")
       ->needs(format);
   CLI::Option *watch = app.add_option("--watch", options.watch,
                                       "party 1: run what arrives in this folder, each file once, until a signal")
@@ -298,6 +312,16 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
 }
 
 } // namespace
+
+std::string ReportOptions::pathOf(ReportFormat format, std::size_t record) const {
+  const std::string number = record == 0 ? "" : fmt::format("-{}", record + 1);
+  if (addsEnding) return fmt::format("{}{}{}", path, number, endingOf(format));
+  const std::filesystem::path whole(path);
+  return record == 0
+             ? path
+             : (whole.parent_path() / fmt::format("{}{}{}", whole.stem().string(), number, whole.extension().string()))
+                   .string();
+}
 
 std::variant<RunOptions, int> parseRunOptions(int argc, char **argv) {
   RunOptions options;

@@ -18,10 +18,12 @@ struct ReportOptions {
   std::vector<ReportFormat> formats; // none: text
   std::string path;                  // empty: the standard output
   bool addsEnding = false;           // each format's is added to the path: there are several, or a folder is watched
+  bool thumbnails = false;           // of images, in HTML
   std::string audit;                 // a file; empty: none
   std::string service;               // whom results are from
 
-  std::string pathOf(ReportFormat format) const { return addsEnding ? path + std::string(endingOf(format)) : path; }
+  // `record`, from 0: of formats that have a file for each; later ones have their number before the ending.
+  std::string pathOf(ReportFormat format, std::size_t record = 0) const;
 };
 
 struct RunOptions {

@@ -28,23 +28,28 @@ constexpr std::string_view kTool = "sd-run";
 void say(std::string_view text) { sd::say(kTool, text); }
 void sayAsService(std::string_view text) { sayWithoutWaiting(kTool, text); }
 
+bool isImage(const RecordOrigin &origin) { return origin.study || !origin.thumbnail.empty(); }
+
 Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFiles &files, const Program &program) {
   NamedTensors inputs;
   IdentifiedRecords read;
   const std::vector<RecordInput> all = recordInputs(program);
+  RecordFileOptions reading;
+  reading.tables = options.tables, reading.images = options.images, reading.thumbnails = options.report.thumbnails;
+  reading.columns.identifiers = options.identifiers;
+  reading.columns.note = [](std::string_view text) { say(text); };
   for (const auto &[name, paths] : files.inputs) {
-    SD_ASSIGN(RecordTable table,
-              readRecordFiles(paths, *std::ranges::find(all, name, &RecordInput::name),
-                              {options.tables, options.images, {{}, options.identifiers, [](std::string_view text) {
-                                                                  say(text);
-                                                                }}}));
+    SD_ASSIGN(FileRecords table, readRecordFiles(paths, *std::ranges::find(all, name, &RecordInput::name), reading));
     if (!read.identifiers.empty() && !table.identifiers.empty() && read.identifiers != table.identifiers)
       return fail("{}: its records have other identifiers than those of another input", paths[0]);
     if (read.identifiers.empty()) read.identifiers = std::move(table.identifiers);
+    if (read.origins.empty() || (!table.origins.empty() && isImage(table.origins[0]))) // of several inputs: the image's
+      read.origins = std::move(table.origins);
     inputs[name] = std::move(table.records);
   }
   SD_ASSIGN(read.records, splitRecords(program, std::move(inputs)));
   if (read.identifiers.size() != read.records.size()) read.identifiers.clear(); // several rows are one record
+  if (read.origins.size() != read.records.size()) read.origins.clear();
   if (!read.identifiers.empty() && !files.outputs.empty())
     say("note: identifiers are printed, and not written: the results in a file are in the order of the records");
   return read;

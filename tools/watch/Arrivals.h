@@ -48,12 +48,12 @@ private:
 
   std::string folder_;
   FileHandle events_;
-  std::map<int, std::string> watched_;         // folders by inotify's number, relative
-  std::set<std::string> writing_;              // somebody has them open and writes
-  std::map<std::string, FileStamp> seen_;      // by the last scan, and not given
-  std::map<std::string, FileStamp> given_;     // to be given, or given
+  std::map<int, std::string> watched_;     // folders by inotify's number, relative
+  std::set<std::string> writing_;          // somebody has them open and writes
+  std::map<std::string, FileStamp> seen_;  // by the last scan, and not given
+  std::map<std::string, FileStamp> given_; // to be given, or given
   std::deque<std::string> queue_;
-  std::set<std::string> queued_;               // what is in it
+  std::set<std::string> queued_; // what is in it
 };
 
 } // namespace sd

@@ -141,9 +141,8 @@ void Ledger::note(const LedgerFile &file, bool isEnd) {
 
 bool Ledger::isFinished(const std::string &name, const FileStamp &stamp) const {
   const auto found = byName_.find(name);
-  return found != byName_.end() && std::ranges::any_of(found->second, [&](const LedgerFile &file) {
-           return file.stamp == stamp;
-         });
+  return found != byName_.end() &&
+         std::ranges::any_of(found->second, [&](const LedgerFile &file) { return file.stamp == stamp; });
 }
 
 bool Ledger::isFinished(const std::string &name, const std::string &content) const {

@@ -20,7 +20,7 @@ namespace sd {
 enum class Outcome { Done, Invalid, Broken };
 
 struct LedgerFile {
-  std::string name;    // any bytes
+  std::string name; // any bytes
   FileStamp stamp;
   std::string content; // hex; empty: it could not be read
   std::string result;  // where results go, relative and without their endings; the ledger's alone

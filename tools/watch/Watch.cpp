@@ -73,8 +73,8 @@ public:
       pollfd descriptors[] = {{stop_.descriptor(), POLLIN, 0}, {arrivals.descriptor(), POLLIN, 0}};
       pollUntil(descriptors, scanAt);
     }
-    say("sd-run", fmt::format("stopped by a signal after {} file{}; the same command goes on", count_,
-                              count_ == 1 ? "" : "s"));
+    say("sd-run",
+        fmt::format("stopped by a signal after {} file{}; the same command goes on", count_, count_ == 1 ? "" : "s"));
     return {};
   }
 
@@ -117,8 +117,9 @@ private:
   void sayState(const Ledger &ledger, const Arrivals &arrivals) const {
     say("sd-run", fmt::format("watching {}; results go to {}{}{}", shown(options_.in), shown(options_.out),
                               ledger.finished() > 0 ? fmt::format("; {} done before", ledger.finished()) : "",
-                              arrivals.isTold() ? "" : fmt::format("; the system has no watch left: looking every {}",
-                                                                   pauseText(options_.rescan))));
+                              arrivals.isTold() ? ""
+                                                : fmt::format("; the system has no watch left: looking every {}",
+                                                              pauseText(options_.rescan))));
   }
 
   // A folder that is away, as a share that is not mounted, may come back: it is said once.
@@ -164,7 +165,8 @@ private:
     for (std::chrono::milliseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
       FileResult result = process_(path, pathOf(file.result, ""), isSame);
       if (result.kind != FileResult::Kind::Away) return result;
-      say("sd-run", fmt::format("{}: {}; trying again in {}", shown(file.name), result.error.message, pauseText(pause)));
+      say("sd-run",
+          fmt::format("{}: {}; trying again in {}", shown(file.name), result.error.message, pauseText(pause)));
       pollfd stopped{stop_.descriptor(), POLLIN, 0};
       if (pollUntil({&stopped, 1}, Clock::now() + pause)) return {FileResult::Kind::Stopped, {}};
     }

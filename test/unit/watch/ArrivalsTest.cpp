@@ -20,9 +20,7 @@ protected:
   ~ArrivalsTest() override { fs::remove_all(folder_); }
 
   std::string pathOf(const std::string &name) const { return folder_ + "/" + name; }
-  void write(const std::string &name, const std::string &text = "1,2\n") const {
-    std::ofstream(pathOf(name)) << text;
-  }
+  void write(const std::string &name, const std::string &text = "1,2\n") const { std::ofstream(pathOf(name)) << text; }
   static std::vector<std::string> take(Arrivals &arrivals) {
     std::vector<std::string> names;
     while (const auto arrival = arrivals.next())
