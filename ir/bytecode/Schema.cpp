@@ -218,7 +218,8 @@ private:
     };
     const auto isImage = [&](const Shape &each) {
       return (image.layout != ImageLayout::ChannelsLast && each == first) ||
-             (image.layout != ImageLayout::ChannelsFirst && each == last) || (channels == 1 && each == grey) || isFlat(each);
+             (image.layout != ImageLayout::ChannelsFirst && each == last) || (channels == 1 && each == grey) ||
+             isFlat(each);
     };
     if (!isImage(shape) && !(shape.size() > 1 && isImage(Shape(shape.begin() + 1, shape.end()))))
       problem("input '{}' is an image of {} x {} pixels and {} channels, and the model takes {}", input.name,
