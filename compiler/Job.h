@@ -28,17 +28,17 @@ struct Job {
   Schema schema;   // of its inputs and outputs
   Module module;   // after the passes
   PassContext context;
-  std::vector<Record> calibration;       // what context.options points to
-  bool comparesFloats = true;            // they are, on records of a later step: less is said without these
-  bool keepsFloats = false;              // else, if not compared, `imported` may lose its constants before the passes run
+  std::vector<Record> calibration; // what context.options points to
+  bool comparesFloats = true;      // they are, on records of a later step: less is said without these
+  bool keepsFloats = false;        // else, if not compared, `imported` may lose its constants before the passes run
   std::optional<ErrorEstimate> estimate; // of a whole compilation without calibration
 };
 
 struct JobRequest {
   std::string path;
-  ModelOptions model;                           // remarks and facts are the job's
-  int bound = 0;                                // PassOptions::boundBits; 0: not given
-  std::string schemaName;                       // in errors
+  ModelOptions model;                            // remarks and facts are the job's
+  int bound = 0;                                 // PassOptions::boundBits; 0: not given
+  std::string schemaName;                        // in errors
   std::function<Expected<std::string>()> schema; // JSON; null: none is given
   // Of the loaded model, with its schema; null: none are given.
   std::function<Expected<std::vector<Record>>(const Job &)> calibration;

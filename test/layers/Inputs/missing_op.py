@@ -85,7 +85,8 @@ def main(root, build, folder):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda each: switched(compiler, *each), SWITCHES))
     results.append(linked(compiler, folder))
-    print("\n".join(text for _, text in results))
+    for good, text in results:
+        print(text, file=sys.stdout if good else sys.stderr)
     return 0 if all(good for good, _ in results) else 1
 
 
