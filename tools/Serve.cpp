@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
+#include <iterator>
 
 #include "tools/Console.h"
 
@@ -13,10 +13,18 @@ namespace {
 std::atomic<Listener *> stoppable = nullptr;
 static_assert(std::atomic<Listener *>::is_always_lock_free); // as a signal handler needs it
 
+// But for those that the process was started to ignore, as a script's background job is.
+constexpr int kSignals[] = {SIGTERM, SIGINT};
+volatile std::sig_atomic_t taken[std::size(kSignals)];
+
+void giveBack() {
+  for (std::size_t i = 0; i < std::size(kSignals); ++i)
+    if (taken[i]) std::signal(kSignals[i], SIG_DFL);
+}
+
 extern "C" void stopGently(int) {
   const int error = errno;
-  std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGINT, SIG_DFL);
+  giveBack();
   if (Listener *listener = stoppable.exchange(nullptr)) listener->stop();
   errno = error;
 }
@@ -26,15 +34,18 @@ class StopOnSignals {
 public:
   explicit StopOnSignals(Listener &listener) {
     stoppable = &listener;
-    struct sigaction action {};
-    action.sa_handler = stopGently;
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGTERM, &action, nullptr);
-    sigaction(SIGINT, &action, nullptr);
+    for (std::size_t i = 0; i < std::size(kSignals); ++i) {
+      struct sigaction action {
+      }, before{};
+      sigaction(kSignals[i], nullptr, &before);
+      taken[i] = before.sa_handler != SIG_IGN;
+      action.sa_handler = stopGently;
+      action.sa_flags = SA_RESTART;
+      if (taken[i]) sigaction(kSignals[i], &action, nullptr);
+    }
   }
   ~StopOnSignals() {
-    std::signal(SIGTERM, SIG_DFL);
-    std::signal(SIGINT, SIG_DFL);
+    giveBack();
     stoppable = nullptr;
   }
   StopOnSignals(const StopOnSignals &) = delete;

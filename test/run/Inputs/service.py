@@ -1,6 +1,6 @@
 """A service in trouble: service.py CASE SD_RUN SD_DEAL M.sdb RECORDS. Prints what the parties say. Cases:
 
-stop    SIGTERM in the middle of a session
+stop    SIGTERM in the middle of a session, and before it SIGINT, which the service was started to ignore
 kill    the same, twice
 dealer  the service can't reach its dealer, the hospital can reach its own
 turn    a hospital waits for its turn for longer than the dealer waits for a party's partner
@@ -16,6 +16,7 @@ import threading
 import time
 
 case, sd_run, sd_deal, program, records = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.SIG_IGN if case == "stop" else signal.SIG_DFL)  # for what is started here
 AT_WORK = 1 << 12 if case == "turn" else 1 << 16  # a dealer leaves the parties little to say
 passed, at_work, go_on = 0, threading.Event(), threading.Event()
 
@@ -88,6 +89,9 @@ if case == "turn":
         process.terminate()
         process.communicate(timeout=60)
     sys.exit()
+if case == "stop":
+    for _ in range(2):
+        service.send_signal(signal.SIGINT)
 service.send_signal(signal.SIGTERM)
 print(f"service: {service.stderr.readline().strip()}")
 if case == "kill":

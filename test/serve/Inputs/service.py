@@ -75,7 +75,9 @@ SECOND = f'[[model]]\nname = "second"\nprogram = "{second}"\n'
 
 
 def start():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a script's background job, which it must not end
     process = subprocess.Popen([f"{tools}/sd-serve", settings], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     found = {}
     while "listening" not in found:
         line = json.loads(process.stderr.readline())
@@ -138,6 +140,8 @@ def count(line):
     return float(found[1]) if found else 0
 
 
+for _ in range(2):  # the first would drain the service, the second end it
+    service.send_signal(signal.SIGINT)
 before = count('sdc_reloads_total{outcome="done"}')
 service.send_signal(signal.SIGHUP)
 wait_for("reload", lambda: count('sdc_reloads_total{outcome="done"}') > before)
