@@ -8,6 +8,7 @@
 #include <future>
 
 #include "api/sdc.h"
+#include "python/records.h"
 
 namespace py = pybind11;
 
@@ -164,7 +165,8 @@ PYBIND11_MODULE(_sdc, m) {
       .def_property_readonly("offline", [](const sdc::Result &r) { return phaseOf(r.offline); })
       .def_property_readonly("online", [](const sdc::Result &r) { return phaseOf(r.online); });
 
-  py::class_<sdc::Program>(m, "Program")
+  py::class_<sdc::Program> programs(m, "Program");
+  programs
       .def_static("compile",
                   [](const std::string &model, const py::dict &given) {
                     const sdc::CompileOptions options = compileOptions(given);
@@ -205,6 +207,7 @@ PYBIND11_MODULE(_sdc, m) {
       .def("describe", [](const sdc::Program &p, const sdc::Result &r, std::uint64_t record) {
         return cellsOf(p.describe(r, record));
       });
+  bindFiles(programs);
 
   py::class_<sdc::Client>(m, "Client")
       .def(py::init([](const sdc::Program &program, const std::string &address,

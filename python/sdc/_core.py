@@ -1,16 +1,17 @@
 """Programs, results, reports, and the two parties."""
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from ._errors import Error, UsageError
+from ._errors import Error, OutputError, UsageError
 
 try:
     from . import _sdc
@@ -197,6 +198,28 @@ class Program:
         with _reporting(progress) as report:
             return Result(self, self._native.run_local(_arrays(records), threads, report))
 
+    def read_records(self, files, *, input: str | None = None, window: str | tuple[float, float] | None = None, fit: str | None = None,
+                     modality: str | Sequence[str] = (), id: str | Sequence[str] = ()) -> tuple[np.ndarray, list[str]]:
+        """Records [n, ...] and their identifiers from files, prepared exactly as `sd-run` and `sdc prepare-records` do it.
+
+        files: a path or several: .npy, .npz, .csv, .tsv, PNG, JPEG or DICOM files, folders, patterns such as "scans/*.png".
+        input: which input they are for, if the program has several.
+        window: the values of a DICOM file that are black and white: "stored", "file", "image", or a pair; None: as the
+            schema says, or "stored".
+        fit: how an image gets the program's form: "stretch", "crop" or "pad"; None: as the schema says, or "stretch".
+        modality: refuses DICOM files of others, such as "CR" or ["CR", "DX"].
+        id: columns of a table that name its records.
+        The identifiers are empty if the files name no record. What was left out is a warning.
+        """
+        paths = [files] if isinstance(files, (str, os.PathLike)) else files
+        bounds = window or "" if isinstance(window, str | None) else ",".join(f"{float(end):.17g}" for end in window)
+        names = [[each] if isinstance(each, str) else list(each) for each in (modality, id)]
+        table, identifiers, notes = self._native.read_records([os.fspath(path) for path in paths], input or "", bounds, fit or "", *names)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        name, shape = next(each for each in self.inputs if input in (None, each[0]))
+        return table.reshape(-1, *shape[1:]), identifiers
+
     def __repr__(self):
         kept = "with weights" if self.has_weights else "without weights"
         return f"<sdc.Program {self.name!r}, {self.ring} bits, {kept}, digest {self.digest[:12]}>"
@@ -220,6 +243,23 @@ class Result:
     def describe(self, record: int) -> list[dict]:
         """A record's result in words: {output, name, unit, value, holds} of each class, finding or measurement."""
         return self._program._native.describe(self._native, record)
+
+    def report(self, format: str = "html", path: str | os.PathLike | None = None, *, identifiers: Sequence[str] = (),
+               service: str = "") -> str:
+        """All records as "html", "csv", "json" or "fhir" (an R4 bundle), as `sd-run --format` writes them; also to `path`.
+
+        identifiers: one a record, such as read_records() gives; by default their numbers. service: whom the results are from.
+        The file is readable by its owner alone.
+        """
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = self._program._native.report(self._native, format, [str(each) for each in identifiers], service, now)
+        if path is not None:
+            try:
+                with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                    file.write(text)
+            except OSError as error:
+                raise OutputError(f"{os.fspath(path)}: {error.strerror}") from error
+        return text
 
     @property
     def classes(self) -> list[str | None]:

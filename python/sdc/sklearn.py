@@ -26,13 +26,14 @@ def supported() -> list[str]:
     return sorted({**_sklearn_transformers.TABLE, **_sklearn_models.TABLE, "Pipeline": None})
 
 
-def export(estimator, path=None, *, feature_names=None) -> onnx.ModelProto:
+def export(estimator, path=None, *, feature_names=None, outputs=None) -> onnx.ModelProto:
     """A fitted estimator or pipeline as an ONNX model.
 
     estimator: fitted; `supported()` lists the kinds.
     path: also written there, unless None.
     feature_names: names of the columns, for the model's metadata; taken from the estimator where it was fitted on a
         table with names.
+    outputs: names of those to keep, such as ["scores"]; each that is left out is neither computed nor opened. All by default.
 
     Raises NotSupported for an estimator or an option that has no exact form in ONNX.
     """
@@ -45,15 +46,18 @@ def export(estimator, path=None, *, feature_names=None) -> onnx.ModelProto:
     for step in steps[:-1]:
         value = _sklearn_transformers.apply(graph, step, value)
     if hasattr(last, "predict"):
-        outputs = _sklearn_models.apply(graph, last, value)
+        made = _sklearn_models.apply(graph, last, value)
     else:
         value = _sklearn_transformers.apply(graph, last, value)
-        outputs = [graph.rename(value, "value", TensorProto.FLOAT, ["N", None])]
+        made = [graph.rename(value, "value", TensorProto.FLOAT, ["N", None])]
+    kept = [each for each in made if outputs is None or each.name in outputs]
+    if not kept or (outputs is not None and sorted(outputs) != sorted(each.name for each in kept)):
+        raise ValueError(f"outputs are some of {[each.name for each in made]}, each once, not {list(outputs)}")
+    nodes, initializers = _needed(graph, {each.name for each in kept})
 
     model = helper.make_model(
-        helper.make_graph(graph.nodes, type(last).__name__,
-                          [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["N", features])], outputs,
-                          graph.initializers),
+        helper.make_graph(nodes, type(last).__name__,
+                          [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["N", features])], kept, initializers),
         producer_name="sdc.sklearn",
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
     model.ir_version = IR_VERSION
@@ -70,3 +74,13 @@ def export(estimator, path=None, *, feature_names=None) -> onnx.ModelProto:
     if path is not None:
         onnx.save(model, path)
     return model
+
+
+def _needed(graph, values):
+    """The nodes and initializers that these values are computed from."""
+    nodes = []
+    for node in reversed(graph.nodes):
+        if not values.isdisjoint(node.output):
+            nodes.append(node)
+            values = values | set(node.input)
+    return nodes[::-1], [each for each in graph.initializers if each.name in values]

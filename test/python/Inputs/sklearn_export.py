@@ -30,3 +30,14 @@ try:
     sdc.sklearn.export(OneClassSVM().fit(iris[0]))
 except sdc.sklearn.NotSupported as error:
     print(error)
+# Outputs that are left out, and what they alone need, are not in the model.
+network = MLPClassifier((8,), max_iter=80, random_state=0).fit(*iris)
+whole, scores, label = (sdc.sklearn.export(network, outputs=kept) for kept in (None, ["scores"], ["label"]))
+print([[each.name for each in model.graph.output] for model in (whole, scores, label)],
+      "ArgMax" in {node.op_type for node in whole.graph.node}, "ArgMax" in {node.op_type for node in scores.graph.node})
+for kept in (["score"], [], ["label", "label"]):
+    try:
+        sdc.sklearn.export(network, outputs=kept)
+        print("no error")
+    except ValueError as error:
+        print(error)
