@@ -52,7 +52,8 @@ Files read(const sdc::Program &program, const std::vector<std::string> &files, c
   if (!window) refuse(window.error().message);
   options.images.window = *window;
   options.images.fit = chosen<sd::ImageFit>(
-      {{"stretch", sd::ImageFit::Stretch}, {"crop", sd::ImageFit::Crop}, {"pad", sd::ImageFit::Pad}}, choices.fit, "fit");
+      {{"stretch", sd::ImageFit::Stretch}, {"crop", sd::ImageFit::Crop}, {"pad", sd::ImageFit::Pad}}, choices.fit,
+      "fit");
   options.images.modalities = choices.modalities;
   options.columns.identifiers = choices.identifiers;
   options.columns.note = [&result](std::string_view text) { result.notes.emplace_back(text); };
@@ -88,7 +89,8 @@ std::string report(const sdc::Program &program, const sdc::Result &result, const
       continue;
     }
     for (sdc::Cell &cell : program.describe(result, i))
-      record.cells.push_back({std::move(cell.output), std::move(cell.name), std::move(cell.unit), cell.value, cell.holds});
+      record.cells.push_back(
+          {std::move(cell.output), std::move(cell.name), std::move(cell.unit), cell.value, cell.holds});
   }
   sd::ReportFacts facts = sd::factsOf(program.impl->loaded.program, program.impl->loaded.digest);
   facts.service = service;
