@@ -150,7 +150,7 @@ struct Service::Impl {
   Program program;
   sd::ThreadPool pool;
   std::optional<sd::Listener> listener;
-  std::string host;
+  std::string address; // which is asked for after the end, too
   std::atomic<std::uint64_t> sessions{0}, records{0};
   std::function<sd::Expected<sd::SessionStats>(sd::Connection &)> serve;
   std::thread thread;
@@ -164,6 +164,7 @@ Service::Service(Program program, const Endpoint &endpoint, unsigned sessions) :
   sd::EndpointOptions options = optionsOf(endpoint);
   options.waitForPeer = std::chrono::milliseconds(0);
   impl_->listener = valueOf(sd::listen(options));
+  impl_->address = sd::toString(impl_->listener->address());
   sd::withRing(impl_->program.ringBits(), [&]<class R>() {
     impl_->serve = [impl = impl_.get(),
                     provider = sd::twoPartyService<R>()](sd::Connection &peer) -> sd::Expected<sd::SessionStats> {
@@ -190,7 +191,7 @@ Service::~Service() {
   if (impl_) stop();
 }
 
-std::string Service::address() const { return sd::toString(impl_->listener->address()); }
+std::string Service::address() const { return impl_->address; }
 std::uint64_t Service::sessions() const { return impl_->sessions; }
 std::uint64_t Service::recordsServed() const { return impl_->records; }
 

@@ -37,10 +37,12 @@ NETWORKS = {each.name: each for each in (
 )}
 
 
-def model(network):
-    """The network as an onnx.ModelProto for one record."""
-    with np.load(os.path.join(HERE, "weights.npz")) as stored:
-        weights = {name: stored[name].astype(np.float32) for name in stored.files if name.startswith(network.name + ".")}
+def model(network, trained=None):
+    """The network as an onnx.ModelProto for one record. trained: train.py's file, of weights that go before those here."""
+    weights = {}
+    for path in filter(None, (os.path.join(HERE, "weights.npz"), trained)):
+        with np.load(path) as stored:
+            weights |= {name: stored[name].astype(np.float32) for name in stored.files if name.startswith(network.name + ".")}
     nodes, initializers, value, layer = [], [], "x", 0
     for number, kind in enumerate(network.layers):
         result = "scores" if number + 1 == len(network.layers) else f"v{number}"

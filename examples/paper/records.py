@@ -39,20 +39,45 @@ def original(name, folder):
     if not found or (name != "c1" and len(found) < len(FILES[name])):
         return None, None
     if name in ("m1", "m2"):
-        with gzip.open(found[0]) as images, gzip.open(found[1]) as labels:
-            return (np.frombuffer(images.read(), np.uint8, offset=16).reshape(-1, 784),
-                    np.frombuffer(labels.read(), np.uint8, offset=8).astype(np.int64))
+        return images(*found)
     if name == "c1":
         rows = np.fromfile(found[0], np.uint8).reshape(-1, 3073)
         return rows[:, 1:], rows[:, 0].astype(np.int64)
-    values, classes = {"bc": wisconsin, "di": pima, "li": liver, "th": thyroid}[name](found[0])
+    pixels, classes, rows = table(name, found[0])
+    return pixels[rows], classes[rows]
+
+
+def table(name, path):
+    """A medical file's records of 8 bits, their classes, and which rows are the test set."""
+    values, classes = {"bc": wisconsin, "di": pima, "li": liver, "th": thyroid}[name](path)
     with open(os.path.join(HERE, "preparation.json")) as file:
         how = json.load(file)[name]
     low, high = np.array(how["low"]), np.array(how["high"])
     values = np.where(np.isnan(values), how["missing"], values)
     pixels = np.clip(np.round((values - low) / (high - low) * 255), 0, 255).astype(np.uint8)
-    rows = how.get("test_rows", range(len(pixels)))
-    return pixels[rows], classes[rows]
+    return pixels, classes, np.array(how.get("test_rows", range(len(pixels))))
+
+
+def training(name, folder):
+    """What a network may learn from: records of 8 bits and their classes, none of them in the test set. None without the files."""
+    file = {"m1": "train-images-idx3-ubyte.gz", "th": "ann-train.data"}.get(name, FILES[name][0])
+    path = find(folder, file)
+    if not path:
+        return None
+    if name == "m1":
+        labels = find(folder, "train-labels-idx1-ubyte.gz")
+        return images(path, labels) if labels else None
+    pixels, classes, tested = table(name, path)
+    if name == "th":  # a file of its own
+        return pixels, classes
+    learnt = np.setdiff1d(np.arange(len(pixels)), tested)
+    return pixels[learnt], classes[learnt]
+
+
+def images(pixels, labels):
+    with gzip.open(pixels) as first, gzip.open(labels) as second:
+        return (np.frombuffer(first.read(), np.uint8, offset=16).reshape(-1, 784),
+                np.frombuffer(second.read(), np.uint8, offset=8).astype(np.int64))
 
 
 def find(folder, file):

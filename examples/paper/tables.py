@@ -81,7 +81,7 @@ def secured(right, of):
 def measure(runner, network, scales, x, y, options):
     """Rows of the tables of accuracy and of cost: one each for each scale."""
     model = runner.path(network.name + ".onnx")
-    onnx.save(networks.model(network), model)
+    onnx.save(networks.model(network, options.weights), model)
     x, y = x[:options.checked], None if y is None else y[:options.checked]
     accuracy, cost = [], []
     for scale in scales:
@@ -137,6 +137,7 @@ def main():
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--address", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--data", metavar="FOLDER", help="original files of the data sets (README.md lists them), for whole test sets")
+    parser.add_argument("--weights", metavar="W.npz", help="weights that train.py has written")
     parser.add_argument("--only", metavar="NAMES", default=",".join(networks.NETWORKS), help="m1,m2,c1,bc,di,li,th and elements; default: all")
     parser.add_argument("--records", type=int, default=120, metavar="N", help="records of a secure run (120)")
     parser.add_argument("--large-records", type=int, default=5, metavar="N", help="the same for C1 (5)")
@@ -149,6 +150,8 @@ def main():
         parser.error(f"no such network: {', '.join(unknown)}" if unknown else "numbers are 1 or more")
     if options.data and not os.path.isdir(options.data):
         parser.error(f"{options.data}: not a folder")
+    if options.weights and not os.path.isfile(options.weights):
+        parser.error(f"{options.weights}: no such file")
     if options.only == parser.get_default("only"):
         names.append("elements")
 

@@ -329,6 +329,8 @@ class Report:
         ax.imshow(matrix, cmap="Blues")
         for (row, column), count in np.ndenumerate(matrix):
             ax.text(column, row, str(count), ha="center", va="center", color="white" if count > matrix.max() / 2 else "black")
+        ax.set_xticks(range(matrix.shape[1]))
+        ax.set_yticks(range(matrix.shape[0]))
         ax.set_xlabel("class of the program")
         ax.set_ylabel("label")
         return ax

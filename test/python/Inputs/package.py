@@ -65,6 +65,7 @@ with service:
     print("over TLS the same", np.array_equal(client.predict(few).outputs["scores"], scores))
     client.predict(few)
 print(f"served {service.sessions} sessions")
+print("the address after the end:", service.address == f"127.0.0.1:{port}")
 
 wide = np.zeros((6, 60))
 wide[::2, ::2] = few
@@ -84,6 +85,8 @@ for thread in threads:
 print("four threads at once", all(np.array_equal(r, scores) for r in results))
 secure = sdc.SecureClassifier(LogisticRegression()).fit(X[train], y[train])
 print("the estimator:", np.mean(secure.predict(X[400:420]) == secure.estimator_.predict(X[400:420])), "of 20 as in the clear")
+matrix = report.plot_confusion()
+print("ticks are classes", list(matrix.get_xticks()), list(matrix.get_yticks()))
 print("figures", sum(ax is not None for ax in (report.plot_errors(), report.plot_confusion(), lan.plot())))
 
 
