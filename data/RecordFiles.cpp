@@ -222,7 +222,8 @@ Expected<FileRecords> readRecordFiles(const std::vector<std::string> &names, con
     return only;
   }
   FileRecords all{{Tensor<float>(Shape{0, elementsOfRecord(input.shape)}), {}}, {}};
-  for (const std::string &path : files) {
+  for (std::size_t done = 0; const std::string &path : files) {
+    if (options.progress) options.progress(done++, files.size());
     SD_ASSIGN(FileRecords table, reader.file(path));
     const auto rows = rowsOf(table.records.shape, input.shape);
     if (!rows) return failAs(rows.error(), "{}: {}", path, rows.error().message);

@@ -3,7 +3,7 @@
 #include "compiler/codegen/Codegen.h"
 #include "ir/Printer.h"
 #include "tools/Console.h"
-#include "tools/sdc/Common.h"
+#include "tools/sdc/Follow.h"
 
 namespace sd::tool {
 
@@ -20,11 +20,13 @@ std::string weightsPath(const std::string &program) {
 }
 
 // Floats against fixed point on the records that the ranges were measured on.
-Expected<void> judge(const Job &job, bool acceptError) {
+Expected<void> judge(const Job &job, bool acceptError, Progress &progress) {
   if (job.calibration.empty()) return {};
   const bool scores = !job.context.options.revealClass;
   SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration,
-                                          {.scores = scores, .thresholds = &job.context.options.thresholds}));
+                                          {.scores = scores,
+                                           .thresholds = &job.context.options.thresholds,
+                                           .progress = comparing(progress, job.calibration.size())}));
   const std::string text =
       fmt::format("on the {} calibration records: same class {}{}", sum.records, percentOf(sum.same, sum.records),
                   scores ? fmt::format(", largest error {:.3g} of outputs up to {:.4g} ({:.2g} % of an output's range)",
@@ -53,13 +55,17 @@ Expected<void> compile(const Flags &flags) {
                 flags.output);
   Job job;
   job.comparesFloats = false;
-  SD_TRY(run(flags.model, defaultPipeline(), job));
+  Progress progress("compile", "record");
+  ModelFlags model = flags.model;
+  follow(progress, model, job);
+  SD_TRY(run(model, defaultPipeline(), job));
+  progress.begin("record", 0);
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
   if (const auto functions = describeApproximations(job.context.approximations); !functions.empty())
     writeError(fmt::format("piecewise linear functions in place of smooth ones:\n{}", functions));
   if (const auto refused = adviseOnHiding({job.imported, job.context, job.calibration}, job.module); !refused.empty())
     printWarnings({refused});
-  SD_TRY(judge(job, flags.acceptError));
+  SD_TRY(judge(job, flags.acceptError, progress));
   if (const auto line = describePublicTraining(job.module, job.context.options); !line.empty())
     writeError(fmt::format("note: {}\n", line));
   if (const auto line = describeClearEnd(job.module); !line.empty()) writeError(fmt::format("note: {}\n", line));
