@@ -67,7 +67,10 @@ std::string messageLine(std::string_view text) {
 // The line, cut to what goes at once; no control characters but its end.
 std::string lineOf(std::string_view tool, std::string_view text) {
   if (options.format == LogFormat::Json && !tool.empty()) {
-    std::string line = messageLine(text.substr(0, kMostBytes / 8)); // which escapes may lengthen
+    text = text.substr(0, kMostBytes);
+    std::string line = messageLine(text);
+    while (line.size() >= kMostBytes)
+      line = messageLine(text = text.substr(0, text.size() * 3 / 4));
     return line + '\n';
   }
   std::string line(tool);
@@ -143,7 +146,15 @@ void sayWithoutWaiting(std::string_view tool, std::string_view text) { sayWithin
 
 void sayLine(std::string_view line) { sayWithin("", line, 0); }
 
-bool writeOut(std::string_view text) { return writeAll(STDOUT_FILENO, text); }
+bool writeOut(std::string_view text) {
+  std::unique_lock lock(mutex);
+  if (bar.empty()) { // a slow reader then holds up nobody
+    lock.unlock();
+    return writeAll(STDOUT_FILENO, text);
+  }
+  const BarAside aside; // both may be one terminal
+  return writeAll(STDOUT_FILENO, text);
+}
 
 void RareLog::say(std::string_view tool, std::string_view text) {
   const std::optional<std::uint64_t> leftOut = limit_.take();

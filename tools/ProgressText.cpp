@@ -59,9 +59,7 @@ std::string durationText(double seconds) {
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }
 
-std::string progressLine(const ProgressState &state) {
-  return fmt::format("{}: {}", state.task, describe(state));
-}
+std::string progressLine(const ProgressState &state) { return fmt::format("{}: {}", state.task, describe(state)); }
 
 std::string progressBar(const ProgressState &state, std::size_t columns) {
   std::string bar;

@@ -12,11 +12,11 @@ struct ProgressState {
   std::string unit = "record"; // of what is counted
   std::string what;            // is done now; empty: nothing more is said
   std::uint64_t done = 0;
-  std::uint64_t all = 0;    // 0: not known
-  bool isAbout = false;     // `all` is a guess
-  double predicted = 0;     // seconds for all of it, before it began; 0: not known
-  double elapsed = 0;       // seconds
-  double firstDone = 0;     // of `elapsed`, when the first was done: set-up does not come again
+  std::uint64_t all = 0; // 0: not known
+  bool isAbout = false;  // `all` is a guess
+  double predicted = 0;  // seconds for all of it, before it began; 0: not known
+  double elapsed = 0;    // seconds
+  double firstDone = 0;  // of `elapsed`, when the first was done: set-up does not come again
 
   // Units in a second, once there are some.
   std::optional<double> rate() const;

@@ -20,9 +20,8 @@ inline void follow(Progress &progress, ModelFlags &flags, Job &job) {
 // CompareOptions::progress, for so many records.
 inline std::function<void(std::size_t, std::size_t)> comparing(Progress &progress, std::size_t records) {
   progress.begin("record", records);
-  return [&progress](std::size_t done, std::size_t all) {
-    progress.step(done, all, "comparing floats and fixed point");
-  };
+  return
+      [&progress](std::size_t done, std::size_t all) { progress.step(done, all, "comparing floats and fixed point"); };
 }
 
 } // namespace sd::tool

@@ -72,22 +72,33 @@ failed = subprocess.run([sdc, "compile", f"{work}/none.onnx", "-o", f"{work}/n.s
 assert line["tool"] == "sdc" and line["level"] == "error" and not line["text"].startswith("error"), line
 print("json: as expected")
 
-# On a terminal: one line that is drawn again, gone at the end.
-leader, terminal = pty.openpty()
-process = subprocess.Popen(COMMANDS["run"][0], stderr=terminal, stdout=subprocess.DEVNULL,
-                           env={**os.environ, "SDC_PROGRESS_SECONDS": "0"})
-os.close(terminal)
-drawn = b""
-while True:
-    try:
-        part = os.read(leader, 4096)
-    except OSError:  # the other end is closed
-        break
-    if not part:
-        break
-    drawn += part
-assert process.wait() == 0
-pieces = drawn.decode().split("\r\x1b[K")
-assert any(re.fullmatch(r"run \[#{8}\.{16}\] 1 of 3 records, .* left", piece) for piece in pieces), pieces
+
+def onTerminal(command):
+    """What a terminal gets that both streams go to, cut where the line is cleared."""
+    leader, terminal = pty.openpty()
+    process = subprocess.Popen(command, stderr=terminal, stdout=terminal, env={**os.environ, "SDC_PROGRESS_SECONDS": "0"})
+    os.close(terminal)
+    drawn = b""
+    while True:
+        try:
+            part = os.read(leader, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        drawn += part
+    os.close(leader)
+    assert process.wait() == 0, drawn
+    return drawn.decode().replace("\r\n", "\n").split("\r\x1b[K")
+
+
+# One line that is drawn again, below what is printed, gone at the end.
+pieces = onTerminal(COMMANDS["run"][0])
+assert any(re.match(r"run \[#{8}\.{16}\] 1 of 3 records, ", piece) for piece in pieces), pieces
+for number in (1, 2, 3):
+    assert any(piece.startswith(f"record {number}: ") for piece in pieces), pieces
+assert pieces[-1] == "", pieces
+pieces = onTerminal(COMMANDS["check"][0])
+assert any(piece.startswith("records            12\n") for piece in pieces), pieces
 assert pieces[-1] == "", pieces
 print("bar: as expected")

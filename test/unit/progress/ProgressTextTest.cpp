@@ -43,7 +43,8 @@ TEST(ProgressText, WithoutACountTimeGoesOn) {
 TEST(ProgressText, BarsFitTheTerminal) {
   ProgressState half = state(50, 100, 10);
   half.isAbout = true;
-  EXPECT_EQ(progressBar(half, 200), "run [############............] 50 of about 100 records, 4.9 records/s, about 11 s left");
+  EXPECT_EQ(progressBar(half, 200),
+            "run [############............] 50 of about 100 records, 4.9 records/s, about 11 s left");
   EXPECT_EQ(progressBar(half, 40).size(), 40U);
   EXPECT_NE(progressBar(state(300, 100, 1), 200).find("[########################]"), std::string::npos);
 }
