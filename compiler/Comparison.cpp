@@ -1,6 +1,7 @@
 #include "compiler/Comparison.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <thread>
 
@@ -76,7 +77,9 @@ OpKind opBehind(const Module &module, std::size_t output) {
   return namesClasses(first) ? first : behind(false);
 }
 
-Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowered, std::span<const Record> records) {
+Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowered, std::span<const Record> records,
+                                      const std::function<void(std::size_t, std::size_t)> &progress) {
+  std::atomic<std::size_t> done = 0;
   SD_ASSIGN(const Interpreter exact, Interpreter::create(viewOf(imported)));
   SD_ASSIGN(const Interpreter fixed, Interpreter::create(viewOf(lowered)));
   std::vector<Expected<Outcome>> results(records.size(), fail(""));
@@ -90,8 +93,10 @@ Expected<std::vector<Outcome>> runAll(const Module &imported, const Module &lowe
   std::vector<std::jthread> workers;
   for (std::size_t t = 0; t < threads; ++t)
     workers.emplace_back([&, t] {
-      for (std::size_t i = t; i < records.size(); i += threads)
+      for (std::size_t i = t; i < records.size(); i += threads) {
         results[i] = runOne(i);
+        if (progress) progress(++done, records.size());
+      }
     });
   workers.clear(); // joins
   std::vector<Outcome> outcomes;
@@ -231,7 +236,7 @@ Expected<Comparison> compare(const Module &imported, const Module &lowered, std:
                              const CompareOptions &options) {
   Comparison sum;
   if (records.empty()) return sum;
-  SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records));
+  SD_ASSIGN(const auto outcomes, runAll(imported, lowered, records, options.progress));
   const Rows rows(imported);
   std::size_t named = 0;
   while (named < imported.ops.back().operands.size() && !namesClasses(opBehind(imported, named)))

@@ -1,6 +1,7 @@
 // The fixed-point program against the float model, on records.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@ struct CompareOptions {
   // An output's range is that of so many records, one group after another, and rangeError that which nine of ten groups
   // stay below: more records have more outliers, and against their range every error is small. 0: of all records.
   std::size_t group = 0;
+  std::function<void(std::size_t done, std::size_t all)> progress = {}; // of records, from any thread
 };
 
 // The largest error of an output over all records, and its least and largest value.

@@ -115,7 +115,9 @@ Expected<void> judge(const Job &job, bool acceptError, const JobListener &listen
   if (job.calibration.empty()) return {};
   const bool scores = !job.context.options.revealClass;
   SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration,
-                                          {.scores = scores, .thresholds = &job.context.options.thresholds}));
+                                          {.scores = scores,
+                                           .thresholds = &job.context.options.thresholds,
+                                           .progress = listener.comparing}));
   listener.say(
       Said::Text,
       fmt::format("on the {} calibration records: same class {}{}\n", sum.records, percentOf(sum.same, sum.records),

@@ -20,6 +20,7 @@ struct JobListener {
   // What compiles with other settings, and with input ranges that were not declared, as flags.
   std::function<std::string(const std::vector<std::string> &declared, const Settings &)> compile;
   std::string acceptError; // what writes a program that is far from the model: "--accept-error"
+  std::function<void(std::size_t done, std::size_t all)> comparing = {}; // calibration records with the floats
 };
 
 // A model on its way: the options of its passes, and what they left behind.

@@ -257,7 +257,8 @@ Expected<FileRecords> readRecordFiles(const std::vector<std::string> &names, con
   }
   FileRecords all{{Tensor<float>(Shape{0, elementsOfRecord(input.shape)}), {}}, {}};
   std::vector<std::string> problems;
-  for (const std::string &path : files) {
+  for (std::size_t done = 0; const std::string &path : files) {
+    if (options.progress) options.progress(done++, files.size());
     auto file = reader.file(path);
     const Expected<void> taken = !file               ? tl::unexpected(file.error())
                                  : !problems.empty() ? Expected<void>()

@@ -1,6 +1,8 @@
 // Records from files of every kind: .npy, .npz, tables, PNG, JPEG, DICOM, FHIR; one, several, a folder or a pattern.
 #pragma once
 
+#include <functional>
+
 #include "data/ImageOptions.h"
 #include "data/Origin.h"
 #include "runtime/vm/Columns.h"
@@ -18,6 +20,7 @@ struct RecordFileOptions {
   ImageOptions images;
   ColumnOptions columns; // `file` is set for each
   bool thumbnails = false;
+  std::function<void(std::size_t done, std::size_t all)> progress = {}; // of files, where there are several
 };
 
 struct FileRecords : RecordTable {

@@ -82,8 +82,9 @@ table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.holds td { font-weight: 600; color: var(--strong); }
-section { display: flow-root; }
-img { float: right; margin: 1rem 0 1rem 1rem; max-width: 8rem; max-height: 8rem; image-rendering: pixelated; }
+.result { display: flex; gap: 1rem; align-items: flex-start; }
+.result table { margin-top: 0; }
+.result img { flex: none; max-width: 8rem; max-height: 8rem; image-rendering: pixelated; }
 .bad { color: var(--bad); font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -103,6 +104,16 @@ std::string pictureOf(const ReportedRecord &record) {
                      text);
 }
 
+std::string tableOf(const ReportedRecord &record) {
+  if (!record.valid) return fmt::format("<p class=\"bad\">No valid result: {}</p>\n", escaped(record.problem));
+  std::string text = "<table><thead><tr><th>Name</th><th>Value</th><th>Unit</th><th>Result</th></tr></thead><tbody>\n";
+  for (const ResultCell &cell : record.cells)
+    text += fmt::format("<tr{}><td>{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
+                        cell.holds.value_or(false) ? " class=\"holds\"" : "", escaped(cell.name), valueIn(cell),
+                        escaped(cell.unit), holdsIn(cell));
+  return text + "</tbody></table>\n";
+}
+
 std::string htmlReport(const ReportFacts &facts, const std::vector<ReportedRecord> &records) {
   std::string text = fmt::format("{}<h1>{}</h1>\n<dl>", kHead, facts.model.empty() ? "Results" : escaped(facts.model));
   const std::pair<std::string_view, const std::string &> lines[] = {
@@ -113,17 +124,8 @@ std::string htmlReport(const ReportFacts &facts, const std::vector<ReportedRecor
     if (!value.empty()) text += fmt::format("<dt>{}</dt><dd>{}</dd>", name, escaped(value));
   text += "</dl>\n";
   for (const ReportedRecord &record : records) {
-    text += fmt::format("<section><h2>{}</h2>\n{}", escaped(record.id), pictureOf(record));
-    if (!record.valid) {
-      text += fmt::format("<p class=\"bad\">No valid result: {}</p></section>\n", escaped(record.problem));
-      continue;
-    }
-    text += "<table><thead><tr><th>Name</th><th>Value</th><th>Unit</th><th>Result</th></tr></thead><tbody>\n";
-    for (const ResultCell &cell : record.cells)
-      text += fmt::format("<tr{}><td>{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
-                          cell.holds.value_or(false) ? " class=\"holds\"" : "", escaped(cell.name), valueIn(cell),
-                          escaped(cell.unit), holdsIn(cell));
-    text += "</tbody></table></section>\n";
+    text += fmt::format("<section><h2>{}</h2>\n<div class=\"result\">{}{}</div></section>\n", escaped(record.id),
+                        tableOf(record), pictureOf(record));
   }
   return text + "</body></html>\n";
 }

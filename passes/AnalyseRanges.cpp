@@ -65,7 +65,9 @@ Expected<void> measure(const Module &module, PassContext &context, std::vector<s
   SD_ASSIGN(const Interpreter interpreter, Interpreter::create(viewOf(module)));
   InterpreterOptions options;
   options.observe = true;
+  std::size_t done = 0;
   for (auto &record : context.options.calibration) {
+    if (context.options.progress) context.options.progress(done++, context.options.calibration.size());
     SD_ASSIGN(const RunResult result, interpreter.run(record, options));
     for (auto &observation : result.observations)
       note(facts[observation.op], observation.largest);

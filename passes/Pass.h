@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -37,6 +38,7 @@ struct PassOptions {
   // By output that holds findings, or a single score of two classes: present, or the second class, if its value is
   // above the threshold; one for each element, or one for all. What --reveal class opens there is that decision.
   std::map<std::string, std::vector<double>> thresholds;
+  std::function<void(std::size_t done, std::size_t all)> progress; // of calibration records, while they are measured
 };
 
 // The source of constants that come from the declared ranges of the input, and from nothing else.

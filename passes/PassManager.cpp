@@ -55,6 +55,7 @@ Expected<Module> runPasses(Module module, std::span<const Pass *const> passes, c
   SD_TRY(dump(module, options.dumpDir, 0, "input"));
   std::size_t number = 0;
   for (auto *pass : passes) {
+    if (options.onPass) options.onPass(pass->name, number + 1, passes.size());
     const auto start = std::chrono::steady_clock::now();
     SD_ASSIGN(module, pass->run(module, context));
     if (options.times) options.times->push_back({std::string(pass->name), std::chrono::steady_clock::now() - start});

@@ -18,6 +18,7 @@ struct PassManagerOptions {
   std::filesystem::path dumpDir;          // empty: none. Files 00-input.sdir, 01-simplify.sdir, ...
   std::string stopAfter;                  // empty: run all
   std::vector<PassTime> *times = nullptr; // takes how long each pass ran, in their order
+  std::function<void(std::string_view pass, std::size_t number, std::size_t all)> onPass = {}; // that begins; from 1
 };
 
 // "a,b,c" as passes; error naming those that do not exist.

@@ -38,3 +38,7 @@ if shutil.which("chromium"):
     config.available_features.add("browser")
 else:
     lit_config.warning("NO CHROMIUM: pages ARE NOT LOOKED AT")
+if os.path.exists("/usr/sbin/Orthanc"):
+    config.available_features.add("orthanc")
+else:
+    lit_config.warning("NO ORTHANC: the example beside a PACS IS NOT TESTED")

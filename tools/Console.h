@@ -18,6 +18,22 @@ namespace sd {
 // their numbers; writes that nobody can take, or that are too large for a limit, are errors and no signals.
 void prepareStreams();
 
+// How messages and progress are written: as text or as a JSON object a line; `quiet` leaves out progress and notes.
+enum class LogFormat { Text, Json };
+struct LogOptions {
+  LogFormat format = LogFormat::Text;
+  bool quiet = false;
+  std::string tool;
+};
+const LogOptions &logOptions();
+
+// --log-format and --quiet, which hold from the moment they are parsed.
+void addLogFlags(CLI::App &app, const std::string &tool);
+
+struct ProgressState;
+void logProgress(const ProgressState &state); // a line
+void showBar(std::string text);               // the last line of a terminal, below all messages; "": none
+
 // "tool: text" as a line on stderr. Never throws, never ends the process, and waits for a reader that is slow at most
 // so long: then the line is dropped, and the next one that goes out says how many were. Safe in any thread.
 void say(std::string_view tool, std::string_view text);               // waits a second

@@ -309,6 +309,7 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->check(CLI::Range(1, 100'000'000));
   app.add_option("--threads", options.threads, "threads; default: one a core")->check(CLI::Range(1, 1024));
   options.network.addTo(app, "sd-run");
+  addLogFlags(app, "sd-run");
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 
 #include "data/RecordFiles.h"
 #include "ir/bytecode/File.h"
+#include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramIo.h"
 #include "runtime/kernels/ThreadPool.h"
 #include "runtime/net/MemoryChannel.h"
@@ -16,6 +17,7 @@
 #include "tools/Batch.h"
 #include "tools/FetchModel.h"
 #include "tools/MemoryLimit.h"
+#include "tools/Progress.h"
 #include "tools/Serve.h"
 #include "tools/watch/Watch.h"
 
@@ -38,6 +40,9 @@ Expected<IdentifiedRecords> readRecords(const RunOptions &options, const RunFile
   reading.tables = options.tables, reading.images = options.images, reading.thumbnails = options.report.thumbnails;
   reading.columns.identifiers = options.identifiers;
   reading.columns.note = [](std::string_view text) { say(text); };
+  std::optional<Progress> progress; // of many files; each that is watched for is one
+  if (options.watch.empty()) progress.emplace("read", "file");
+  if (progress) reading.progress = [&](std::size_t done, std::size_t count) { progress->step(done, count); };
   for (const auto &[name, paths] : files.inputs) {
     SD_ASSIGN(FileRecords table, readRecordFiles(paths, *std::ranges::find(all, name, &RecordInput::name), reading));
     if (!read.identifiers.empty() && !table.identifiers.empty() && read.identifiers != table.identifiers)
@@ -126,7 +131,16 @@ struct Ran {
   std::vector<SessionStats> parties;
   std::optional<Error> failure;
 };
-using RunRecords = std::function<Ran(std::span<const NamedTensors> records, const ResultSink &results)>;
+using RunRecords =
+    std::function<Ran(std::span<const NamedTensors> records, const ResultSink &results, const ProgressSink &progress)>;
+
+// What a record will take, on two cores and a fast network; 0 if that can't be told.
+Seconds secondsOf(const Program &program) {
+  const auto cost = costOf(program);
+  if (!cost) return {};
+  const Prediction prediction = predict(program, *cost, NetworkProfile::lan());
+  return {prediction.online, prediction.offline};
+}
 
 // The records that --input names, in one session.
 Expected<void> runInputs(const RunOptions &options, const RunFiles &files, const LoadedProgram &program,
@@ -135,8 +149,24 @@ Expected<void> runInputs(const RunOptions &options, const RunFiles &files, const
   SD_ASSIGN(Batch batch, Batch::open(options, files, program, std::move(records)));
   sayOpenBounds(program.program);
   Ran ran;
-  if (!batch.toRun().empty())
-    ran = run(batch.toRun(), [&](std::vector<Tensor<float>> outputs) { return batch.put(std::move(outputs)); });
+  if (const std::size_t count = batch.toRun().size(); count > 0) {
+    Progress progress("run", "record");
+    const Seconds each = secondsOf(program.program);
+    const double seconds = each.online + (options.purpose == Purpose::Stored ? 0 : each.offline);
+    progress.begin("record", count, static_cast<double>(count) * seconds);
+    std::size_t done = 0;
+    ran = run(
+        batch.toRun(),
+        [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+          SD_TRY(batch.put(std::move(outputs)));
+          progress.step(++done, count);
+          return {};
+        },
+        [&](const RecordProgress &record) {
+          progress.say(fmt::format("{} {} of {}", record.isOnline ? "the network, step" : "ahead of time, part",
+                                   record.done, record.all));
+        });
+  }
   const Expected<void> delivered = batch.finish(ran.failure ? &*ran.failure : nullptr, interruption);
   const Expected<void> reported =
       ran.parties.empty() ? Expected<void>() : writeStats(options, program.program, ran.parties);
@@ -155,10 +185,12 @@ FileResult runFile(const RunOptions &options, const LoadedProgram &program, cons
   if (!batch) return {Kind::Broken, batch.error()};
   Ran ran;
   if (!batch->toRun().empty())
-    ran = run(batch->toRun(), [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
-      if (interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted");
-      return batch->put(std::move(outputs));
-    });
+    ran = run(batch->toRun(),
+              [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+                if (interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted");
+                return batch->put(std::move(outputs));
+              },
+              {});
   const bool isComplete = batch->isComplete();
   if (ran.failure && !isComplete) {
     const ErrorKind kind = ran.failure->kind;
@@ -196,9 +228,9 @@ Expected<void> runRecords(const RunOptions &options, const RunFiles &files, cons
 }
 
 template <RingWord R>
-Expected<LocalResult> consultLocally(const RunOptions &options, const LoadedProgram &program,
-                                     const WeightSet<R> &weights, ThreadPool &pool,
-                                     std::span<const NamedTensors> records, const ResultSink &results) {
+Expected<LocalResult>
+consultLocally(const RunOptions &options, const LoadedProgram &program, const WeightSet<R> &weights, ThreadPool &pool,
+               std::span<const NamedTensors> records, const ResultSink &results, const ProgressSink &progress) {
   SD_ASSIGN(const Seed serviceSeed, Seed::fresh());
   SD_ASSIGN(const Seed clientSeed, Seed::fresh());
   LocalOptions<R> local{program,
@@ -216,7 +248,7 @@ Expected<LocalResult> consultLocally(const RunOptions &options, const LoadedProg
     local.makeServiceProvider = dealerService<R>();
     local.makeClientProvider = dealerClient<R>(program.program, pool);
   }
-  local.results = results;
+  local.results = results, local.progress = progress;
   return runLocal(makeMemoryConnections({.timeout = options.network.wait()}), local, records);
 }
 
@@ -225,15 +257,18 @@ Expected<void> runLocally(const RunOptions &options, const RunFiles &files, cons
                           ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   SD_ASSIGN(const WeightSet<R> weights, readWeights<R>(options, program));
-  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results) -> Ran {
+  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results,
+                       const ProgressSink &progress) -> Ran {
     // Until there is a result, a signal ends the process at once; then it lets the record in work come to its end.
     std::optional<Interruption::Scope> scope;
     auto result = consultLocally<R>(
-        options, program, weights, pool, records, [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
+        options, program, weights, pool, records,
+        [&](std::vector<Tensor<float>> outputs) -> Expected<void> {
           if (!scope && options.watch.empty()) scope.emplace(interruption, [] {});
           SD_TRY(results(std::move(outputs)));
           return interruption.signal() == 0 ? Expected<void>() : fail(ErrorKind::Interrupted, "interrupted");
-        });
+        },
+        progress);
     if (!result) return {{}, result.error()};
     return {{result->service, result->client}, std::nullopt};
   };
@@ -271,9 +306,10 @@ struct Party {
   const LoadedProgram &program;
   ThreadPool &pool;
   std::optional<Store> store;
+  std::function<void()> onMade = {}; // told of each inference that was prepared
 
   static Expected<Party> make(const RunOptions &options, const LoadedProgram &program, ThreadPool &pool) {
-    Party party{options, program, pool, std::nullopt};
+    Party party{options, program, pool, std::nullopt, {}};
     if (options.purpose == Purpose::Prepare) {
       SD_ASSIGN(party.store, Store::openOrCreate(StorePlace(options.store, options.storeKey)));
     } else if (options.purpose == Purpose::Stored) {
@@ -286,7 +322,11 @@ struct Party {
     SD_ASSIGN(const Seed seed, Seed::fresh());
     StoreUse use{options.purpose, store ? &*store : nullptr, std::max(options.prepare, options.keep), options.keep};
     use.log = sayAsService;
-    if (options.verbose) use.trace = use.log;
+    if (options.verbose || onMade)
+      use.trace = [this](std::string_view text) {
+        if (options.verbose) sayAsService(text);
+        if (onMade) onMade();
+      };
     return SessionOptions{program, pool, options.mode, seed, [&dealer] { return dealer.connect(); }, std::move(use)};
   }
 };
@@ -353,7 +393,7 @@ Expected<void> runParty0(const RunOptions &options, const LoadedProgram &program
 
 template <RingWord R>
 Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors> records, const ResultSink &results,
-                               Interruption &interruption, bool *tooFew = nullptr) {
+                               const ProgressSink &progress, Interruption &interruption, bool *tooFew = nullptr) {
   const RunOptions &options = party.options;
   SD_ASSIGN(const std::unique_ptr<Connection> peer, connect(options.endpoint));
   std::optional<Interruption::Scope> scope; // a folder's watch has its own
@@ -361,7 +401,7 @@ Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors>
     scope.emplace(interruption, [&peer] { peer->close("the hospital's run was interrupted"); });
   DealerLine dealer(options, *peer);
   SD_ASSIGN(SessionOptions session, party.session(dealer));
-  session.results = results;
+  session.results = results, session.progress = progress;
   session.store.tooFew = tooFew;
   const bool dealt = options.mode == PreprocessMode::Dealer;
   auto result = runClient<R>(*peer, session, records,
@@ -372,8 +412,12 @@ Expected<ClientResult> consult(const Party &party, std::span<const NamedTensors>
 }
 
 template <RingWord R>
-Expected<void> prepareAsParty1(const Party &party, Interruption &interruption) {
-  const Expected<ClientResult> done = consult<R>(party, {}, {}, interruption);
+Expected<void> prepareAsParty1(Party party, Interruption &interruption) {
+  Progress progress("prepare", "inference");
+  const std::uint64_t most = std::max(party.options.prepare, party.options.keep); // both sides may lower it
+  progress.begin("inference", most, static_cast<double>(most) * secondsOf(party.program.program).offline);
+  party.onMade = [&, count = std::uint64_t{0}]() mutable { progress.step(++count, most, "", true); };
+  const Expected<ClientResult> done = consult<R>(party, {}, {}, {}, interruption);
   if (!done && interruption.signal() != 0) return fail(ErrorKind::Interrupted, "interrupted by a signal");
   SD_ASSIGN(const ClientResult result, done);
   const RunOptions &options = party.options;
@@ -393,20 +437,21 @@ Expected<void> runParty1(const RunOptions &options, const RunFiles &files, const
                          ThreadPool &pool, Interruption &interruption) {
   SD_TRY(checkResults(options, files, program.program));
   if (options.purpose == Purpose::Prepare) {
-    SD_ASSIGN(const Party party, Party::make(options, program, pool));
-    return prepareAsParty1<R>(party, interruption);
+    SD_ASSIGN(Party party, Party::make(options, program, pool));
+    return prepareAsParty1<R>(std::move(party), interruption);
   }
   SD_ASSIGN(const Party party, Party::make(options, program, pool));
-  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results) -> Ran {
+  const auto run = [&](std::span<const NamedTensors> records, const ResultSink &results,
+                       const ProgressSink &progress) -> Ran {
     bool tooFew = false;
-    auto result = consult<R>(party, records, results, interruption, &tooFew);
+    auto result = consult<R>(party, records, results, progress, interruption, &tooFew);
     if (!result && options.ifEmpty == "fresh" && tooFew) {
       say(fmt::format("{}; goes on without the store (--if-empty fresh)", result.error().message));
       RunOptions without = options;
       without.purpose = Purpose::Fresh;
       const auto fresh = Party::make(without, program, pool);
       if (!fresh) return {{}, fresh.error()};
-      result = consult<R>(*fresh, records, results, interruption);
+      result = consult<R>(*fresh, records, results, progress, interruption);
     }
     if (!result) return {{}, result.error()};
     return {{result->stats}, result->failure};

@@ -22,6 +22,8 @@ int main(int argc, char **argv) {
   sd::tool::addEstimate(app, action);
   sd::tool::addTune(app, action);
   sd::tool::addPrepareRecords(app, action);
+  for (CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; }))
+    sd::addLogFlags(*command, "sdc");
   if (const auto code = sd::parseArguments(app, argc, argv)) return *code;
   if (!action) {
     sd::writeError("A subcommand is required\nRun with --help for more information.\n");

@@ -15,8 +15,8 @@ Expected<LocalResult> runLocal(ConnectionPair link, const LocalOptions<R> &optio
     service = runService(*link.first, session, options.weights, options.makeServiceProvider);
   });
   const SessionOptions session{
-      options.program, options.pool, options.mode, options.clientSeed, [&] { return options.clientDealer; }, {},
-      options.results};
+      options.program, options.pool,    options.mode, options.clientSeed, [&] { return options.clientDealer; }, {},
+      options.results, options.progress};
   Expected<ClientResult> client = runClient(*link.second, session, records, options.makeClientProvider);
   thread.join();
   // The side that failed first has the better message; the other one only lost its peer. A sink's error is the

@@ -16,6 +16,7 @@ struct LocalOptions {
   ProviderFactory<ClientProvider<R>> makeClientProvider;
   Connection *serviceDealer = nullptr, *clientDealer = nullptr; // with PreprocessMode::Dealer
   ResultSink results = {};                                      // as in SessionOptions
+  ProgressSink progress = {};                                   // the same
 };
 
 struct LocalResult {

@@ -1,5 +1,7 @@
 #include "runtime/vm/OnlineRun.h"
 
+#include <algorithm>
+
 #include "ir/core/LinearPacking.h"
 #include "runtime/kernels/Elementwise.h"
 #include "runtime/protocol/MakeOp.h"
@@ -140,8 +142,11 @@ Expected<void> runServiceOnline(const OnlineContext &context, const WeightSet<R>
 template <RingWord R>
 Expected<void> runClientOnline(const OnlineContext &context, ClearPart &clear, ClientBundle<R> &bundle,
                                Channel &channel, std::vector<OpStats> &stats) {
-  for (const Group &group : context.program.groups) {
+  const std::size_t interactive =
+      static_cast<std::size_t>(std::ranges::count(context.program.groups, true, &Group::interactive));
+  for (std::size_t done = 0; const Group &group : context.program.groups) {
     if (!group.interactive) continue;
+    if (context.progress) context.progress(done++, interactive);
     Stopwatch watch;
     std::vector<std::unique_ptr<ClientOp<R>>> ops;
     for (std::uint32_t i = group.begin; i < group.end; ++i) {

@@ -4,6 +4,8 @@
 // build the same ops in the same order and run them as one.
 #pragma once
 
+#include <functional>
+
 #include "runtime/offline/Bundle.h"
 #include "runtime/vm/ClearPart.h"
 #include "runtime/vm/ProgramIndex.h"
@@ -19,6 +21,7 @@ struct OnlineContext {
   const Plan &plan;
   const ProgramIndex &index;
   ThreadPool &pool;
+  const std::function<void(std::size_t done, std::size_t all)> &progress; // P1's; of interactive groups; may be empty
 };
 
 // P0's side. Adds the record's seconds and payload bytes an op to `stats`.

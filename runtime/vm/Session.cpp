@@ -68,7 +68,10 @@ private:
     }
     return context;
   }
-  OnlineContext online() const { return {program_, plan_, index_, options_.pool}; }
+  OnlineContext online() const { return {program_, plan_, index_, options_.pool, onStep_}; }
+  void tellOffline(std::size_t done) const {
+    if (options_.progress) options_.progress({false, done, plan_.entries.size()});
+  }
   Channel &control() { return peer_.stream(kSessionStream); }
   EntryBinding binding(const StoreId &peer) const { return {madeFor_, stats_.party, peer}; }
 
@@ -99,6 +102,9 @@ private:
   const Program &program_;
   const Plan plan_;
   const ProgramIndex index_;
+  const std::function<void(std::size_t, std::size_t)> onStep_ =
+      options_.progress ? [this](std::size_t done, std::size_t all) { options_.progress({true, done, all}); }
+                        : std::function<void(std::size_t, std::size_t)>();
   Meter meter_;
   SessionStats stats_;
   std::uint64_t ready_ = 0;                  // ClientResult
@@ -301,9 +307,12 @@ Expected<void> Session<R>::consultFresh(std::span<const NamedTensors> records, C
     {
       ProgramMaskWalk<R> walk(program_, plan_, options_.pool);
       OpMeter ops(meter_, stats_.offline.ops);
+      std::size_t done = 0;
       const auto put = [&](std::size_t entry, ClientMaterial<R> material) {
+        tellOffline(++done);
         return bundle.put(entry, std::move(material));
       };
+      tellOffline(0);
       SD_TRY(provider.prepare(job(record), walk, metered<ClientMaterial<R>>(ops, put)));
     }
     SD_TRY(meet(control(), kReadyTag));

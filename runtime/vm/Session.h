@@ -47,6 +47,13 @@ struct StoreUse {
 // Takes the outputs of the next record, in order, as soon as they are open. An error ends the session.
 using ResultSink = std::function<Expected<void>(std::vector<Tensor<float>> outputs)>;
 
+// How far P1's record is: what is made for it ahead of time, by op, then the steps of the network.
+struct RecordProgress {
+  bool isOnline = false;
+  std::size_t done = 0, all = 0;
+};
+using ProgressSink = std::function<void(const RecordProgress &)>;
+
 // All references outlive the session.
 struct SessionOptions {
   const LoadedProgram &program;
@@ -57,7 +64,8 @@ struct SessionOptions {
   // one that waits for its turn does not keep a dealer waiting. Its traffic counts as the offline phase's.
   std::function<Expected<Connection *>()> dealer = {};
   StoreUse store = {};
-  ResultSink results = {}; // P1's; without it, ClientResult::outputs has them all at the end
+  ResultSink results = {};    // P1's; without it, ClientResult::outputs has them all at the end
+  ProgressSink progress = {}; // P1's; from the thread of its session
   // P0's, of a service that limits what is asked of it.
   std::uint64_t mostRecords = kMaxRecords;            // HandshakeOptions
   std::vector<std::uint8_t> heard = {};               // HandshakeOptions

@@ -8,7 +8,7 @@
 #include "passes/Intervals.h"
 #include "passes/Rewrite.h"
 #include "runtime/vm/NamedFiles.h"
-#include "tools/sdc/Common.h"
+#include "tools/sdc/Follow.h"
 
 namespace sd::tool {
 
@@ -130,7 +130,10 @@ std::string toJson(const Job &job, const Comparison &sum, const Flags &flags) {
 
 Expected<void> check(const Flags &flags) {
   Job job;
-  SD_TRY(run(flags.model, defaultPipeline(), job));
+  Progress progress("check", "record");
+  ModelFlags model = flags.model;
+  follow(progress, model, job);
+  SD_TRY(run(model, defaultPipeline(), job));
   if (!flags.model.manager.stopAfter.empty())
     return fail(ErrorKind::Usage, "--stop-after: check needs the whole pipeline");
   SD_ASSIGN(std::vector<NamedTensors> records, readRecords(job, "--data", flags.data, flags.model.tables));
@@ -157,7 +160,8 @@ Expected<void> check(const Flags &flags) {
                                           {.labels = labels ? &*labels : nullptr,
                                            .scores = scores,
                                            .expected = expected.empty() ? nullptr : &expected,
-                                           .thresholds = &job.context.options.thresholds}));
+                                           .thresholds = &job.context.options.thresholds,
+                                           .progress = comparing(progress, records.size())}));
 
   if (flags.json) return writeText("-", toJson(job, sum, flags));
   std::string text = fmt::format("records            {}\nscale              {}\n", sum.records, flags.model.scale);

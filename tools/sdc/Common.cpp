@@ -269,8 +269,7 @@ Expected<void> writeText(const std::string &path, const std::string &text) {
   if (path != "-")
     return writeFileAtomically(path, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()},
                                FileMode::Private); // the weights are in it
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    return fail(ErrorKind::Output, "cannot write to the standard output");
+  if (!writeOut(text)) return fail(ErrorKind::Output, "cannot write to the standard output");
   return {};
 }
 

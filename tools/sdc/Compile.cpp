@@ -1,7 +1,7 @@
 // sdc compile: a model to model.sdb (public) and model.sdw (private weights).
 #include "ir/Printer.h"
 #include "tools/Console.h"
-#include "tools/sdc/Common.h"
+#include "tools/sdc/Follow.h"
 
 namespace sd::tool {
 
@@ -32,9 +32,15 @@ Expected<void> compile(const Flags &flags) {
                 flags.output);
   Job job;
   job.comparesFloats = false;
-  SD_TRY(run(flags.model, defaultPipeline(), job));
+  Progress progress("compile", "record");
+  ModelFlags model = flags.model;
+  follow(progress, model, job);
+  SD_TRY(run(model, defaultPipeline(), job));
+  progress.begin("record", 0);
   if (text) return writeText(flags.output.empty() ? "-" : flags.output, print(job.module));
-  SD_ASSIGN(const Compiled compiled, generateProgram(job, flags.acceptError, listenerOf(flags.model)));
+  JobListener listener = listenerOf(flags.model);
+  listener.comparing = comparing(progress, job.calibration.size());
+  SD_ASSIGN(const Compiled compiled, generateProgram(job, flags.acceptError, listener));
   return writeCompiled(compiled, flags.output, weightsPath(flags.output));
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/vm/Npy.h"
 #include "tools/Console.h"
 #include "tools/ImageFlags.h"
+#include "tools/Progress.h"
 #include "tools/TableOptions.h"
 #include "tools/sdc/Common.h"
 
@@ -39,11 +40,13 @@ Expected<void> prepare(const Flags &flags) {
   const auto input = flags.name.empty() ? inputs.begin() : std::ranges::find(inputs, flags.name, &RecordInput::name);
   if (input == inputs.end())
     return fail(ErrorKind::Usage, "--name {}: the program has {}", flags.name, fmt::join(names, ", "));
-  SD_ASSIGN(
-      RecordTable table,
-      readRecordFiles(flags.inputs, *input, {flags.tables, flags.images, {{}, flags.columns, [](std::string_view text) {
-                                                                            writeError(fmt::format("note: {}\n", text));
-                                                                          }}}));
+  Progress progress("prepare-records", "file");
+  RecordFileOptions reading;
+  reading.tables = flags.tables, reading.images = flags.images;
+  reading.columns.identifiers = flags.columns;
+  reading.columns.note = [](std::string_view text) { writeError(fmt::format("note: {}\n", text)); };
+  reading.progress = [&](std::size_t done, std::size_t all) { progress.step(done, all); };
+  SD_ASSIGN(RecordTable table, readRecordFiles(flags.inputs, *input, reading));
   NamedTensors tensors;
   tensors[input->name] = std::move(table.records);
   SD_ASSIGN(const std::vector<NamedTensors> records, splitRecords({&*input, 1}, std::move(tensors)));

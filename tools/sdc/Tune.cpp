@@ -4,9 +4,9 @@
 
 #include "compiler/Sweep.h"
 #include "tools/Console.h"
+#include "tools/Progress.h"
 #include "tools/sdc/CommandLine.h"
 #include "tools/sdc/Common.h"
-#include "tools/sdc/Progress.h"
 
 namespace sd::tool {
 
@@ -100,9 +100,9 @@ Expected<void> tune(const Flags &flags) {
                            fmt::join(declared.flags, " ")));
   Sweep found;
   {
-    Progress progress("tune");
+    Progress progress("tune", "setting");
     found = sweep(declared.module, options, [&](std::size_t done, std::size_t expected, const std::string &what) {
-      progress.step(done, expected, what);
+      progress.step(done, std::max(done, expected), what, true);
     });
   }
   if (!found.best) return fail("no setting gives a program; as given: {}", found.tried.front().result.refusal);

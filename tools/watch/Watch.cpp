@@ -86,7 +86,10 @@ private:
   bool isFree(const std::string &result) const {
     std::error_code error;
     const auto isThere = [&](std::string_view ending) { return fs::exists(pathOf(result, ending), error); };
-    return !isThere(kErrorEnding) && std::ranges::none_of(options_.endings, isThere);
+    const auto hasResult = [&](const std::string &ending) {
+      return isThere(ending) || isThere("-2" + ending); // of a second record, where each has a file
+    };
+    return !isThere(kErrorEnding) && std::ranges::none_of(options_.endings, hasResult);
   }
 
   // A process that was killed: what has all its results is done; the rest is run again, for nothing of it was given.

@@ -183,6 +183,22 @@ def stopped():
     assert len(watch.result("long.csv.json")["records"]) == 3000
 
 
-for each in (arrivals, killed, away, stopped):
+def documents():
+    """A format with a file for each record: none takes another's place."""
+    watch = Watch("documents", "--format", "dicom-sr")
+    watch.start()
+    for name in ("a.csv-2.csv", "b.csv"):
+        watch.put(name, "1,2\n3,4\n")
+    until("both", lambda: len(watch.finished()) == 2)
+    os.rename(f"{watch.out}/b.csv.sr.dcm", f"{watch.out}/c.csv-2.sr.dcm")  # as if of a record c.csv-2
+    watch.put("c.csv", "1,2\n3,4\n")
+    until("the third", lambda: len(watch.finished()) == 3)
+    assert watch.stop() == 0
+    assert sorted(os.listdir(watch.out)) == sorted(
+        ["a.csv-2.csv.sr.dcm", "a.csv-2.csv-2.sr.dcm", "b.csv-2.sr.dcm", "c.csv-2.sr.dcm", "c.csv~2.sr.dcm",
+         "c.csv~2-2.sr.dcm", "ledger.jsonl"]), os.listdir(watch.out)
+
+
+for each in (arrivals, killed, away, stopped, documents):
     each()
     print(f"{each.__name__}: as expected", flush=True)
