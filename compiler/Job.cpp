@@ -114,10 +114,9 @@ void describeResult(const LowerOptions &options, const Module &module, Job &job,
 Expected<void> judge(const Job &job, bool acceptError, const JobListener &listener) {
   if (job.calibration.empty()) return {};
   const bool scores = !job.context.options.revealClass;
-  SD_ASSIGN(const Comparison sum, compare(job.imported, job.module, job.calibration,
-                                          {.scores = scores,
-                                           .thresholds = &job.context.options.thresholds,
-                                           .progress = listener.comparing}));
+  SD_ASSIGN(const Comparison sum,
+            compare(job.imported, job.module, job.calibration,
+                    {.scores = scores, .thresholds = &job.context.options.thresholds, .progress = listener.comparing}));
   listener.say(
       Said::Text,
       fmt::format("on the {} calibration records: same class {}{}\n", sum.records, percentOf(sum.same, sum.records),
