@@ -129,10 +129,10 @@ private:
 
   void setHeader() {
     const DicomStudy study = record_.origin.study.value_or(DicomStudy{});
-    take(document_.createNewSeriesInStudy((study.study.empty() ? uidOf(key_ + " study") : study.study).c_str()));
+    take(document_.createNewSeriesInStudy((isUid(study.study) ? study.study : uidOf(key_ + " study")).c_str()));
     take(document_.setPatientID(textOf(study.patientId.empty() ? record_.id : study.patientId, kLongText).c_str()));
     const auto set = [&](const std::string &text, auto setter) {
-      if (!text.empty()) take((document_.*setter)(text.c_str(), OFFalse));
+      if (!text.empty()) static_cast<void>((document_.*setter)(text.c_str(), OFTrue)); // left out if it is not valid
     };
     set(study.patientName, &DSRDocument::setPatientName);
     set(study.birthDate, &DSRDocument::setPatientBirthDate);
@@ -151,10 +151,14 @@ private:
                                                                     study.sopClass.c_str(), study.sopInstance.c_str()));
   }
 
+  static bool isUid(const std::string &text) {
+    return !text.empty() && DcmUniqueIdentifier::checkStringValue(text.c_str(), "1").good();
+  }
+
+  // One that can be referred to; files in use have identifiers that DICOM does not allow, or none.
   bool hasImage() const {
     const auto &study = record_.origin.study;
-    return study &&
-           !(study->study.empty() || study->series.empty() || study->sopClass.empty() || study->sopInstance.empty());
+    return study && isUid(study->study) && isUid(study->series) && isUid(study->sopClass) && isUid(study->sopInstance);
   }
 
   std::string modelName() const { return facts_.model.empty() ? "a model without a name" : facts_.model; }
@@ -192,7 +196,11 @@ private:
     if (!record_.valid) text(own("PROBLEM", "Why there is no valid result"), record_.problem);
     for (const ResultCell &cell : record_.cells)
       addCell(cell);
-    if (hasImage()) addImage(*record_.origin.study);
+    if (hasImage())
+      addImage(*record_.origin.study);
+    else if (record_.origin.study)
+      text(own("NOTE", "Note"),
+           "the image is not referred to: it has not all of DICOM's identifiers, or not valid ones");
     text(own("MODEL", "Model"), modelName());
     text(own("VERSION", "Version of the model"), facts_.version);
     text(own("PROGRAM", "SHA-256 of the program"), facts_.digest);
@@ -236,7 +244,7 @@ private:
   void addImage(const DicomStudy &study) {
     add(DSRTypes::RT_contains, DSRTypes::VT_Image, code("121112", "DCM", "Source of Measurement"));
     take(document_.getTree().getCurrentContentItem().setImageReference(
-        DSRImageReferenceValue(study.sopClass.c_str(), study.sopInstance.c_str(), OFFalse)));
+        DSRImageReferenceValue(study.sopClass.c_str(), study.sopInstance.c_str(), OFFalse), OFFalse));
     up();
   }
 

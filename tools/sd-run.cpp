@@ -199,7 +199,11 @@ FileResult runFile(const RunOptions &options, const LoadedProgram &program, cons
   }
   const Expected<void> delivered = batch->finish(nullptr, interruption);
   if (delivered) return {};
-  return {delivered.error().kind == ErrorKind::Invalid ? Kind::Invalid : Kind::Failed, delivered.error()};
+  const ErrorKind kind = delivered.error().kind;
+  return {kind == ErrorKind::Invalid  ? Kind::Invalid
+          : kind == ErrorKind::Output ? Kind::Failed
+                                      : Kind::Broken,
+          delivered.error()};
 }
 
 Expected<void> runFolder(const RunOptions &options, const LoadedProgram &program, const RunRecords &run,

@@ -64,6 +64,22 @@ has(text, '"Valid result")=(373066001,SCT,"Yes")')
 digest = re.search(r"[0-9a-f]{64}", text)[0]
 has(tool("dsr2html", f"{work}/ct.dcm"), "mean", digest, "Diagnostic imaging report", "</html>")
 
+# Files in use have identifiers that DICOM does not allow: the result is given, and says that no image is referred to.
+import shutil
+
+for change in (["-m", "0008,0018=1.2.03"], ["-m", "0020,000d=1.2.x"], ["-e", "0020,000d"], ["-m", "0020,000e=abc"],
+               ["-m", "0008,0016="], ["-m", "0010,0040=female"], ["-m", "0008,0020=today"], ["-m", "0010,0020="]):
+    shutil.copyfile(source, f"{work}/odd.dcm")
+    tool("dcmodify", "-nb", "-q", "-ie", *change, f"{work}/odd.dcm")
+    run("image", f"{work}/odd.dcm", f"{work}/odd-report.dcm")
+    text = dump(f"{work}/odd-report.dcm")
+    isIdentity = change[1][:9] in ("0008,0018", "0020,000d", "0020,000e", "0008,0016")
+    has(text, '"mean"', "not referred to" if isIdentity else "IMAGE:")
+shutil.copyfile(source, f"{work}/odd.dcm")
+tool("dcmodify", "-nb", "-q", "-ie", "-m", "0008,0016=1.2.840.99999", f"{work}/odd.dcm")
+run("image", f"{work}/odd.dcm", f"{work}/odd-report.dcm")
+has(tool("dcmdump", "-q", "-Un", f"{work}/odd-report.dcm"), "1.2.840.99999")  # a class that DCMTK does not know
+
 # From a table: units, thresholds, texts that DICOM's own signs are in, several records, one of them without a result.
 import json
 
