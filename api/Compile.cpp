@@ -32,13 +32,14 @@ sd::Expected<void> checkOptions(const CompileOptions &options) {
     return sd::fail(ErrorKind::Usage, "batch and min_records are at least 1");
   if (!(options.approximationError >= 0x1p-16 && options.approximationError <= 1))
     return sd::fail(ErrorKind::Usage, "approximation_error = {}: it is from 2^-16 to 1", options.approximationError);
-  const auto isRange = [](const Range &range) {
-    return std::isfinite(range.first) && std::isfinite(range.second) && range.first <= range.second;
+  const auto check = [](const Range &range) -> sd::Expected<void> {
+    if (auto valid = sd::checkInputRange(range); !valid)
+      return sd::fail(ErrorKind::Usage, "an input range: {}", valid.error().message);
+    return {};
   };
-  bool ranges = !options.inputRange || isRange(*options.inputRange);
+  if (options.inputRange) SD_TRY(check(*options.inputRange));
   for (const auto &[name, range] : options.inputRanges)
-    ranges &= isRange(range);
-  if (!ranges) return sd::fail(ErrorKind::Usage, "an input range is two finite numbers, the lower first");
+    SD_TRY(check(range));
   return {};
 }
 

@@ -184,6 +184,15 @@ Expected<void> addShape(std::string_view text, ModelOptions &options) {
   return {};
 }
 
+Expected<void> checkInputRange(std::pair<double, double> range) {
+  const auto [low, high] = range;
+  if (!std::isfinite(low) || !std::isfinite(high)) return fail("{} or {} is no finite number", low, high);
+  if (low > high) return fail("{} is above {}; the lower limit comes first", low, high);
+  if (const double most = std::numeric_limits<float>::max(); low < -most || high > most)
+    return fail("records are 32-bit floats, which end at {:.3g}; declare the range that they have", most);
+  return {};
+}
+
 Expected<void> addInputRange(std::string_view text, ModelOptions &options) {
   const std::size_t equals = text.rfind('='); // a name may hold others
   const std::string_view range = equals == text.npos ? text : text.substr(equals + 1);
@@ -191,10 +200,8 @@ Expected<void> addInputRange(std::string_view text, ModelOptions &options) {
   if (comma == range.npos) return fail("--input-range {}: must be [NAME=]LO,HI, such as 0,1", text);
   SD_ASSIGN(const double low, parseNumber(range.substr(0, comma), "--input-range"));
   SD_ASSIGN(const double high, parseNumber(range.substr(comma + 1), "--input-range"));
-  if (low > high) return fail("--input-range {}: {} is above {}; the lower limit comes first", text, low, high);
-  if (const double most = std::numeric_limits<float>::max(); low < -most || high > most)
-    return fail("--input-range {}: records are 32-bit floats, which end at {:.3g}; declare the range that they have",
-                text, most);
+  if (auto valid = checkInputRange({low, high}); !valid)
+    return fail("--input-range {}: {}", text, valid.error().message);
   if (equals == text.npos ? options.inputRange.has_value()
                           : !options.inputRanges.emplace(text.substr(0, equals), std::pair(low, high)).second)
     return fail("--input-range {}: is given twice", text);

@@ -42,6 +42,9 @@ Expected<NetworkProfile> parseNetwork(std::string_view text);
 // "6x1x3" for the only input or "NAME=6x1x3" for one; sizes of at least 1. Error if that has been given already.
 Expected<void> addShape(std::string_view text, ModelOptions &options);
 
+// Finite 32-bit floats, the lower first.
+Expected<void> checkInputRange(std::pair<double, double> range);
+
 // "LO,HI" for all inputs or "NAME=LO,HI" for one; finite, LO <= HI. Error if that has been given already.
 Expected<void> addInputRange(std::string_view text, ModelOptions &options);
 

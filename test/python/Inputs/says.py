@@ -45,6 +45,7 @@ compare("private", model, ["--input-range", "0,1", "--private-normalization"], i
 program = compare("coarse", model, ["--input-range", "0,1", "--scale", "16"], input_range=(0, 1), scale=16, keep_model=False)
 print("approximations are among the notes", any("knots, within" in note for note in program.notes))
 for call in (lambda: program.check(X[:5]), lambda: sdc.compile(model, input_range=(0, 1), bound=31),
+             lambda: sdc.compile(model, input_range=(0, 1e300)),
              lambda: sdc.compile(model, calibrate=X[:150], scale=2)):
     try:
         call()
