@@ -271,9 +271,9 @@ private:
       result.identifiers.push_back(plainText(named[name.shown] == 1 ? name.shown : name.key, 200));
     }
     result.records.shape = {static_cast<std::int64_t>(subjects_.size()), static_cast<std::int64_t>(columns().size())};
-    note(notFinal_, "Observations are not final and were left out");
-    note(others_, "Observations have codes that the program does not take");
-    note(repeated_, "Observations are repeated; the latest was taken");
+    note(notFinal_, "Observations that are not final were left out");
+    note(others_, "Observations of codes that the program does not take were left out");
+    note(repeated_, "of repeated Observations the latest was taken");
     return result;
   }
 
@@ -292,7 +292,7 @@ private:
   }
 
   void note(std::size_t count, std::string_view what) const {
-    if (count > 0 && options_.note) options_.note(fmt::format("{}: {} {}", options_.file, count, what));
+    if (count > 0 && options_.note) options_.note(fmt::format("{}: {} ({})", options_.file, what, count));
   }
 
   const std::vector<Column> &columns() const { return input_.meaning->columns; }

@@ -38,7 +38,8 @@ def prepare(what, content, name="record.json", program="labs"):
     with open(path, "wb") as file:
         file.write(content if isinstance(content, bytes) else json.dumps(content).encode())
     ids = f"{work}/ids.csv"
-    done = subprocess.run([sdc, "prepare-records", f"{work}/{program}.sdb", "--input", path, "-o", f"{work}/out.npy", "--identifiers", ids],
+    done = subprocess.run([sdc, "prepare-records", f"{work}/{program}.sdb", "--input", path, "-o", f"{work}/out.npy", "--identifiers", ids,
+                           *(["--id", "id"] if name.endswith(".csv") else [])],
                           capture_output=True, text=True)
     notes = [line.replace(work + "/", "") for line in done.stderr.splitlines()]
     if done.returncode:
@@ -131,9 +132,9 @@ prepare("without codes", bundle(GLUCOSE), program="plain") if not compile("plain
 
 # Tables.
 prepare("units of a table", b"id,glucose [mmol/L],temperature ([degF]),systolic,parity\n1,5,98.6,,2\n", "t.csv")
-prepare("its own unit", b"glucose [mg/dL],temperature,systolic [mm[Hg]],parity\n90,37,120,1\n", "t.csv")
-prepare("another unit of a table", b"glucose [g/L],temperature,systolic,parity\n0.9,37,120,1\n", "t.csv")
-prepare("a unit where there is none", b"glucose,temperature,systolic,parity [1/a]\n90,37,120,1\n", "t.csv")
+prepare("its own unit", b"id,glucose [mg/dL],temperature,systolic [mm[Hg]],parity\n1,90,37,120,1\n", "t.csv")
+prepare("another unit of a table", b"id,glucose [g/L],temperature,systolic,parity\n1,0.9,37,120,1\n", "t.csv")
+prepare("a unit where there is none", b"id,glucose,temperature,systolic,parity [1/a]\n1,90,37,120,1\n", "t.csv")
 
 # What a schema may not say.
 for what, change in {"code": {"codes": ["2345-7"]}, "code twice": {"codes": [f"{LOINC}|8310-5"]}, "factor": {"units": [{"unit": "g/L", "factor": 0}]},
