@@ -11,9 +11,17 @@ namespace sd {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kRetry{5};
 constexpr std::chrono::milliseconds kPause{100};
+constexpr std::chrono::seconds kForgotten{10}; // that the server works on for whoever has given up already
+
+// A claim must be durable when its statement returns, whatever the server's default is. A statement that nobody waits
+// for any more ends, and so does the connection, with its lease, of a machine that has vanished.
+constexpr char kSetUp[] =
+    "SELECT set_config(name, value, false) FROM (VALUES ('synchronous_commit', 'on', '{off,local}'::text[]), "
+    "('statement_timeout', $1, '{0}'), ('tcp_keepalives_idle', '30', NULL), ('tcp_keepalives_interval', '10', NULL), "
+    "('tcp_keepalives_count', '3', NULL)) AS wanted (name, value, instead) "
+    "WHERE instead IS NULL OR current_setting(name) = ANY(instead)";
 
 std::string oneLine(std::string text) {
   while (!text.empty() && text.back() == '\n')
@@ -92,18 +100,24 @@ tl::unexpected<Error> PgConnection::failed(const PGresult *result) {
                                    oneLine(primary ? primary : PQerrorMessage(connection_.get())), adviceFor(state)));
 }
 
-Expected<void> PgConnection::open() {
-  const char *const names[] = {"dbname", "fallback_application_name", "client_encoding", nullptr};
-  const char *const values[] = {target_.url.c_str(), "sdc store", "UTF8", nullptr};
+tl::unexpected<Error> PgConnection::silent() {
+  return lost(fmt::format("the database did not answer within {} s", target_.patience.count() / 1000.0));
+}
+
+Expected<void> PgConnection::open(Clock::time_point until) {
+  // What comes before the URL is overruled by it. A host that has vanished leaves time for the next one of the URL.
+  const std::string unacknowledged = std::to_string(std::max<std::int64_t>(target_.patience.count() / 3, 1));
+  const char *const names[] = {"keepalives_idle", "keepalives_interval",       "keepalives_count", "tcp_user_timeout",
+                               "dbname",          "fallback_application_name", "client_encoding",  nullptr};
+  const char *const values[] = {"30",        "10",   "3",    unacknowledged.c_str(), target_.url.c_str(),
+                                "sdc store", "UTF8", nullptr};
   connection_.reset(PQconnectStartParams(names, values, 1));
   if (!connection_) return lost("no memory for a connection");
-  const auto until = Clock::now() + target_.patience;
   for (PostgresPollingStatusType status = PGRES_POLLING_WRITING; status != PGRES_POLLING_OK;
        status = PQconnectPoll(connection_.get())) {
     if (status == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD)
       return lost(fmt::format("can't connect to the database: {}", oneLine(PQerrorMessage(connection_.get()))));
-    if (!wait(status == PGRES_POLLING_WRITING, until))
-      return lost(fmt::format("the database did not answer within {} s", target_.patience.count() / 1000.0));
+    if (!wait(status == PGRES_POLLING_WRITING, until)) return silent();
   }
   PQsetnonblocking(connection_.get(), 1);
   PQsetNoticeProcessor(
@@ -111,18 +125,44 @@ Expected<void> PgConnection::open() {
   return {};
 }
 
-Expected<std::unique_ptr<PgConnection>> PgConnection::connect(const PgTarget &target) {
-  const auto until = Clock::now() + std::min<std::chrono::milliseconds>(kRetry, target.patience);
+Expected<void> PgConnection::setUp() {
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(target_.patience + kForgotten).count();
+  SD_TRY(run(kSetUp, {PgValue(static_cast<std::uint64_t>(most))}));
+  return {};
+}
+
+Expected<std::unique_ptr<PgConnection>> PgConnection::connectUntil(const PgTarget &target, Clock::time_point until) {
+  const auto now = Clock::now();
+  const auto retry = std::min<Clock::time_point>(now + kRetry, until - (until - now) / 3); // leaves time for an answer
   for (;; std::this_thread::sleep_for(kPause)) {
     std::unique_ptr<PgConnection> made(new PgConnection(target));
-    const Expected<void> opened = made->open();
-    if (!opened && passes(opened.error().message) && Clock::now() < until) continue;
+    made->limit_ = until;
+    const Expected<void> opened = made->open(until);
+    if (!opened && passes(opened.error().message) && Clock::now() < retry) continue;
     SD_TRY(opened);
-    // A claim must be durable when its statement returns, whatever the server's default is.
-    SD_TRY(made->run("SELECT set_config('synchronous_commit', 'on', false) "
-                     "WHERE current_setting('synchronous_commit') IN ('off', 'local')"));
+    SD_TRY(made->setUp());
     return made;
   }
+}
+
+Expected<std::unique_ptr<PgConnection>> PgConnection::connect(const PgTarget &target) {
+  SD_ASSIGN(std::unique_ptr<PgConnection> made, connectUntil(target, Clock::now() + target.patience));
+  made->limit_ = Clock::time_point::max();
+  return made;
+}
+
+Expected<std::unique_ptr<PgConnection>> PgConnection::connectWithLease(const PgTarget &target) {
+  SD_ASSIGN(std::unique_ptr<PgConnection> made, connectUntil(target, Clock::now() + target.patience));
+  SD_TRY(made->takeLease());
+  made->limit_ = Clock::time_point::max();
+  return made;
+}
+
+bool PgConnection::answers(std::chrono::milliseconds most) {
+  limit_ = Clock::now() + most;
+  const bool answered = run("SELECT 1").has_value();
+  limit_ = Clock::time_point::max();
+  return answered;
 }
 
 Expected<void> PgConnection::takeLease() {
@@ -130,6 +170,7 @@ Expected<void> PgConnection::takeLease() {
     SD_ASSIGN(const PgResult result, run(kPgTakeLease));
     lease_ = result.number(0, 0);
     if (result.flag(0, 1)) return {};
+    if (Clock::now() >= limit_) return silent();
   }
 }
 
@@ -143,10 +184,7 @@ Expected<PgResult> PgConnection::run(const char *sql, std::span<const PgValue> v
     formats.push_back(value.binary);
   }
   PGconn *connection = connection_.get();
-  const auto until = Clock::now() + target_.patience;
-  const auto silent = [&] {
-    return lost(fmt::format("the database did not answer within {} s", target_.patience.count() / 1000.0));
-  };
+  const auto until = std::min(Clock::now() + target_.patience, limit_);
   if (PQsendQueryParams(connection, sql, static_cast<int>(values.size()), nullptr, data.data(), lengths.data(),
                         formats.data(), binary) != 1)
     return failed(nullptr);

@@ -1,5 +1,5 @@
 // One connection to a PostgreSQL server. No call waits longer than the target's patience; after a connection was lost
-// or kept silent, all calls fail.
+// or kept silent, all calls fail at once.
 #pragma once
 
 #include <libpq-fe.h>
@@ -18,7 +18,7 @@ namespace sd {
 struct PgTarget {
   std::string url;
   std::string shown; // for messages: neither user nor password
-  std::chrono::milliseconds patience{30'000};
+  std::chrono::milliseconds patience{15'000};
 };
 
 // A parameter of a statement.
@@ -53,7 +53,10 @@ private:
 
 class PgConnection {
 public:
-  // A server that is starting or has no place for one more is tried again for some seconds.
+  // With a lease, all within the target's patience. A server that is starting or has no place for one more is tried
+  // again for some seconds.
+  static Expected<std::unique_ptr<PgConnection>> connectWithLease(const PgTarget &target);
+  // Without.
   static Expected<std::unique_ptr<PgConnection>> connect(const PgTarget &target);
 
   // One statement. `binary`: results are in binary. Errors say what to do.
@@ -65,19 +68,27 @@ public:
   // Whether every statement succeeded; a connection on which one failed is not used for another session.
   bool clean() const { return clean_; }
 
+  // Whether the server answers within `most`.
+  bool answers(std::chrono::milliseconds most);
+
   // Of this connection: an advisory lock that the server lets go when the connection ends, however it ends.
   std::uint64_t lease() const { return lease_; }
-  Expected<void> takeLease();
 
 private:
   explicit PgConnection(const PgTarget &target) : target_(target), connection_(nullptr, &PQfinish) {}
-  Expected<void> open();
-  bool wait(bool write, std::chrono::steady_clock::time_point until) const; // false: too long
+  using Clock = std::chrono::steady_clock;
+  static Expected<std::unique_ptr<PgConnection>> connectUntil(const PgTarget &target, Clock::time_point until);
+  Expected<void> open(Clock::time_point until);
+  Expected<void> setUp();
+  Expected<void> takeLease();
+  tl::unexpected<Error> silent();
+  bool wait(bool write, Clock::time_point until) const; // false: too long
   tl::unexpected<Error> lost(const std::string &why);
   tl::unexpected<Error> failed(const PGresult *result);
 
   PgTarget target_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
+  Clock::time_point limit_ = Clock::time_point::max(); // of all calls together, while there is one
   std::uint64_t lease_ = 0;
   bool clean_ = true;
 };

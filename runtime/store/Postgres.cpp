@@ -93,21 +93,24 @@ private:
   std::vector<std::unique_ptr<PgConnection>> idle_;
 };
 
+// In all it takes the target's patience and a third.
 Expected<PgLoan> PostgresBackend::borrow() {
   std::unique_ptr<PgConnection> connection;
-  for (;;) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (idle_.empty()) break;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
       connection = std::move(idle_.back());
       idle_.pop_back();
     }
-    if (connection->run("SELECT 1")) break; // the server may have been restarted since
+  }
+  if (connection && !connection->answers(target_.patience / 3)) {
+    // The server was restarted, or something between has forgotten the connection: so it is with the others.
     connection.reset();
+    const std::lock_guard lock(mutex_);
+    idle_.clear();
   }
   if (!connection) {
-    SD_ASSIGN(connection, PgConnection::connect(target_));
-    SD_TRY(connection->takeLease());
+    SD_ASSIGN(connection, PgConnection::connectWithLease(target_));
   }
   return PgLoan(connection.release(), [self = shared_from_this()](PgConnection *back) {
     self->giveBack(std::unique_ptr<PgConnection>(back));

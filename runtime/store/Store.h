@@ -12,7 +12,7 @@ namespace sd {
 struct StorePlace {
   std::string where;
   std::string key;                            // file; of a database's store alone, since a folder has its own
-  std::chrono::milliseconds patience{30'000}; // with a database that does not answer
+  std::chrono::milliseconds patience{15'000}; // with a database that does not answer
 
   StorePlace(std::string place = {}, std::string keyFile = {}) : where(std::move(place)), key(std::move(keyFile)) {}
   bool isDatabase() const { return where.starts_with("postgresql:") || where.starts_with("postgres:"); }

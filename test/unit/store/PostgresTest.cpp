@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "runtime/store/PgConnection.h"
+#include "test/unit/store/PostgresRelay.h"
 #include "test/unit/store/StoreFixture.h"
 
 namespace sd {
@@ -27,6 +28,16 @@ protected:
 template <class T>
 std::string messageOf(const Expected<T> &result) {
   return result ? "no error" : result.error().message;
+}
+
+// Whether `done` becomes true within a minute, which no working machine takes.
+bool eventually(const std::function<bool()> &done) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
 }
 
 std::vector<EntryId> idsTo(std::uint32_t count) {
@@ -140,11 +151,13 @@ TEST_F(Postgres, aClaimWithoutAnAnswerCountsAsSpent) {
     ASSERT_TRUE((*blocker)->run("COMMIT"));
   }
   // The server has done it meanwhile, for a client that is gone.
-  while (stores.sql("service", "SELECT count(*) FROM sd_spent") == "0") {
-  }
+  ASSERT_TRUE(eventually([&] { return stores.sql("service", "SELECT count(*) FROM sd_spent") == "1"; }));
   EXPECT_EQ(stores.servicePool.take(ids)->size(), 0u);
-  while (stores.servicePool.contents()->all.size() != 0) { // until the server has noticed that the client is gone
-  }
+  // Until the server has noticed that the client is gone.
+  ASSERT_TRUE(eventually([&] {
+    const auto contents = stores.servicePool.contents();
+    return contents && contents->all.empty();
+  }));
   EXPECT_EQ(stores.sql("service", "SELECT count(*) FROM sd_entry"), "0");
 }
 
@@ -276,6 +289,68 @@ TEST_F(Postgres, serverThatIsSilentIsGivenUp) {
   EXPECT_THAT(messageOf(store->pool({Digest{7}, 0, StoreId{5}})), HasSubstr("did not answer within 0.5 s"));
   server->goOn();
   EXPECT_TRUE(store->pool({Digest{7}, 0, StoreId{5}}));
+}
+
+// The link takes all that is sent and brings nothing: TCP notices nothing. Many connections were idle on it.
+TEST_F(Postgres, linkThatStopsForwardingIsGivenUpOnceNotForEachConnection) {
+  PostgresServer &server = *PostgresServer::shared();
+  test::PostgresRelay relay(server.folder() + "/.s.PGSQL.5432");
+  test::TemporaryFolder keys;
+  StorePlace place(relay.url(server.url(server.freshSchema())), keys / "key");
+  place.patience = std::chrono::milliseconds(1500);
+  const auto store = Store::openOrCreate(place);
+  ASSERT_TRUE(store) << messageOf(store);
+  const EntryBinding binding{Digest{7}, 0, StoreId{5}};
+  constexpr int kIdle = 8;
+  {
+    std::vector<Expected<Pool>> held;
+    for (int i = 0; i < kIdle; ++i)
+      held.push_back(store->pool(binding));
+    for (const auto &pool : held)
+      ASSERT_TRUE(pool) << messageOf(pool);
+  }
+  const int before = relay.accepted();
+  relay.stall();
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THAT(messageOf(store->pool(binding)), HasSubstr("did not answer within 1.5 s"));
+  // One idle connection was asked, for a third of the patience, and one new one: not all of them, 12 s in all.
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, (kIdle - 1) * place.patience);
+  EXPECT_EQ(relay.accepted(), before + 1);
+  relay.goOn();
+  EXPECT_TRUE(store->pool(binding)); // by itself
+}
+
+TEST_F(Postgres, sessionOnALinkThatStopsForwardingWaitsOnce) {
+  PostgresServer &server = *PostgresServer::shared();
+  test::PostgresRelay relay(server.folder() + "/.s.PGSQL.5432");
+  test::TemporaryFolder keys;
+  StorePlace place(relay.url(server.url(server.freshSchema())), keys / "key");
+  place.patience = std::chrono::milliseconds(1500);
+  const auto store = Store::openOrCreate(place);
+  ASSERT_TRUE(store) << messageOf(store);
+  const auto pool = store->pool({Digest{7}, 0, StoreId{5}});
+  ASSERT_TRUE(pool) << messageOf(pool);
+  relay.stall();
+  const auto ids = idsTo(1);
+  EXPECT_THAT(messageOf(pool->take(ids)), HasSubstr("no stored inference was used"));
+  for (int i = 0; i < 100; ++i) // none of these waits: 150 s if they did
+    EXPECT_THAT(messageOf(pool->contents()), HasSubstr("the connection was lost"));
+}
+
+// Nobody waits for an answer, so the server stops as well; what the URL says itself is left as it is.
+TEST_F(Postgres, serverEndsStatementsThatNobodyWaitsFor) {
+  PostgresServer &server = *PostgresServer::shared();
+  const std::string url = server.url(server.freshSchema());
+  const auto shows = [](const std::string &where, const char *setting) -> std::string {
+    const auto connection = PgConnection::connect({where, "the database", std::chrono::milliseconds(20'000)});
+    if (!connection) return connection.error().message;
+    const auto row = (*connection)->run("SELECT current_setting($1)", {PgValue(std::string(setting))});
+    return row ? row->text(0, 0) : row.error().message;
+  };
+  EXPECT_EQ(shows(url, "statement_timeout"), "30s");
+  EXPECT_EQ(shows(url + "%20-cstatement_timeout%3D7s", "statement_timeout"), "7s");
+  EXPECT_EQ(shows(url + "%20-csynchronous_commit%3Doff", "synchronous_commit"), "on");
+  EXPECT_EQ(shows(url + "%20-csynchronous_commit%3Dremote_apply", "synchronous_commit"), "remote_apply");
 }
 
 } // namespace
