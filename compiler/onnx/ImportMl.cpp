@@ -74,6 +74,14 @@ Expected<Value> transformed(Emitter &emitter, const Value &scores, std::string_v
   return emitter.openAnd(OpKind::Softmax, scores, {{Attr::Axis, std::int64_t{1}}});
 }
 
+Expected<Value> regressed(Node &node, Emitter &emitter, const Value &scores, std::string_view transform) {
+  if (scores.shape()[1] == 1 && transform != "NONE") {
+    node.remark(fmt::format("leaves out the post_transform {}, as onnxruntime does for a single target", transform));
+    return scores;
+  }
+  return transformed(emitter, scores, transform);
+}
+
 Expected<Value> bestOf(Emitter &emitter, const Value &scores) {
   return emitter.openAnd(
       OpKind::ArgMax, scores,
@@ -172,7 +180,7 @@ Expected<void> importLinearRegressor(Node &node, Emitter &emitter) {
   if (model.rows < 1 || model.rows > kMaxSelected) return fail("has {} targets", model.rows);
   if (model.intercepts.empty()) model.intercepts.resize(static_cast<std::size_t>(model.rows));
   SD_ASSIGN(const Value scores, evaluated(emitter, node.input(0), model));
-  SD_ASSIGN(Value result, transformed(emitter, scores, transform));
+  SD_ASSIGN(Value result, regressed(node, emitter, scores, transform));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -140,14 +140,9 @@ Expected<Value> aggregated(Node &node, Emitter &emitter, const TreeEnsemble &tre
   return emitter.arithmetic(OpKind::Add, extremes, listOf(bases));
 }
 
-// Of one target runtimes leave the number as it is.
 Expected<void> finishRegression(Node &node, Emitter &emitter, const TreeEnsemble &trees, std::string_view transform) {
   SD_ASSIGN(const Value sums, aggregated(node, emitter, trees));
-  if (trees.outputs == 1 && transform != "NONE") {
-    node.remark(fmt::format("leaves out the post_transform {}, as onnxruntime does for a single target", transform));
-    transform = "NONE";
-  }
-  SD_ASSIGN(Value result, transformed(emitter, sums, transform));
+  SD_ASSIGN(Value result, regressed(node, emitter, sums, transform));
   node.setOutput(0, std::move(result));
   return {};
 }

@@ -11,6 +11,8 @@ Expected<Value> recordsOf(Emitter &emitter, const Value &given); // [N, features
 Value listOf(const std::vector<double> &values);                 // [values]
 Expected<std::string> postTransform(Node &node);                 // NONE, SOFTMAX or LOGISTIC
 Expected<Value> transformed(Emitter &emitter, const Value &scores, std::string_view transform);
+// What a regression gives: of a single target the number as it is, as onnxruntime does, and says so.
+Expected<Value> regressed(Node &node, Emitter &emitter, const Value &scores, std::string_view transform);
 // The position of the largest score of each row, the first of equal ones; opened.
 Expected<Value> bestOf(Emitter &emitter, const Value &scores);
 // The labels at opened positions. The program has no tables, so those that are no progression stay positions.
