@@ -88,10 +88,10 @@ Expected<Checked> checkModel(const CheckFlags &flags) {
   checked.hasLabels = labels.has_value();
   checked.hasScores = flags.model.reveal == "scores";
   SD_ASSIGN(checked.sum, compare(job.imported, job.module, records,
-                                          {.labels = labels ? &*labels : nullptr,
-                                           .scores = checked.hasScores,
-                                           .expected = expected.empty() ? nullptr : &expected,
-                                           .thresholds = &job.context.options.thresholds}));
+                                 {.labels = labels ? &*labels : nullptr,
+                                  .scores = checked.hasScores,
+                                  .expected = expected.empty() ? nullptr : &expected,
+                                  .thresholds = &job.context.options.thresholds}));
   return checked;
 }
 

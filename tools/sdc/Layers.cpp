@@ -32,7 +32,8 @@ std::vector<Layer> layersOf(const Program &program, const ProgramCost &cost, std
       layer.seconds[n].online += predictions[n].instructions[i].online;
       layer.seconds[n].offline += predictions[n].instructions[i].offline;
     }
-    if (const std::size_t g = groups[i]; own.onlineBytes != ByParty{} && g < cost.groups.size() && counted[place] != g) {
+    if (const std::size_t g = groups[i];
+        own.onlineBytes != ByParty{} && g < cost.groups.size() && counted[place] != g) {
       layer.messages += cost.groups[g].messages[0] + cost.groups[g].messages[1];
       counted[place] = g;
     }
@@ -59,9 +60,10 @@ std::string hintOn(const Job &job, const std::vector<Layer> &layers, const Progr
   if (!tried) return "";
   const double saved = 1 - static_cast<double>(tried->totalOnlineBytes()) / all;
   if (saved < 0.05) return "";
-  std::string text = fmt::format("{} takes {:.0f} % of the online bytes; --approximation-error {:.3g} saves {:.0f} % of "
-                                 "all of them",
-                                 shortened(most.name, 60), 100 * part, context.options.approximationError, 100 * saved);
+  std::string text =
+      fmt::format("{} takes {:.0f} % of the online bytes; --approximation-error {:.3g} saves {:.0f} % of "
+                  "all of them",
+                  shortened(most.name, 60), 100 * part, context.options.approximationError, 100 * saved);
   if (const auto estimate = estimateError(job.imported, *module, context); estimate && estimate->comparison.records > 0)
     text += fmt::format(", same class {} {}", percentOf(estimate->comparison.same, estimate->comparison.records),
                         describeRecords(*estimate));
