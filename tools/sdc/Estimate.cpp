@@ -1,13 +1,8 @@
 // sdc estimate: what a model will cost, before anything is written or run.
-#include <algorithm>
-#include <map>
-
 #include <nlohmann/json.hpp>
 
-#include "compiler/codegen/Codegen.h"
-#include "ir/bytecode/Prediction.h"
 #include "ir/bytecode/ProgramMemory.h"
-#include "tools/sdc/Common.h"
+#include "tools/sdc/Layers.h"
 
 namespace sd::tool {
 
@@ -18,72 +13,18 @@ struct Flags {
   bool json = false;
 };
 
-// What the program's instructions of one layer of the model take: of a node, or of the function in its place.
-struct Layer {
-  std::string name;
-  std::uint64_t onlineBytes = 0, offlineBytes = 0, comparisons = 0;
-  Seconds seconds;
-};
-
-// Those that take anything, in the program's order.
-std::vector<Layer> layersOf(const Program &program, const ProgramCost &cost, const Prediction &prediction) {
-  std::vector<Layer> layers;
-  std::map<std::string, std::size_t> places;
-  for (std::size_t i = 0; i < program.instructions.size(); ++i) {
-    const Instruction &instruction = program.instructions[i];
-    const InstructionCost &own = cost.instructions[i];
-    const std::string name =
-        instruction.source.empty() ? std::string(info(instruction.op).mnemonic) : instruction.source;
-    const bool isFree = own.onlineBytes == ByParty{} && own.offline.totalBytes() == 0;
-    if (isFree && !places.contains(name)) continue; // constants come first, whosever they are
-    const auto place = places.try_emplace(name, layers.size()).first->second;
-    if (place == layers.size()) layers.emplace_back().name = name;
-    Layer &layer = layers[place];
-    layer.onlineBytes += own.onlineBytes[0] + own.onlineBytes[1];
-    layer.offlineBytes += own.offline.totalBytes();
-    layer.seconds.online += prediction.instructions[i].online;
-    layer.seconds.offline += prediction.instructions[i].offline;
-    if (instruction.op == OpKind::ShareRelu || instruction.op == OpKind::ShareMax)
-      layer.comparisons += static_cast<std::uint64_t>(elementCount(program.slots[instruction.result].shape));
-  }
-  return layers;
-}
-
 std::string layerTable(const std::vector<Layer> &layers) {
+  constexpr std::size_t kWidest = 40;
   std::size_t width = 5;
   for (const Layer &layer : layers)
-    width = std::max(width, std::min<std::size_t>(layer.name.size(), 40));
+    width = std::max(width, std::min<std::size_t>(layer.name.size(), kWidest));
   std::string text = fmt::format("\n{:<{}} {:>13} {:>13} {:>12} {:>10} {:>10}\n", "layer", width, "online bytes",
                                  "offline bytes", "comparisons", "online s", "offline s");
   for (const Layer &layer : layers)
-    text += fmt::format("{:<{}} {:>13} {:>13} {:>12} {:>10.3g} {:>10.3g}\n", layer.name, width, layer.onlineBytes,
-                        layer.offlineBytes, layer.comparisons, layer.seconds.online, layer.seconds.offline);
+    text += fmt::format("{:<{}} {:>13} {:>13} {:>12} {:>10.3g} {:>10.3g}\n", shortened(layer.name, kWidest), width,
+                        layer.onlineBytes, layer.offlineBytes, layer.comparisons, layer.seconds[0].online,
+                        layer.seconds[0].offline);
   return text;
-}
-
-// A layer that takes most of the bytes, and what another setting would save: compiled with it, not guessed. Empty if
-// none does, or nothing helps.
-std::string hintOn(const Job &job, const std::vector<Layer> &layers, const ProgramCost &cost) {
-  if (layers.empty() || job.context.approximations.empty()) return "";
-  const Layer &most = *std::ranges::max_element(layers, {}, &Layer::onlineBytes);
-  const auto all = static_cast<double>(cost.totalOnlineBytes());
-  const double part = static_cast<double>(most.onlineBytes) / all;
-  if (part < 0.4) return "";
-  PassContext context;
-  context.options = job.context.options;
-  context.options.approximationError *= 4;
-  auto module = lower(job.imported, {defaultPipeline(), {}}, context);
-  if (!module) return "";
-  auto compiled = generate(*std::move(module));
-  if (!compiled) return "";
-  const auto tried = costOf(compiled->program);
-  if (!tried) return "";
-  const double saved = 1 - static_cast<double>(tried->totalOnlineBytes()) / all;
-  if (saved < 0.05) return "";
-  return fmt::format(
-      "\n{} takes {:.0f} % of the online bytes; --approximation-error {:.3g} saves {:.0f} % of all of them; "
-      "sdc check says what that costs in accuracy\n",
-      most.name, 100 * part, context.options.approximationError, 100 * saved);
 }
 
 std::string toJson(const std::vector<Layer> &layers, const ProgramCost &cost, const Prediction &prediction,
@@ -111,8 +52,9 @@ std::string toJson(const std::vector<Layer> &layers, const ProgramCost &cost, co
                               {"online_bytes", layer.onlineBytes},
                               {"offline_bytes", layer.offlineBytes},
                               {"comparisons", layer.comparisons},
-                              {"online_seconds", layer.seconds.online},
-                              {"offline_seconds", layer.seconds.offline}});
+                              {"messages", layer.messages},
+                              {"online_seconds", layer.seconds[0].online},
+                              {"offline_seconds", layer.seconds[0].offline}});
   return root.dump(2, ' ', false, ordered_json::error_handler_t::replace) + '\n';
 }
 
@@ -125,8 +67,9 @@ Expected<void> estimate(const Flags &flags) {
   const Prediction prediction = predict(compiled.program, cost, network);
   const auto memory = memoryOf(compiled.program, cost);
   const auto megabytes = [&](int party) { return static_cast<double>(memory[party].peak()) * 1e-6; };
-  const std::vector<Layer> layers = layersOf(compiled.program, cost, prediction);
+  const std::vector<Layer> layers = layersOf(compiled.program, cost, std::span(&prediction, 1));
   if (flags.json) return writeText("-", toJson(layers, cost, prediction, network, memory));
+  const std::string hint = hintOn(job, layers, cost);
   return writeText("-", fmt::format("online bytes       {} ({} from the service, {} from the hospital)\n"
                                     "round trips        {}\n"
                                     "online             {:.4g} s predicted ({:g} ms round trip, {:g} Mbit/s)\n"
@@ -142,7 +85,7 @@ Expected<void> estimate(const Flags &flags) {
                                     prediction.offline, prediction.setUp, cost.comparisons, cost.multiplyAdds,
                                     cost.offline.totalBytes(), cost.offline.ots + cost.offline.reverseOts,
                                     cost.weightBytes, megabytes(0), megabytes(1)) +
-                            layerTable(layers) + hintOn(job, layers, cost));
+                            layerTable(layers) + (hint.empty() ? "" : "\n" + hint + "\n"));
 }
 
 } // namespace
