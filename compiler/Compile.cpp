@@ -28,11 +28,15 @@ Expected<std::string> readText(const std::filesystem::path &path) {
   return text;
 }
 
-// IR text under another name, such as that of a temporary file.
+// IR text under another name, such as that of a temporary file. Pipes and devices are not opened: they may have no end.
 bool looksLikeIr(const std::filesystem::path &path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
   std::ifstream file(path, std::ios::binary);
-  std::string start;
-  file >> start;
+  std::string start(64, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  start.erase(0, start.find_first_not_of(" \t\r\n"));
   return start.starts_with("module") || start.starts_with("//");
 }
 

@@ -68,6 +68,9 @@ private:
   }
 
   Expected<void> parseType(Header &header) {
+    skip();
+    if (rest_.starts_with('['))
+      return fail("it holds records with named fields; save the columns as one array of numbers, e.g. as float32");
     SD_ASSIGN(const std::string_view type, quoted());
     if (type.size() != 3) return fail("element type '{}' is not supported; save numbers, e.g. as float32", type);
     header.order = type[0], header.kind = type[1], header.itemBytes = static_cast<std::size_t>(type[2] - '0');

@@ -115,6 +115,8 @@ TEST(Npy, Refusals) {
   EXPECT_THAT(errorOf(file(dictionary("<f1", "(4,)"), four)), HasSubstr("'<f1' is not supported"));
   EXPECT_THAT(errorOf(file(dictionary("|O8", "(4,)"), four)), HasSubstr("not supported"));
   EXPECT_THAT(errorOf(file(dictionary("<c16", "(4,)"), four)), HasSubstr("not supported"));
+  EXPECT_THAT(errorOf(file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,), }", four)),
+              HasSubstr("named fields"));
   EXPECT_THAT(errorOf(file(dictionary("<f4", "(5,)"), four)), HasSubstr("needs 20 bytes"));
   EXPECT_THAT(errorOf(file(dictionary("<f4", "(3,)"), four)), HasSubstr("needs 12 bytes"));
   EXPECT_THAT(errorOf(file(dictionary("<f4", "(4)"), four)), HasSubstr("damaged"));
