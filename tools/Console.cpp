@@ -13,6 +13,7 @@
 #include <csignal>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "ir/core/Guard.h"
 #include "tools/ProgressText.h"
@@ -219,8 +220,11 @@ std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    app.exit(error);
+    std::ostringstream help, problem;
+    const bool isHelp = app.exit(error, help, problem) == 0;
+    if (isHelp && writeOut(help.str())) return 0;
+    if (isHelp) return static_cast<int>(ErrorKind::Output);
+    writeError(help.str() + problem.str());
     return static_cast<int>(ErrorKind::Usage);
   }
   return std::nullopt;

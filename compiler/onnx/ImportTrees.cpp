@@ -110,20 +110,36 @@ Value chosenLabels(const Value &labels, const std::vector<std::int64_t> &classes
   return Value::of(pick(*labels.ints()));
 }
 
-// What runtimes do not add: base_values of another number than the targets.
-std::vector<double> basesOf(const TreeEnsemble &trees) {
-  if (std::ssize(trees.base) == trees.outputs) return trees.base;
-  return std::vector<double>(static_cast<std::size_t>(trees.outputs));
+// What is added to each output. onnxruntime adds no base_values of another number than the targets; and, where there are
+// several, none to a target that no leaf of a record's has scored.
+Expected<std::vector<double>> basesOf(Node &node, const TreeEnsemble &trees) {
+  std::vector<double> bases(static_cast<std::size_t>(trees.outputs));
+  if (std::ssize(trees.base) != trees.outputs) {
+    if (!trees.base.empty())
+      node.remark(
+          fmt::format("ignores {} base_values for {} targets, as onnxruntime does", trees.base.size(), trees.outputs));
+    return bases;
+  }
+  for (std::int64_t i = 0; i < trees.outputs; ++i) {
+    const double base = trees.base[static_cast<std::size_t>(i)];
+    const Scored scored = trees.outputs == 1 || base == 0 ? Scored::Always : scoredOf(trees, i);
+    if (scored == Scored::Sometimes)
+      return fail("has leaves that give target {} no weight, so that a record may have no score for it; onnxruntime "
+                  "then leaves out its base_value, and ONNX's text does not: give each leaf a weight for each target",
+                  i);
+    if (scored == Scored::Never)
+      node.remark(fmt::format("leaves out the base_value of target {}, as onnxruntime does where no leaf scores it", i));
+    else
+      bases[static_cast<std::size_t>(i)] = base;
+  }
+  return bases;
 }
 
 // Sums, means or extremes of each output, with base_values.
 Expected<Value> aggregated(Node &node, Emitter &emitter, const TreeEnsemble &trees) {
-  if (!trees.base.empty() && std::ssize(trees.base) != trees.outputs)
-    node.remark(
-        fmt::format("ignores {} base_values for {} targets, as onnxruntime does", trees.base.size(), trees.outputs));
+  SD_ASSIGN(const std::vector<double> bases, basesOf(node, trees));
   SD_ASSIGN(const Value x, recordsOf(emitter, node.input(0)));
   SD_ASSIGN(Forest forest, Forest::make(emitter, trees, x));
-  const std::vector<double> bases = basesOf(trees);
   if (trees.aggregate == TreeEnsemble::Aggregate::Sum || trees.aggregate == TreeEnsemble::Aggregate::Average) {
     std::vector<ForestColumn> columns;
     for (std::int64_t i = 0; i < trees.outputs; ++i)
