@@ -60,14 +60,12 @@ std::string titleOf(const Op &op) {
   return op.source;
 }
 
-Drawing arrange(const Module &module, const std::vector<Layer> &layers) {
+Drawing arrange(const Module &module, const std::vector<Layer> &layers, std::uint64_t onlineBytes) {
   const std::vector<std::size_t> definitions = definitionsOf(module), depths = depthsOf(module, definitions);
   std::map<std::string, double> parts;
-  double all = 0;
   for (const Layer &layer : layers)
-    all += static_cast<double>(layer.onlineBytes);
-  for (const Layer &layer : layers)
-    parts[layer.name] = all > 0 ? static_cast<double>(layer.onlineBytes) / all : 0;
+    if (layer.onlineBytes > 0)
+      parts[layer.name] = static_cast<double>(layer.onlineBytes) / static_cast<double>(onlineBytes);
   std::vector<std::size_t> inRow;
   std::size_t count = 0;
   for (std::size_t i = 0; i < module.ops.size(); ++i)
@@ -109,8 +107,8 @@ Drawing arrange(const Module &module, const std::vector<Layer> &layers) {
 
 } // namespace
 
-std::string drawingOf(const Module &imported, const std::vector<Layer> &layers) {
-  const Drawing drawing = arrange(imported, layers);
+std::string drawingOf(const Module &imported, const std::vector<Layer> &layers, std::uint64_t onlineBytes) {
+  const Drawing drawing = arrange(imported, layers, onlineBytes);
   if (drawing.boxes.empty()) return "<p>No ops.</p>\n";
   const int most = static_cast<int>(*std::ranges::max_element(drawing.rows));
   const int width = most * (kWidth + kGapX) + 2 * kMargin;
@@ -133,9 +131,10 @@ std::string drawingOf(const Module &imported, const std::vector<Layer> &layers) 
       for (const Box &box : drawing.boxes)
         if (box.row >= a.row && box.row <= b.row) side = std::max(side, left(box) + kWidth);
       side = std::min(side + kMargin, width - 4);
-      svg += fmt::format("<path class=\"edge\" d=\"M{0} {1}C{2} {1} {2} {1} {2} {3}L{2} {4}C{2} {5} {2} {5} {6} {5}\"/>\n",
-                         left(a) + kWidth, top(a) + kHeight / 2, side, top(a) + kHeight, top(b), top(b) + kHeight / 2,
-                         left(b) + kWidth);
+      svg +=
+          fmt::format("<path class=\"edge\" d=\"M{0} {1}C{2} {1} {2} {1} {2} {3}L{2} {4}C{2} {5} {2} {5} {6} {5}\"/>\n",
+                      left(a) + kWidth, top(a) + kHeight / 2, side, top(a) + kHeight, top(b), top(b) + kHeight / 2,
+                      left(b) + kWidth);
     }
   }
   for (const Box &box : drawing.boxes) {
@@ -148,10 +147,10 @@ std::string drawingOf(const Module &imported, const std::vector<Layer> &layers) 
       svg += fmt::format("<rect class=\"heat\" opacity=\"{:.2f}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
                          "rx=\"6\"/>",
                          0.05 + 0.45 * std::min(box.part, 1.0), x, y, kWidth, kHeight);
-    svg += fmt::format("<text x=\"{0}\" y=\"{1}\">{2}</text><text class=\"small\" x=\"{0}\" y=\"{3}\">{4}{5}</text>"
-                       "</g>\n",
-                       x + kWidth / 2, y + 20, escapedHtml(box.title, 24), y + 36, escapedHtml(box.detail, 26),
-                       percent);
+    svg +=
+        fmt::format("<text x=\"{0}\" y=\"{1}\">{2}</text><text class=\"small\" x=\"{0}\" y=\"{3}\">{4}{5}</text>"
+                    "</g>\n",
+                    x + kWidth / 2, y + 20, escapedHtml(box.title, 24), y + 36, escapedHtml(box.detail, 26), percent);
   }
   return svg + "</svg>\n";
 }
@@ -168,10 +167,10 @@ std::string histogramOf(const std::vector<double> &values, const std::string &un
     ++counts[std::isfinite(value) ? std::min(static_cast<std::size_t>(value / most * kSteps), kSteps - 1) : kSteps - 1];
   const auto tallest = static_cast<double>(*std::ranges::max_element(counts));
   constexpr int kWide = kBar * static_cast<int>(kSteps) + 60;
-  std::string svg =
-      fmt::format("<svg class=\"histogram\" role=\"img\" aria-label=\"Errors\" width=\"{0}\" height=\"{1}\" viewBox=\"0 "
-                  "0 {0} {1}\">\n",
-                  kWide, kTall + kFoot + kHeadroom);
+  std::string svg = fmt::format(
+      "<svg class=\"histogram\" role=\"img\" aria-label=\"Errors\" width=\"{0}\" height=\"{1}\" viewBox=\"0 "
+      "0 {0} {1}\">\n",
+      kWide, kTall + kFoot + kHeadroom);
   for (std::size_t i = 0; i < kSteps; ++i) {
     if (counts[i] == 0) continue;
     const int x = 30 + static_cast<int>(i) * kBar;

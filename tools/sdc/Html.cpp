@@ -41,7 +41,8 @@ std::string htmlTable(const std::vector<std::string> &heads, const std::vector<s
 }
 
 std::string htmlBar(double part) {
-  return fmt::format("<svg class=\"bar\" viewBox=\"0 0 100 8\" width=\"100\" height=\"8\"><rect class=\"rail\" "
+  return fmt::format("<svg class=\"bar\" viewBox=\"0 0 100 8\" width=\"60\" height=\"8\" "
+                     "preserveAspectRatio=\"none\"><rect class=\"rail\" "
                      "width=\"100\" height=\"8\"/><rect class=\"fill\" width=\"{:.1f}\" height=\"8\"/></svg>",
                      100 * (std::isfinite(part) ? std::clamp(part, 0.0, 1.0) : 1.0));
 }
@@ -58,9 +59,11 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
   color: var(--ink); background: var(--page); overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1rem 0; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top;
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .5rem; font-size: .9rem; text-align: left; vertical-align: top;
   overflow-wrap: normal; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
+td { min-width: 2rem; }
 .bad { color: var(--bad); font-weight: 600; }
 svg.graph, svg.histogram { display: block; max-width: 100%; height: auto; margin: 1rem auto; }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif; text-anchor: middle; }
@@ -70,7 +73,9 @@ svg .heat { fill: var(--strong); }
 svg .edge { fill: none; stroke: var(--line); stroke-width: 1.5; }
 svg .rail { fill: var(--line); opacity: .4; }
 svg .fill { fill: var(--strong); }
-@media print { body { max-width: none; margin: 0; } .wide { overflow: visible; } tr, svg { break-inside: avoid; }
+@media print { body { max-width: none; margin: 0; font-size: .8rem; } .wide { overflow: visible; }
+  th, td { font-size: .6rem; padding: .1rem .25rem; overflow-wrap: anywhere; } td svg { width: 40px; }
+  tr, svg { break-inside: avoid; }
   h2 { break-after: avoid; } svg { print-color-adjust: exact; } }
 </style>)";
   const std::string text = escapedHtml(title);

@@ -30,11 +30,15 @@ std::string shownOf(std::size_t shown, std::size_t all, std::string_view which) 
   return shown < all ? paragraph(fmt::format("{} of {} are shown: {}.", shown, all, which)) : "";
 }
 
-// The names of the first output's classes or findings; a number for those without.
+// The name of a class or finding; its number if it has none, or where several outputs leave open whose it is.
 std::string itemName(const Schema &schema, const Module &imported, std::size_t index) {
-  const std::string &output = imported.ops.back().attrs.strings(Attr::Names)[0];
-  const auto found = std::ranges::find(schema.outputs, output, &OutputMeaning::name);
-  if (found == schema.outputs.end() || index >= found->items.size()) return fmt::format("{}", index);
+  const auto number = [&] { return fmt::format("{}", index); };
+  const std::vector<std::string> &outputs = imported.ops.back().attrs.strings(Attr::Names);
+  if (outputs.size() != 1) return number();
+  const auto found = std::ranges::find(schema.outputs, outputs[0], &OutputMeaning::name);
+  if (found == schema.outputs.end() || found->kind == ResultKind::Values || found->numbers ||
+      index >= found->items.size())
+    return number();
   return found->items[index].name;
 }
 
@@ -51,20 +55,20 @@ std::string summary(const Checked &checked, const Inspection &in, const std::str
   }
   add("same class in both", percentOf(sum.same, sum.records));
   if (checked.hasScores && sum.elements > 0)
-    add("error of an output", fmt::format("mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}",
-                                          sum.errorSum / static_cast<double>(sum.elements), sum.errorMost,
-                                          sum.outputMost));
+    add("error of an output",
+        fmt::format("mean {:.3g}, largest {:.3g}, of outputs up to {:.4g}",
+                    sum.errorSum / static_cast<double>(sum.elements), sum.errorMost, sum.outputMost));
   add("online", fmt::format("{} bytes, {} round trips", in.cost.totalOnlineBytes(), in.cost.roundTrips));
-  add("offline", fmt::format("{} bytes, {} OTs", in.cost.offline.totalBytes(),
-                             in.cost.offline.ots + in.cost.offline.reverseOts));
+  add("offline",
+      fmt::format("{} bytes, {} OTs", in.cost.offline.totalBytes(), in.cost.offline.ots + in.cost.offline.reverseOts));
   for (std::size_t n = 0; n < in.networks.size(); ++n)
     add(fmt::format("predicted, {}", in.networks[n].name),
         fmt::format("{:.3g} s online, {:.3g} s offline, {:.3g} s once a session ({:g} ms round trip, {:g} Mbit/s)",
                     in.predictions[n].online, in.predictions[n].offline, in.predictions[n].setUp,
                     in.networks[n].profile.roundTripSeconds * 1e3, in.networks[n].profile.bitsPerSecond * 1e-6));
-  add("memory", fmt::format("{:.3g} MB at the service, {:.3g} MB at the hospital",
-                            static_cast<double>(in.memory[0].peak()) * 1e-6,
-                            static_cast<double>(in.memory[1].peak()) * 1e-6));
+  add("memory",
+      fmt::format("{:.3g} MB at the service, {:.3g} MB at the hospital",
+                  static_cast<double>(in.memory[0].peak()) * 1e-6, static_cast<double>(in.memory[1].peak()) * 1e-6));
   add("program", toHex(in.digest));
   return htmlTable({"", ""}, rows) +
          (checked.holdsWithin()
@@ -102,7 +106,8 @@ std::string costSection(std::vector<Layer> layers, std::span<const NamedNetwork>
     }
   }
   return shownOf(layers.size(), all, "those with the most online bytes") + htmlTable(heads, rows) +
-         paragraph("Of one run. Layers that work at the same time share their messages; two messages are a round trip.");
+         paragraph(
+             "Of one run. Layers that work at the same time share their messages; two messages are a round trip.");
 }
 
 double marginOf(const SeenRange &range) { return std::log2(range.limit / std::max(range.seen, 1.0)); }
@@ -181,9 +186,10 @@ std::string errorSection(const Checked &checked) {
 }
 
 std::string learnsSection(const Inspection &in) {
-  std::string html = htmlTable({"who", "knows or learns"}, {{textCell("both"), textCell(std::string(kBothKnow))},
-                                                            {textCell("the service"), textCell(std::string(kServiceLearns))},
-                                                            {textCell("the hospital"), textCell(std::string(kHospitalLearns))}});
+  std::string html =
+      htmlTable({"who", "knows or learns"}, {{textCell("both"), textCell(std::string(kBothKnow))},
+                                             {textCell("the service"), textCell(std::string(kServiceLearns))},
+                                             {textCell("the hospital"), textCell(std::string(kHospitalLearns))}});
   const auto list = [&](const std::string &title, const std::vector<std::uint32_t> &indices) {
     html += fmt::format("<h3>{}</h3>\n", title);
     if (indices.empty()) return void(html += paragraph("Nothing."));
@@ -216,7 +222,7 @@ Expected<void> report(const Flags &flags) {
   const auto section = [&](const char *head, const std::string &html) {
     body += fmt::format("<h2>{}</h2>\n{}", head, html);
   };
-  section("The network", drawingOf(checked.job.imported, layers));
+  section("The network", drawingOf(checked.job.imported, layers, in.cost.totalOnlineBytes()));
   section("Cost by layer", costSection(layers, networks));
   section("Errors", errorSection(checked));
   section("Labels and classes", confusionSection(checked));
