@@ -2,7 +2,7 @@
 #include <malloc.h>
 
 #include "tools/Console.h"
-#include "tools/sdc/Common.h"
+#include "tools/sdc/Report.h"
 
 // Larger blocks go back to the system when they are freed: else the tensors that a pass drops stay as holes between
 // those that it makes.
@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   sd::tool::addOpt(app, action);
   sd::tool::addInspect(app, action);
   sd::tool::addCheck(app, action);
+  sd::tool::addReport(app, action);
   sd::tool::addEstimate(app, action);
   sd::tool::addTune(app, action);
   sd::tool::addPrepareRecords(app, action);

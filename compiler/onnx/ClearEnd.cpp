@@ -101,4 +101,66 @@ Expected<std::pair<Value, Value>> openedPair(Emitter &emitter, OpKind op, const 
   return pair;
 }
 
+bool Emitter::keepClosed(ValueId x, const std::set<ValueId> &functions) {
+  std::set<ValueId> left = openers_[x];
+  for (const ValueId function : functions)
+    left.erase(function);
+  const bool justified = left.empty() || std::ranges::any_of(left, [&](ValueId function) {
+                           return maker(function).attrs.str(Attr::Function) != "identity";
+                         });
+  if (justified) openers_[x] = std::move(left);
+  return justified;
+}
+
+std::string Emitter::nameOfClearEnd(const Value &x) const {
+  ValueId value = x.id();
+  while (true) {
+    const Op &op = maker(value);
+    switch (op.kind) {
+    case OpKind::Softmax:
+      return "Softmax";
+    case OpKind::LogSoftmax:
+      return "LogSoftmax";
+    case OpKind::Sigmoid:
+      return "Sigmoid";
+    case OpKind::ArgMax:
+      return "ArgMax";
+    case OpKind::TopK:
+    case OpKind::ArgTopK:
+      return "TopK";
+    case OpKind::Div:
+      if (maker(op.operands[1]).kind != OpKind::Constant) return "Div by a computed value";
+      break;
+    case OpKind::Function: {
+      std::string name = op.attrs.str(Attr::Function);
+      if (name == "step") return "a comparison";
+      if (name == "identity") break;
+      name[0] = static_cast<char>(name[0] - 'a' + 'A');
+      return name;
+    }
+    case SD_NN_ENDS: // the name is that of an operand
+    case OpKind::Identity:
+    case SD_NN_PRODUCTS:
+    case OpKind::BatchNorm:
+    case OpKind::Add:
+    case OpKind::Sub:
+    case OpKind::Mul:
+    case OpKind::VecDot:
+    case OpKind::Relu:
+    case SD_NN_SMOOTH:
+    case OpKind::Piecewise:
+    case OpKind::AtMost:
+    case SD_NN_POOLS:
+    case SD_NN_LAYOUT:
+    case OpKind::ReduceSum:
+#include "ir/core/ShareCases.def"
+      break;
+    }
+    const auto computed =
+        std::ranges::find_if(op.operands, [&](ValueId v) { return maker(v).kind != OpKind::Constant; });
+    if (computed == op.operands.end()) return "an op";
+    value = *computed;
+  }
+}
+
 } // namespace sd

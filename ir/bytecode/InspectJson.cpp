@@ -5,6 +5,7 @@
 #include "ir/bytecode/Format.h"
 #include "ir/bytecode/Inspect.h"
 #include "ir/bytecode/Inspection.h"
+#include "ir/bytecode/Layers.h"
 #include "ir/bytecode/SchemaJson.h"
 
 namespace sd {
@@ -152,6 +153,25 @@ Json predictedJson(const Inspection &in) {
   return json;
 }
 
+Json layersJson(const Inspection &in) {
+  Json json = Json::array();
+  for (const Layer &layer : layersOf(in.program, in.cost, in.predictions)) {
+    Json predicted = Json::array();
+    for (std::size_t n = 0; n < in.networks.size(); ++n)
+      predicted.push_back({{"network", in.networks[n].name},
+                           {"online_seconds", layer.seconds[n].online},
+                           {"offline_seconds", layer.seconds[n].offline}});
+    json.push_back({{"layer", layer.name},
+                    {"ops", layer.ops},
+                    {"online_bytes", layer.onlineBytes},
+                    {"offline_bytes", layer.offlineBytes},
+                    {"comparisons", layer.comparisons},
+                    {"messages", layer.messages},
+                    {"predicted", std::move(predicted)}});
+  }
+  return json;
+}
+
 } // namespace
 
 Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const NamedNetwork> networks) {
@@ -170,6 +190,7 @@ Expected<std::string> inspectJson(const LoadedProgram &loaded, std::span<const N
                   {"cost", costJson(in)},
                   {"weights_hidden", hidingJson(in)},
                   {"predicted", predictedJson(in)},
+                  {"layers", layersJson(in)},
                   {"learns",
                    {{"both", kBothKnow},
                     {"service", kServiceLearns},

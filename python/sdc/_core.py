@@ -350,8 +350,13 @@ class Estimate:
 
     @property
     def rows(self) -> list[dict]:
-        """By layer of the model: its name and ops, bytes and seconds online and offline; free layers are left out."""
-        return _rows(self.data)
+        """By layer of the model: its name and ops, bytes, comparisons, messages, seconds; free layers are left out."""
+        rows = []
+        for layer in self.data["layers"]:
+            predicted = layer["predicted"][0]
+            rows.append({**{key: value for key, value in layer.items() if key != "predicted"},
+                         "online_seconds": predicted["online_seconds"], "offline_seconds": predicted["offline_seconds"]})
+        return rows
 
     @property
     def online_bytes(self) -> int:
@@ -386,24 +391,6 @@ class Estimate:
     def __repr__(self):
         return (f"<sdc.Estimate on {self.network}: {self.online_seconds:.3g} s and {self.online_bytes} bytes online in "
                 f"{self.round_trips} round trips, {self.offline_seconds:.3g} s and {self.offline_bytes} bytes offline>")
-
-
-def _rows(data: dict) -> list[dict]:
-    seconds = {each["index"]: each for each in data["predicted"][0]["instructions"]}
-    rows: dict[str, dict] = {}
-    for group in data["groups"]:
-        for op in group["instructions"]:
-            row = rows.setdefault(op["source"] or op["op"], {"layer": op["source"] or op["op"], "online_bytes": 0,
-                                                             "offline_bytes": 0, "online_seconds": 0.0,
-                                                             "offline_seconds": 0.0, "ops": []})
-            row["online_bytes"] += sum(op["online_bytes_sent"].values())
-            row["offline_bytes"] += op["offline"]["bytes"]
-            predicted = seconds.get(op["index"], {})
-            row["online_seconds"] += predicted.get("online_seconds", 0.0)
-            row["offline_seconds"] += predicted.get("offline_seconds", 0.0)
-            if op["op"] not in row["ops"]:
-                row["ops"].append(op["op"])
-    return [row for row in rows.values() if row["online_bytes"] or row["offline_bytes"]]
 
 
 def _axes():

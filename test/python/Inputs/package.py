@@ -40,6 +40,9 @@ print("words", [result.classes[i] == str(scores[i].argmax()) for i in range(3)])
 lan, wan = program.estimate("lan"), program.estimate("wan")
 print(f"estimate: wan slower than lan {wan.online_seconds > lan.online_seconds}, layers have bytes "
       f"{sum(row['online_bytes'] for row in lan.rows) > 0}")
+of_layers = [sum(row[key] for row in lan.rows) for key in ("offline_bytes", "comparisons")]
+print("layers sum to the program's", of_layers == [lan.offline_bytes, lan.data["cost"]["comparisons"]],
+      all(row["ops"] for row in lan.rows), sum(row["online_seconds"] for row in lan.rows) <= lan.online_seconds)
 
 program.save(folder / "m.sdb")
 (folder / "hospital").mkdir()

@@ -105,7 +105,13 @@ TEST(SchemaTest, EachInconsistencyIsNamed) {
   EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "white": 0})"),
               HasSubstr("white is 0"));
   EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "window": 0})"),
-              HasSubstr("'window' is unknown"));
+              HasSubstr("image.window: must be one of stored, image, file"));
+  EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "gamma": 2})"),
+              HasSubstr("'gamma' is unknown"));
+  EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "photometric": ["GREY"]})"),
+              HasSubstr("the photometric interpretation 'GREY'"));
+  EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "normalization": {"mean": [1], "std": [0]}})"),
+              HasSubstr("a standard deviation of 0"));
   EXPECT_THAT(output(R"("classes": ["a", "a"])"), HasSubstr("the class 'a' is given twice"));
   EXPECT_THAT(output(R"("classes": [{"name": "a", "threshold": 1}])"), HasSubstr("which only findings have"));
   EXPECT_THAT(output(R"("findings": [{"name": "a", "unit": "ml"}])"), HasSubstr("which only values have"));
