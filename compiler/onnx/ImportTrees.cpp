@@ -110,8 +110,8 @@ Value chosenLabels(const Value &labels, const std::vector<std::int64_t> &classes
   return Value::of(pick(*labels.ints()));
 }
 
-// What is added to each output. onnxruntime adds no base_values of another number than the targets; and, where there are
-// several, none to a target that no leaf of a record's has scored.
+// What is added to each output. onnxruntime adds no base_values of another number than the targets; and, where there
+// are several, none to a target that no leaf of a record's has scored.
 Expected<std::vector<double>> basesOf(Node &node, const TreeEnsemble &trees) {
   std::vector<double> bases(static_cast<std::size_t>(trees.outputs));
   if (std::ssize(trees.base) != trees.outputs) {
@@ -128,7 +128,8 @@ Expected<std::vector<double>> basesOf(Node &node, const TreeEnsemble &trees) {
                   "then leaves out its base_value, and ONNX's text does not: give each leaf a weight for each target",
                   i);
     if (scored == Scored::Never)
-      node.remark(fmt::format("leaves out the base_value of target {}, as onnxruntime does where no leaf scores it", i));
+      node.remark(
+          fmt::format("leaves out the base_value of target {}, as onnxruntime does where no leaf scores it", i));
     else
       bases[static_cast<std::size_t>(i)] = base;
   }

@@ -110,8 +110,9 @@ TEST(SchemaTest, EachInconsistencyIsNamed) {
               HasSubstr("'gamma' is unknown"));
   EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "photometric": ["GREY"]})"),
               HasSubstr("the photometric interpretation 'GREY'"));
-  EXPECT_THAT(input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "normalization": {"mean": [1], "std": [0]}})"),
-              HasSubstr("a standard deviation of 0"));
+  EXPECT_THAT(
+      input(R"("image": {"height": 1, "width": 2, "channels": ["grey"], "normalization": {"mean": [1], "std": [0]}})"),
+      HasSubstr("a standard deviation of 0"));
   EXPECT_THAT(output(R"("classes": ["a", "a"])"), HasSubstr("the class 'a' is given twice"));
   EXPECT_THAT(output(R"("classes": [{"name": "a", "threshold": 1}])"), HasSubstr("which only findings have"));
   EXPECT_THAT(output(R"("findings": [{"name": "a", "unit": "ml"}])"), HasSubstr("which only values have"));
