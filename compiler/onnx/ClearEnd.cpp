@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/core/OpFamilies.h"
+
 namespace sd {
 namespace {
 

@@ -10,7 +10,6 @@
 #include "compiler/onnx/Inside.h"
 #include "compiler/onnx/WrittenNorm.h"
 #include "ir/core/Functions.h"
-#include "ir/core/OpFamilies.h"
 #include "ir/core/Reference.h"
 
 namespace sd {
