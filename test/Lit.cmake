@@ -15,4 +15,4 @@ endforeach()
 
 configure_file(lit.site.cfg.py.in ${CMAKE_CURRENT_BINARY_DIR}/lit.site.cfg.py @ONLY)
 add_test(NAME lit COMMAND ${SD_PYTHON} ${SD_LIT} -j2 -sv ${CMAKE_CURRENT_BINARY_DIR})
-set_tests_properties(lit PROPERTIES TIMEOUT 600 PROCESSORS 2)
+set_tests_properties(lit PROPERTIES TIMEOUT 1000 PROCESSORS 2)
