@@ -169,7 +169,7 @@ void addOptions(CLI::App &app, RunOptions &options, RawOptions &raw) {
       ->default_val("127.0.0.1:7766");
   app.add_option(
          "--input", options.inputs,
-         "party 1: records: .npy, .npz, .csv, .tsv, PNG, JPEG or DICOM files, a folder, a pattern such as "
+         "party 1: records: .npy, .npz, .csv, .tsv, PNG, JPEG, DICOM or FHIR files, a folder, a pattern such as "
          "'scans/*.png' "
          "in quotes, or - for the standard input; given several times, one after another; NAME=FILE if there are "
          "several inputs")

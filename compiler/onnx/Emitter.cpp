@@ -19,8 +19,7 @@ namespace {
 constexpr std::int64_t kFoldedElements = std::int64_t{1} << 25, kFoldedPerStored = 4;
 constexpr double kFoldedProducts = 0x1p32, kProductsPerStored = 256; // seconds; a low-rank update of each weight
 constexpr std::int64_t kRemembered = 1 << 16;                        // elements of constants that are worth it
-constexpr std::string_view kWholeFunctions[] = {"ceil", "floor", "round", "sign", "step"}; // their results are
-constexpr std::size_t kMaxOps = std::size_t{1} << 20; // a program holds no more instructions
+constexpr std::size_t kMaxOps = std::size_t{1} << 20;                // a program holds no more instructions
 
 // Multiply-adds, about.
 double productsOf(OpKind op, const std::vector<Type> &operands, const Attrs &attrs, const Shape &result) {
@@ -506,8 +505,7 @@ bool Emitter::isWhole(const Value &x) {
     const bool moves = op.kind == OpKind::Reshape || op.kind == OpKind::Transpose || op.kind == OpKind::Gather;
     const bool keeps = moves || op.kind == OpKind::Add || op.kind == OpKind::Sub || op.kind == OpKind::Mul;
     bool whole = op.kind == OpKind::ArgMax || op.kind == OpKind::ArgTopK;
-    if (op.kind == OpKind::Function)
-      whole = std::ranges::find(kWholeFunctions, op.attrs.str(Attr::Function)) != std::end(kWholeFunctions);
+    if (op.kind == OpKind::Function) whole = isStepFunction(op.attrs.str(Attr::Function));
     if (op.kind == OpKind::Constant)
       whole = std::ranges::all_of(op.attrs.floats(Attr::Value).data, [](float v) { return v == std::trunc(v); });
     if (keeps) whole = std::ranges::all_of(op.operands, [&](ValueId id) { return wholeValues_[id]; });

@@ -9,9 +9,6 @@ namespace {
 
 constexpr int kMostOps = 32; // of a formula
 
-// Jumps can't be approximated by what is continuous.
-constexpr std::string_view kJumps[] = {"ceil", "floor", "round", "sign", "step"};
-
 bool isElementwise(const Op &op) {
   const OpKind kind = op.kind;
   if (kind == OpKind::Relu) return op.operands.size() == 1;
@@ -36,8 +33,7 @@ public:
     }
     ops_.push_back(value);
     if (op.kind == OpKind::Function) {
-      const std::string &name = op.attrs.str(Attr::Function);
-      if (std::ranges::find(kJumps, name) != std::end(kJumps)) return false;
+      if (isStepFunction(op.attrs.str(Attr::Function))) return false; // nothing continuous is close to it
       if (!emitter_.isOpenedValue(op.operands[0])) openers_[op.operands[0]].insert(value);
     } else if (op.kind != OpKind::Add && op.kind != OpKind::Sub && op.kind != OpKind::Mul && op.kind != OpKind::Div) {
       return false;
@@ -74,6 +70,10 @@ std::optional<Value> formulaInside(Emitter &emitter, ValueId value) {
 }
 
 } // namespace
+
+bool isStepFunction(std::string_view name) {
+  return name == "ceil" || name == "floor" || name == "round" || name == "sign" || name == "step";
+}
 
 Expected<Value> reciprocalInside(Emitter &emitter, const Value &x) {
   return emitter.compute(OpKind::Function, {x}, {{Attr::Function, std::string("reciprocal")}});

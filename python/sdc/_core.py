@@ -202,7 +202,7 @@ class Program:
                      modality: str | Sequence[str] = (), id: str | Sequence[str] = ()) -> tuple[np.ndarray, list[str]]:
         """Records [n, ...] and their identifiers from files, prepared exactly as `sd-run` and `sdc prepare-records` do it.
 
-        files: a path or several: .npy, .npz, .csv, .tsv, PNG, JPEG or DICOM files, folders, patterns such as "scans/*.png".
+        files: a path or several: .npy, .npz, .csv, .tsv, PNG, JPEG, DICOM or FHIR files, folders, patterns such as "scans/*.png".
         input: which input they are for, if the program has several.
         window: the values of a DICOM file that are black and white: "stored", "file", "image", or a pair; None: as the
             schema says, or "stored".

@@ -73,9 +73,10 @@ void addPrepareRecords(CLI::App &app, Action &action) {
   auto *command = app.add_subcommand("prepare-records", "files to the numbers that a program takes, as .npy");
   auto flags = std::make_shared<Flags>();
   command->add_option("program", flags->program, "the program")->required()->type_name("M.sdb");
-  addPerInput(*command, "--input", flags->inputs,
-              "records: .npy, .npz, .csv, .tsv, PNG, JPEG or DICOM files, a folder, a pattern in quotes, or -; given "
-              "several times, one after another")
+  addPerInput(
+      *command, "--input", flags->inputs,
+      "records: .npy, .npz, .csv, .tsv, PNG, JPEG, DICOM or FHIR files, a folder, a pattern in quotes, or -; given "
+      "several times, one after another")
       ->required()
       ->type_name("FILE");
   command->add_option("--name", flags->name, "the input that they are for, if the program has several");
