@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 // Measured with one session over TCP on Debian 12 (docs/benchmarks.md).
-constexpr std::uint64_t kProcess = 33 * kMiB / 2;
+constexpr std::uint64_t kProcess = 21 * kMiB;
 constexpr std::uint64_t kSilentOts = 84'000; // from here on by the silent extension
 constexpr std::uint64_t kSilent = 3 * kMiB;  // batches and tables that it has at any size
 constexpr std::uint64_t kBytesPerInstruction = 1200, kBytesPerComparison = 6000; // plan, layout and statistics
